@@ -1,0 +1,283 @@
+"""One Pandera model per table, with unit and description of each column, and what is derived from it.
+
+What belongs here: the columns, keys and bounds of stored tables, and their Arrow and DuckDB types.
+What does not: completeness of a day (`market_data/`), writing (`lake.py`) or SQL views (`sql/`).
+
+Asset key = lake folder = DuckDB schema.table: `TABLES["market/system_price"]` is the model of
+asset `market/system_price`, queried as `market.system_price`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+import pandas as pd
+import pandera.pandas as pa
+import pyarrow
+from pandera.engines import pandas_engine
+
+from bess_pipeline.errors import RefusedFrameError
+
+SCHEMA_VERSION = 1
+
+PRICE_LIMIT_GBP_MWH = 20_000.0  # beyond any GB auction or cash-out price: such a value is a fault, not a market
+CAPACITY_PRICE_LIMIT_GBP_MW_H = 1_000.0  # auction limits are +/-999.99 (Aurora, EAC price limits)
+VOLUME_LIMIT = 1e6
+
+
+def _date(description: str) -> object:
+    return pa.Field(description=description)
+
+
+def _utc(description: str, *, nullable: bool = False) -> object:
+    return pa.Field(description=description, nullable=nullable, dtype_kwargs={"unit": "us", "tz": "UTC"})
+
+
+def _number(description: str, *, limit: float, lowest: float | None = None, nullable: bool = False) -> object:
+    return pa.Field(description=description, nullable=nullable, in_range={"min_value": -limit if lowest is None else lowest, "max_value": limit})
+
+
+def _price(description: str, *, nullable: bool = False) -> object:
+    return _number(description, limit=PRICE_LIMIT_GBP_MWH, nullable=nullable)
+
+
+def _amount(description: str, *, lowest: float | None = None, nullable: bool = False) -> object:
+    return _number(description, limit=VOLUME_LIMIT, lowest=lowest, nullable=nullable)
+
+
+class _Table(pa.DataFrameModel):
+    class Config:
+        strict = True
+        coerce = True
+
+
+class SystemPrice(_Table):
+    """Imbalance (cash-out) price per settlement period, latest run."""
+
+    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
+    settlement_period: int = pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    system_price_gbp_mwh: float = _price("single imbalance price, GBP/MWh")
+    net_imbalance_volume_mwh: float = _amount("positive = system short, MWh", nullable=True)
+    price_derivation_code: str = pa.Field(nullable=True, description="how the price was derived, as published")
+    published_utc: pandas_engine.DateTime = _utc("version key of the publication; no proof of when it was known", nullable=True)
+
+    class Config(_Table.Config):
+        unique = ["settlement_date", "settlement_period"]
+
+
+class DayAheadPrice(_Table):
+    """Day-ahead price on the half-hour grid; `source` says which publication stands behind it."""
+
+    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
+    settlement_period: int = pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    day_ahead_price_gbp_mwh: float = _price("day-ahead price, GBP/MWh")
+    source: str = pa.Field(isin=["neso_n2ex", "entsoe", "elexon_mid", "file"], description="elexon_mid is a within-day index standing in")
+    native_resolution_minutes: int = pa.Field(isin=[15, 30, 60], description="resolution of the published product")
+
+    class Config(_Table.Config):
+        unique = ["settlement_date", "settlement_period"]
+
+
+class MarketIndexPrice(_Table):
+    """Within-day market index (APXMIDP), known only after trading."""
+
+    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
+    settlement_period: int = pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    market_index_price_gbp_mwh: float = _price("volume-weighted within-day price, GBP/MWh")
+    market_index_volume_mwh: float = _amount("traded volume behind the index, MWh", lowest=0.0, nullable=True)
+
+    class Config(_Table.Config):
+        unique = ["settlement_date", "settlement_period"]
+
+
+class AuctionClearing(_Table):
+    """Clearing price and volume per auction window and product; partition of its delivery start."""
+
+    product: str = pa.Field(str_matches=r"^[A-Z]{3}$", description="NESO product code, e.g. DCL; L = discharge, H = charge")
+    delivery_start_utc: pandas_engine.DateTime = _utc("start of the window, UTC")
+    delivery_end_utc: pandas_engine.DateTime = _utc("end of the window, UTC; 3 h and 5 h blocks on clock changes")
+    efa_date: pandas_engine.Date = _date("EFA day of the start")
+    efa_block: int = pa.Field(ge=1, le=6, description="EFA block of the start")
+    clearing_price_gbp_mw_h: float = _number("GBP per MW and hour; null where nothing cleared", limit=CAPACITY_PRICE_LIMIT_GBP_MW_H, nullable=True)
+    cleared_volume_mw: float = _amount("cleared volume, MW", lowest=0.0)
+
+    class Config(_Table.Config):
+        unique = ["product", "delivery_start_utc"]
+
+
+class SourceStatus(_Table):
+    """Outcome of each source and settlement date; the truth about a day, apart from any run's status."""
+
+    source: str = pa.Field(description="provider: elexon, neso, entsoe, file")
+    dataset: str = pa.Field(description="table it feeds, e.g. market/system_price")
+    date: pandas_engine.Date = _date("settlement date")
+    status: str = pa.Field(isin=["complete", "not_published", "refused"])
+    reason: str = pa.Field(description="empty when complete")
+    expected_rows: int = pa.Field(ge=0)
+    rows: int = pa.Field(ge=0)
+    fetched_utc: pandas_engine.DateTime = _utc("when the newest answer was fetched", nullable=True)
+
+    class Config(_Table.Config):
+        unique = ["dataset", "date"]
+
+
+class Plan(_Table):
+    """What a strategy decided at a gate for its trading day, per half-hour."""
+
+    efa_date: pandas_engine.Date = _date("trading day, 23:00 to 23:00 London")
+    strategy: str = pa.Field(description="strategy name")
+    gate: str = pa.Field(description="decision gate: day_ahead, or foresight for a bound")
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    day_ahead_mw: float = _amount("volume sold day-ahead (bought when negative), MW")
+    charge_mw: float = _amount("planned charge, AC, MW", lowest=0.0)
+    discharge_mw: float = _amount("planned discharge, AC, MW", lowest=0.0)
+    energy_mwh: float = _amount("planned state of energy at the end of the half-hour, MWh", lowest=0.0)
+
+    class Config(_Table.Config):
+        unique = ["efa_date", "strategy", "gate", "start_utc"]
+
+
+class Dispatch(_Table):
+    """What the battery did, per half-hour."""
+
+    efa_date: pandas_engine.Date = _date("trading day")
+    strategy: str = pa.Field(description="strategy name")
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    charge_mw: float = _amount("baseline charge without activation, AC, MW", lowest=0.0)
+    discharge_mw: float = _amount("baseline discharge without activation, AC, MW", lowest=0.0)
+    activation_export_mwh: float = _amount("response energy exported, MWh", lowest=0.0)
+    activation_import_mwh: float = _amount("response energy imported, MWh", lowest=0.0)
+    contracted_mwh: float = _amount("net energy sold, MWh")
+    metered_mwh: float = _amount("net export at the boundary, MWh")
+    imbalance_mwh: float = _amount("metered - contracted - activation, MWh")
+    forced_imbalance_mwh: float = _amount("part of the imbalance that physics forced, MWh")
+    energy_mwh: float = _amount("state of energy at the end of the half-hour, MWh", lowest=0.0)
+
+    class Config(_Table.Config):
+        unique = ["efa_date", "strategy", "start_utc"]
+
+
+class Cashflow(_Table):
+    """Cash per half-hour and stream, positive when received; wear is a cost and not cash."""
+
+    efa_date: pandas_engine.Date = _date("trading day")
+    strategy: str = pa.Field(description="strategy name")
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    stream: str = pa.Field(isin=["day_ahead", "intraday", "imbalance", "response", "reserve", "penalty", "fee", "wear"])
+    amount_gbp: float = _amount("GBP", lowest=-1e9)
+
+    class Config(_Table.Config):
+        unique = ["efa_date", "strategy", "start_utc", "stream"]
+
+
+class RunStatus(_Table):
+    """Outcome of each trading day and strategy; a refused day leaves the battery idle."""
+
+    efa_date: pandas_engine.Date = _date("trading day")
+    strategy: str = pa.Field(description="strategy name")
+    status: str = pa.Field(isin=["complete", "not_published", "refused", "provisional", "stale"])
+    reason: str = pa.Field(description="empty when complete")
+    opening_energy_mwh: float = _amount("state of energy at 23:00 on the day before, MWh", lowest=0.0, nullable=True)
+    closing_energy_mwh: float = _amount("state of energy at 23:00, MWh", lowest=0.0, nullable=True)
+    chain_start: pandas_engine.Date = pa.Field(nullable=True, description="first day of the unbroken chain this day belongs to")
+
+    class Config(_Table.Config):
+        unique = ["efa_date", "strategy"]
+
+
+class DailyPnl(_Table):
+    """Sum of trading.cashflow per day, strategy and stream."""
+
+    efa_date: pandas_engine.Date = _date("trading day")
+    strategy: str = pa.Field(description="strategy name")
+    stream: str = pa.Field(description="as in trading.cashflow")
+    pnl_gbp: float = _amount("GBP", lowest=-1e9)
+    pnl_gbp_per_mw: float = _amount("GBP per MW of rating", lowest=-1e9)
+
+    class Config(_Table.Config):
+        unique = ["efa_date", "strategy", "stream"]
+
+
+TABLES: Mapping[str, type[pa.DataFrameModel]] = {
+    "market/system_price": SystemPrice,
+    "market/day_ahead_price": DayAheadPrice,
+    "market/market_index_price": MarketIndexPrice,
+    "market/auction_clearing": AuctionClearing,
+    "market/source_status": SourceStatus,
+    "trading/plan": Plan,
+    "trading/foresight_plan": Plan,
+    "trading/dispatch": Dispatch,
+    "trading/cashflow": Cashflow,
+    "trading/run_status": RunStatus,
+    "risk/daily_pnl": DailyPnl,
+}
+
+_KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {
+    "date": (pyarrow.date32(), "DATE", "object"),
+    "datetime64[us, UTC]": (pyarrow.timestamp("us", tz="UTC"), "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
+    "float64": (pyarrow.float64(), "DOUBLE", "float64"),
+    "int64": (pyarrow.int64(), "BIGINT", "int64"),
+    "str": (pyarrow.string(), "VARCHAR", "str"),
+}
+
+
+def _kind(column: object) -> tuple[pyarrow.DataType, str, str]:
+    name = str(column)
+    return _KINDS["str" if name.startswith("str") else name]
+
+
+def columns(table: str) -> Mapping[str, pa.Column]:
+    """Column name -> Pandera column of a table, in stored order."""
+    return TABLES[table].to_schema().columns
+
+
+def keys(table: str) -> list[str]:
+    """Key columns of a table."""
+    return list(TABLES[table].to_schema().unique or [])
+
+
+def arrow_schema(table: str) -> pyarrow.Schema:
+    """Arrow schema of a table's Parquet files."""
+    return pyarrow.schema([pyarrow.field(n, _kind(c.dtype)[0], nullable=c.nullable) for n, c in columns(table).items()])
+
+
+def duckdb_types(table: str) -> dict[str, str]:
+    """Column name -> DuckDB type, as `DESCRIBE` prints it."""
+    return {n: _kind(c.dtype)[1] for n, c in columns(table).items()}
+
+
+def empty_frame(table: str) -> pd.DataFrame:
+    """A frame with the table's columns and types and no row."""
+    return pd.DataFrame({n: pd.Series(dtype=_kind(c.dtype)[2]) for n, c in columns(table).items()})
+
+
+def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` in the table's column order, types and key order.
+
+    Raises RefusedFrameError (with a `failure_cases` frame) when any column, type, bound or key is
+    wrong; nothing is dropped or repaired.
+    """
+    if frame.empty and not len(frame.columns):
+        return empty_frame(table)
+    try:
+        valid = TABLES[table].validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        ordered = valid[list(columns(table))]
+        return ordered.sort_values(keys(table), kind="stable").reset_index(drop=True)
+    raise _refusal(table, cases)
+
+
+def _refusal(table: str, cases: pd.DataFrame) -> RefusedFrameError:
+    first = cases.iloc[0]
+    where = f"column {first['column']}" if pd.notna(first.get("column")) else "columns"
+    refusal = RefusedFrameError(
+        f"{table}: {len(cases)} failure cases, the first in {where}: check {first['check']} on value {first['failure_case']!r}"
+    )
+    refusal.failure_cases = cases  # type: ignore[attr-defined]
+    return refusal

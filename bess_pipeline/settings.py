@@ -1,0 +1,227 @@
+"""Every setting of the pipeline, with its unit, default and where it may come from.
+
+Precedence: command line > environment (`BESS_…`, nested by `__`) > `.env` > `bess.toml` > defaults;
+the same for the command line, the UI and the daemon. The ENTSO-E token is read from
+`ENTSOE_API_TOKEN` only, is never part of a settings object's text and never reaches a file.
+
+What belongs here: names, types, bounds and defaults. What does not: what a workspace already is
+(`workspace.py` resolves `None` values against its stamp) and market rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from bess_pipeline.errors import UserInputError
+
+Mode = Literal["live", "sample", "files"]
+DayAheadSource = Literal["neso_n2ex", "entsoe", "elexon_mid", "file"]
+CONFIG_FILE_VARIABLE = "BESS_CONFIG"
+ENTSOE_TOKEN_VARIABLE = "ENTSOE_API_TOKEN"
+_OUTSIDE_SETTINGS = {CONFIG_FILE_VARIABLE}
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("carries no time zone; give UTC, for example 2026-04-12T08:50:00Z")
+    return value.astimezone(UTC)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BatterySettings(_Section):
+    """The battery of the workspace; the defaults are choices (50 MW, two hours, 88 % round trip)."""
+
+    power_mw: float = Field(50.0, gt=0, description="rating for charge and for discharge, AC side, MW")
+    energy_mwh: float = Field(100.0, gt=0, description="stored energy at 100 % state of charge, MWh")
+    charge_efficiency: float = Field(0.88**0.5, gt=0, le=1)
+    discharge_efficiency: float = Field(0.88**0.5, gt=0, le=1)
+    soc_min: float = Field(0.05, ge=0, le=1, description="lowest state of charge, fraction of energy_mwh")
+    soc_max: float = Field(0.95, ge=0, le=1)
+    initial_soc: float = Field(0.5, ge=0, le=1)
+    final_soc: float | None = Field(None, ge=0, le=1, description="fraction at the end; absent = initial_soc")
+    degradation_cost_gbp_per_mwh: float = Field(
+        5.0, ge=0, description="wear per MWh charged and per MWh discharged, AC side"
+    )
+    max_cycles_per_day: float | None = Field(1.5, gt=0, description="discharged MWh over usable MWh; absent = no limit")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.soc_min >= self.soc_max:
+            raise ValueError(f"soc_min {self.soc_min:g} must be below soc_max {self.soc_max:g}")
+        for name in ("initial_soc", "final_soc"):
+            value = getattr(self, name)
+            if value is not None and not self.soc_min <= value <= self.soc_max:
+                raise ValueError(f"{name} {value:g} must lie between soc_min and soc_max")
+        return self
+
+
+class SourcesSettings(_Section):
+    """Where data comes from. `None` for mode and day_ahead means: what the workspace already holds."""
+
+    mode: Mode | None = None
+    day_ahead: DayAheadSource | None = None
+    elexon_base_url: str = "https://data.elexon.co.uk/bmrs/api/v1"
+    neso_base_url: str = "https://api.neso.energy"
+    entsoe_base_url: str = "https://web-api.tp.entsoe.eu/api"
+    entsoe_zone_eic: str = Field("10YGB----------A", description="bidding zone of the ENTSO-E day-ahead price")
+    day_ahead_file: Path | None = Field(None, description="CSV of start_utc, price_gbp_mwh")
+    system_price_file: Path | None = Field(None, description="CSV of start_utc, price_gbp_mwh (mode files)")
+    connect_timeout_s: float = Field(5.0, gt=0)
+    read_timeout_s: float = Field(30.0, gt=0)
+    deadline_s: float = Field(120.0, gt=0, description="for one answer, all its attempts included")
+    max_attempts: int = Field(4, ge=1, le=10)
+
+
+class ClockSettings(_Section):
+    now_utc: Annotated[datetime | None, AfterValidator(_aware)] = None
+
+
+class TradingSettings(_Section):
+    history_days: int = Field(28, ge=7, le=400, description="days of past prices that the rule-based strategy averages")
+    foresight_margin_days: int = Field(
+        7, ge=1, le=31, description="days of known prices beyond the run that the foresight bound may see"
+    )
+    chain_starts: tuple[date, ...] = Field((), description="trading days that start from initial_soc")
+    rule_hours: int = Field(2, ge=1, le=8, description="hours a day that the rule-based strategy charges")
+
+
+class DataSettings(_Section):
+    first_date: date = Field(date(2021, 1, 1), description="first daily partition")
+    system_price_lag_minutes: int = Field(60, ge=0)
+
+
+class ScheduleSettings(_Section):
+    cron: str = Field("30 11 * * *", description="London time; 03:00 or later, because 01:00-02:00 moves")
+
+
+class ReportSettings(_Section):
+    copy_figures_to: Path | None = Field(Path("reports/figures"), description="a second copy of the newest figures")
+
+
+class Settings(BaseSettings):
+    """All settings, frozen. Build with `load_settings`, which turns mistakes into one sentence."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="BESS_",
+        env_nested_delimiter="__",
+        env_file=None,
+        toml_file=None,
+    )
+
+    workspace: Path = Path("data/live")
+    battery: BatterySettings = BatterySettings()
+    sources: SourcesSettings = SourcesSettings()
+    clock: ClockSettings = ClockSettings()
+    trading: TradingSettings = TradingSettings()
+    data: DataSettings = DataSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    report: ReportSettings = ReportSettings()
+    seed: int = Field(20260329, ge=0, description="of every random draw")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    def now(self) -> datetime:
+        """The only "now" of the project, zone-aware UTC."""
+        return self.clock.now_utc or datetime.now(UTC)
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits of everything that can change a number downstream of the market tables."""
+        parts: dict[str, Any] = {
+            "battery": self.battery.model_dump(mode="json"),
+            "trading": self.trading.model_dump(mode="json", exclude={"chain_starts"}),
+            "data": self.data.model_dump(mode="json", include={"system_price_lag_minutes"}),
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def config_file() -> Path:
+    """`bess.toml` of the working directory, or the file that `BESS_CONFIG` names."""
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE, "bess.toml"))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from all sources; `overrides` are the command line's (nested dictionaries).
+
+    Raises UserInputError with one sentence naming the setting and what is wrong with it.
+    """
+    if CONFIG_FILE_VARIABLE in os.environ and not config_file().is_file():
+        raise UserInputError(f"the settings file {config_file()} named by {CONFIG_FILE_VARIABLE} does not exist")
+    _refuse_unknown_environment()
+    env_file = Path(".env")
+    try:
+        return Settings(_env_file=env_file if env_file.is_file() else None, **overrides)  # type: ignore[call-arg]
+    except ValidationError as error:
+        message = _sentence(error)
+    except (SettingsError, ValueError) as error:
+        message = f"settings cannot be read: {error}"
+    raise UserInputError(message)
+
+
+def entsoe_token() -> SecretStr | None:
+    """The ENTSO-E token of the environment, or None."""
+    value = os.environ.get(ENTSOE_TOKEN_VARIABLE, "").strip()
+    return SecretStr(value) if value else None
+
+
+def yesterday(settings: Settings) -> date:
+    """The last settlement date that has ended by `now`."""
+    from bess_pipeline.gb_time import settlement_date_of
+
+    return settlement_date_of(settings.now()) - timedelta(days=1)
+
+
+def _refuse_unknown_environment() -> None:
+    known = Settings.model_fields
+    for name in sorted(os.environ):
+        if not name.startswith("BESS_") or name in _OUTSIDE_SETTINGS:
+            continue
+        section, _, key = name.removeprefix("BESS_").lower().partition("__")
+        field = known.get(section)
+        if field is None:
+            raise UserInputError(f"unknown setting {name} in the environment: there is no section or setting '{section}'")
+        if key and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            if key not in field.annotation.model_fields:
+                names = ", ".join(sorted(field.annotation.model_fields))
+                raise UserInputError(f"unknown setting {name} in the environment: [{section}] has {names}")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "settings"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {where}: see bess.toml for the settings there are"
+    if first["type"] == "value_error":
+        return f"setting [{where}] is impossible: {message}"
+    return f"setting {where} = {first['input']!r} cannot be used: {message[0].lower()}{message[1:]}"
