@@ -10,7 +10,7 @@ asset `market/system_price`, queried as `market.system_price`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-
+from typing import Any, ClassVar
 
 import pandas as pd
 import pandera.pandas as pa
@@ -18,6 +18,7 @@ import pyarrow
 from pandera.engines import pandas_engine
 
 from bess_pipeline.errors import RefusedFrameError
+from bess_pipeline.gb_time import UTC_DTYPE
 
 SCHEMA_VERSION = 1
 
@@ -26,24 +27,33 @@ CAPACITY_PRICE_LIMIT_GBP_MW_H = 1_000.0  # auction limits are +/-999.99 (Aurora,
 VOLUME_LIMIT = 1e6
 
 
-def _date(description: str) -> object:
+def _date(description: str) -> Any:
     return pa.Field(description=description)
 
 
-def _utc(description: str, *, nullable: bool = False) -> object:
+def _utc(description: str, *, nullable: bool = False) -> Any:
     return pa.Field(description=description, nullable=nullable, dtype_kwargs={"unit": "us", "tz": "UTC"})
 
 
-def _number(description: str, *, limit: float, lowest: float | None = None, nullable: bool = False) -> object:
-    return pa.Field(description=description, nullable=nullable, in_range={"min_value": -limit if lowest is None else lowest, "max_value": limit})
+def _number(description: str, *, limit: float, lowest: float | None = None, nullable: bool = False) -> Any:
+    bounds = {"min_value": -limit if lowest is None else lowest, "max_value": limit}
+    return pa.Field(description=description, nullable=nullable, in_range=bounds)
 
 
-def _price(description: str, *, nullable: bool = False) -> object:
+def _price(description: str, *, nullable: bool = False) -> Any:
     return _number(description, limit=PRICE_LIMIT_GBP_MWH, nullable=nullable)
 
 
-def _amount(description: str, *, lowest: float | None = None, nullable: bool = False) -> object:
+def _amount(description: str, *, lowest: float | None = None, nullable: bool = False) -> Any:
     return _number(description, limit=VOLUME_LIMIT, lowest=lowest, nullable=nullable)
+
+
+def _strategy() -> Any:
+    return pa.Field(description="strategy name")
+
+
+def _period() -> Any:
+    return pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
 
 
 class _Table(pa.DataFrameModel):
@@ -56,57 +66,65 @@ class SystemPrice(_Table):
     """Imbalance (cash-out) price per settlement period, latest run."""
 
     settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
-    settlement_period: int = pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
+    settlement_period: int = _period()
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     system_price_gbp_mwh: float = _price("single imbalance price, GBP/MWh")
     net_imbalance_volume_mwh: float = _amount("positive = system short, MWh", nullable=True)
     price_derivation_code: str = pa.Field(nullable=True, description="how the price was derived, as published")
-    published_utc: pandas_engine.DateTime = _utc("version key of the publication; no proof of when it was known", nullable=True)
+    published_utc: pandas_engine.DateTime = _utc(
+        "version key of the publication; no proof of when it was known", nullable=True
+    )
 
     class Config(_Table.Config):
-        unique = ["settlement_date", "settlement_period"]
+        unique: ClassVar = ["settlement_date", "settlement_period"]
 
 
 class DayAheadPrice(_Table):
     """Day-ahead price on the half-hour grid; `source` says which publication stands behind it."""
 
     settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
-    settlement_period: int = pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
+    settlement_period: int = _period()
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     day_ahead_price_gbp_mwh: float = _price("day-ahead price, GBP/MWh")
-    source: str = pa.Field(isin=["neso_n2ex", "entsoe", "elexon_mid", "file"], description="elexon_mid is a within-day index standing in")
+    source: str = pa.Field(
+        isin=["neso_n2ex", "entsoe", "elexon_mid", "file"], description="elexon_mid is a within-day index standing in"
+    )
     native_resolution_minutes: int = pa.Field(isin=[15, 30, 60], description="resolution of the published product")
 
     class Config(_Table.Config):
-        unique = ["settlement_date", "settlement_period"]
+        unique: ClassVar = ["settlement_date", "settlement_period"]
 
 
 class MarketIndexPrice(_Table):
     """Within-day market index (APXMIDP), known only after trading."""
 
     settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
-    settlement_period: int = pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
+    settlement_period: int = _period()
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     market_index_price_gbp_mwh: float = _price("volume-weighted within-day price, GBP/MWh")
     market_index_volume_mwh: float = _amount("traded volume behind the index, MWh", lowest=0.0, nullable=True)
 
     class Config(_Table.Config):
-        unique = ["settlement_date", "settlement_period"]
+        unique: ClassVar = ["settlement_date", "settlement_period"]
 
 
 class AuctionClearing(_Table):
     """Clearing price and volume per auction window and product; partition of its delivery start."""
 
-    product: str = pa.Field(str_matches=r"^[A-Z]{3}$", description="NESO product code, e.g. DCL; L = discharge, H = charge")
+    product: str = pa.Field(
+        str_matches=r"^[A-Z]{3}$", description="NESO product code, e.g. DCL; L = discharge, H = charge"
+    )
     delivery_start_utc: pandas_engine.DateTime = _utc("start of the window, UTC")
     delivery_end_utc: pandas_engine.DateTime = _utc("end of the window, UTC; 3 h and 5 h blocks on clock changes")
     efa_date: pandas_engine.Date = _date("EFA day of the start")
     efa_block: int = pa.Field(ge=1, le=6, description="EFA block of the start")
-    clearing_price_gbp_mw_h: float = _number("GBP per MW and hour; null where nothing cleared", limit=CAPACITY_PRICE_LIMIT_GBP_MW_H, nullable=True)
+    clearing_price_gbp_mw_h: float = _number(
+        "GBP per MW and hour; null where nothing cleared", limit=CAPACITY_PRICE_LIMIT_GBP_MW_H, nullable=True
+    )
     cleared_volume_mw: float = _amount("cleared volume, MW", lowest=0.0)
 
     class Config(_Table.Config):
-        unique = ["product", "delivery_start_utc"]
+        unique: ClassVar = ["product", "delivery_start_utc"]
 
 
 class SourceStatus(_Table):
@@ -122,14 +140,14 @@ class SourceStatus(_Table):
     fetched_utc: pandas_engine.DateTime = _utc("when the newest answer was fetched", nullable=True)
 
     class Config(_Table.Config):
-        unique = ["dataset", "date"]
+        unique: ClassVar = ["dataset", "date"]
 
 
 class Plan(_Table):
     """What a strategy decided at a gate for its trading day, per half-hour."""
 
     efa_date: pandas_engine.Date = _date("trading day, 23:00 to 23:00 London")
-    strategy: str = pa.Field(description="strategy name")
+    strategy: str = _strategy()  # type: ignore[assignment]
     gate: str = pa.Field(description="decision gate: day_ahead, or foresight for a bound")
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     day_ahead_mw: float = _amount("volume sold day-ahead (bought when negative), MW")
@@ -138,14 +156,14 @@ class Plan(_Table):
     energy_mwh: float = _amount("planned state of energy at the end of the half-hour, MWh", lowest=0.0)
 
     class Config(_Table.Config):
-        unique = ["efa_date", "strategy", "gate", "start_utc"]
+        unique: ClassVar = ["efa_date", "strategy", "gate", "start_utc"]
 
 
 class Dispatch(_Table):
     """What the battery did, per half-hour."""
 
     efa_date: pandas_engine.Date = _date("trading day")
-    strategy: str = pa.Field(description="strategy name")
+    strategy: str = _strategy()  # type: ignore[assignment]
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     charge_mw: float = _amount("baseline charge without activation, AC, MW", lowest=0.0)
     discharge_mw: float = _amount("baseline discharge without activation, AC, MW", lowest=0.0)
@@ -158,48 +176,50 @@ class Dispatch(_Table):
     energy_mwh: float = _amount("state of energy at the end of the half-hour, MWh", lowest=0.0)
 
     class Config(_Table.Config):
-        unique = ["efa_date", "strategy", "start_utc"]
+        unique: ClassVar = ["efa_date", "strategy", "start_utc"]
 
 
 class Cashflow(_Table):
     """Cash per half-hour and stream, positive when received; wear is a cost and not cash."""
 
     efa_date: pandas_engine.Date = _date("trading day")
-    strategy: str = pa.Field(description="strategy name")
+    strategy: str = _strategy()  # type: ignore[assignment]
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     stream: str = pa.Field(isin=["day_ahead", "intraday", "imbalance", "response", "reserve", "penalty", "fee", "wear"])
     amount_gbp: float = _amount("GBP", lowest=-1e9)
 
     class Config(_Table.Config):
-        unique = ["efa_date", "strategy", "start_utc", "stream"]
+        unique: ClassVar = ["efa_date", "strategy", "start_utc", "stream"]
 
 
 class RunStatus(_Table):
     """Outcome of each trading day and strategy; a refused day leaves the battery idle."""
 
     efa_date: pandas_engine.Date = _date("trading day")
-    strategy: str = pa.Field(description="strategy name")
+    strategy: str = _strategy()  # type: ignore[assignment]
     status: str = pa.Field(isin=["complete", "not_published", "refused", "provisional", "stale"])
     reason: str = pa.Field(description="empty when complete")
     opening_energy_mwh: float = _amount("state of energy at 23:00 on the day before, MWh", lowest=0.0, nullable=True)
     closing_energy_mwh: float = _amount("state of energy at 23:00, MWh", lowest=0.0, nullable=True)
-    chain_start: pandas_engine.Date = pa.Field(nullable=True, description="first day of the unbroken chain this day belongs to")
+    chain_start: pandas_engine.Date = pa.Field(
+        nullable=True, description="first day of the unbroken chain this day belongs to"
+    )
 
     class Config(_Table.Config):
-        unique = ["efa_date", "strategy"]
+        unique: ClassVar = ["efa_date", "strategy"]
 
 
 class DailyPnl(_Table):
     """Sum of trading.cashflow per day, strategy and stream."""
 
     efa_date: pandas_engine.Date = _date("trading day")
-    strategy: str = pa.Field(description="strategy name")
+    strategy: str = _strategy()  # type: ignore[assignment]
     stream: str = pa.Field(description="as in trading.cashflow")
     pnl_gbp: float = _amount("GBP", lowest=-1e9)
     pnl_gbp_per_mw: float = _amount("GBP per MW of rating", lowest=-1e9)
 
     class Config(_Table.Config):
-        unique = ["efa_date", "strategy", "stream"]
+        unique: ClassVar = ["efa_date", "strategy", "stream"]
 
 
 TABLES: Mapping[str, type[pa.DataFrameModel]] = {
@@ -218,10 +238,16 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
 
 _KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {
     "date": (pyarrow.date32(), "DATE", "object"),
-    "datetime64[us, UTC]": (pyarrow.timestamp("us", tz="UTC"), "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
+    UTC_DTYPE: (pyarrow.timestamp("us", tz="UTC"), "TIMESTAMP WITH TIME ZONE", UTC_DTYPE),
     "float64": (pyarrow.float64(), "DOUBLE", "float64"),
     "int64": (pyarrow.int64(), "BIGINT", "int64"),
     "str": (pyarrow.string(), "VARCHAR", "str"),
+}
+
+_COLUMN_CHECKS = {
+    "column_in_dataframe": "there is no",
+    "column_in_schema": "there is an unknown",
+    "named once": "there is more than one",
 }
 
 
@@ -259,25 +285,45 @@ def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` in the table's column order, types and key order.
 
     Raises RefusedFrameError (with a `failure_cases` frame) when any column, type, bound or key is
-    wrong; nothing is dropped or repaired.
+    wrong, an instant carries no time zone or a whole number has a fraction; nothing is dropped or
+    repaired.
     """
     if frame.empty and not len(frame.columns):
         return empty_frame(table)
-    try:
-        valid = TABLES[table].validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-    else:
-        ordered = valid[list(columns(table))]
-        return ordered.sort_values(keys(table), kind="stable").reset_index(drop=True)
+    frame = frame.reset_index(drop=True)
+    cases = _silently_repaired(table, frame)
+    if cases.empty:
+        try:
+            valid = TABLES[table].validate(frame, lazy=True)
+        except pa.errors.SchemaErrors as error:
+            cases = error.failure_cases
+        else:
+            ordered = valid[list(columns(table))]
+            return ordered.sort_values(keys(table), kind="stable").reset_index(drop=True)
     raise _refusal(table, cases)
+
+
+def _silently_repaired(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Failure cases of what coercion would mend without a word: it would hide a fault of the source."""
+    cases = [(name, "named once", name) for name in frame.columns[frame.columns.duplicated()]]
+    known = [] if cases else [(name, column) for name, column in columns(table).items() if name in frame.columns]
+    for name, column in known:
+        given = frame[name].dropna()
+        kind = _kind(column.dtype)[2]
+        if kind == UTC_DTYPE and not isinstance(given.dtype, pd.DatetimeTZDtype):
+            cases += [(name, "time zone", value) for value in given if getattr(value, "tzinfo", None) is None]
+        elif kind == "int64" and pd.api.types.is_float_dtype(given):
+            cases += [(name, "whole number", value) for value in given[given % 1 != 0]]
+    return pd.DataFrame(cases, columns=["column", "check", "failure_case"])
 
 
 def _refusal(table: str, cases: pd.DataFrame) -> RefusedFrameError:
     first = cases.iloc[0]
-    where = f"column {first['column']}" if pd.notna(first.get("column")) else "columns"
-    refusal = RefusedFrameError(
-        f"{table}: {len(cases)} failure cases, the first in {where}: check {first['check']} on value {first['failure_case']!r}"
-    )
+    value = first["failure_case"]
+    if first["check"] in _COLUMN_CHECKS:
+        what = f"{_COLUMN_CHECKS[first['check']]} column {value}"
+    else:
+        what = f"column {first['column']}: check {first['check']} on value {value}"
+    refusal = RefusedFrameError(f"{table}: {len(cases)} failure cases, the first: {what}")
     refusal.failure_cases = cases  # type: ignore[attr-defined]
     return refusal
