@@ -2,7 +2,8 @@
 
 Precedence: command line > environment (`BESS_…`, nested by `__`) > `.env` > `bess.toml` > defaults;
 the same for the command line, the UI and the daemon. The ENTSO-E token is read from
-`ENTSOE_API_TOKEN` only, is never part of a settings object's text and never reaches a file.
+`ENTSOE_API_TOKEN` only (environment or `.env`), is never part of a settings object and never
+reaches a file that we write.
 
 What belongs here: names, types, bounds and defaults. What does not: what a workspace already is
 (`workspace.py` resolves `None` values against its stamp) and market rules.
@@ -13,13 +14,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from datetime import UTC, date, datetime, timedelta
+import tomllib
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -32,7 +37,7 @@ Mode = Literal["live", "sample", "files"]
 DayAheadSource = Literal["neso_n2ex", "entsoe", "elexon_mid", "file"]
 CONFIG_FILE_VARIABLE = "BESS_CONFIG"
 ENTSOE_TOKEN_VARIABLE = "ENTSOE_API_TOKEN"
-_OUTSIDE_SETTINGS = {CONFIG_FILE_VARIABLE}
+_ENV_FILE = Path(".env")
 
 
 def _aware(value: datetime | None) -> datetime | None:
@@ -111,6 +116,7 @@ class DataSettings(_Section):
 
 class ScheduleSettings(_Section):
     cron: str = Field("30 11 * * *", description="London time; 03:00 or later, because 01:00-02:00 moves")
+    look_back_days: int = Field(35, ge=1, le=400, description="how far back a refresh retries days that are not complete")
 
 
 class ReportSettings(_Section):
@@ -148,6 +154,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(dotenv_settings, DotEnvSettingsSource):  # .env may hold other programs' variables, and the token
+            ours = {name: value for name, value in dotenv_settings.env_vars.items() if name.startswith("bess_")}
+            dotenv_settings.env_vars = ours
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
     def now(self) -> datetime:
@@ -177,43 +186,41 @@ def load_settings(**overrides: Any) -> Settings:
     """
     if CONFIG_FILE_VARIABLE in os.environ and not config_file().is_file():
         raise UserInputError(f"the settings file {config_file()} named by {CONFIG_FILE_VARIABLE} does not exist")
-    _refuse_unknown_environment()
-    env_file = Path(".env")
+    _refuse_unknown_names(set(os.environ) - {CONFIG_FILE_VARIABLE}, "the environment")
+    _refuse_unknown_names(_dotenv(), str(_ENV_FILE))
     try:
-        return Settings(_env_file=env_file if env_file.is_file() else None, **overrides)  # type: ignore[call-arg]
+        return Settings(_env_file=_ENV_FILE if _ENV_FILE.is_file() else None, **overrides)
     except ValidationError as error:
         message = _sentence(error)
+    except tomllib.TOMLDecodeError as error:
+        message = f"{config_file()} cannot be read as TOML: {error}"
     except (SettingsError, ValueError) as error:
         message = f"settings cannot be read: {error}"
     raise UserInputError(message)
 
 
 def entsoe_token() -> SecretStr | None:
-    """The ENTSO-E token of the environment, or None."""
-    value = os.environ.get(ENTSOE_TOKEN_VARIABLE, "").strip()
+    """The ENTSO-E token of the environment, else of `.env`, or None."""
+    value = (os.environ.get(ENTSOE_TOKEN_VARIABLE) or _dotenv().get(ENTSOE_TOKEN_VARIABLE) or "").strip()
     return SecretStr(value) if value else None
 
 
-def yesterday(settings: Settings) -> date:
-    """The last settlement date that has ended by `now`."""
-    from bess_pipeline.gb_time import settlement_date_of
-
-    return settlement_date_of(settings.now()) - timedelta(days=1)
-
-
-def _refuse_unknown_environment() -> None:
-    known = Settings.model_fields
-    for name in sorted(os.environ):
-        if not name.startswith("BESS_") or name in _OUTSIDE_SETTINGS:
+def _refuse_unknown_names(names: Iterable[str], where: str) -> None:
+    for name in sorted(names):
+        if not name.startswith("BESS_"):
             continue
         section, _, key = name.removeprefix("BESS_").lower().partition("__")
-        field = known.get(section)
+        field = Settings.model_fields.get(section)
         if field is None:
-            raise UserInputError(f"unknown setting {name} in the environment: there is no section or setting '{section}'")
-        if key and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            if key not in field.annotation.model_fields:
-                names = ", ".join(sorted(field.annotation.model_fields))
-                raise UserInputError(f"unknown setting {name} in the environment: [{section}] has {names}")
+            raise UserInputError(f"unknown setting {name} in {where}: there is no section or setting '{section}'")
+        known = sorted(_keys_of(field.annotation))
+        if key and key not in known:
+            raise UserInputError(f"unknown setting {name} in {where}: [{section}] has {', '.join(known) or 'no parts'}")
+
+
+def _keys_of(annotation: object) -> Iterable[str]:
+    """Keys of a section; none for a plain setting."""
+    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
 
 
 def _sentence(error: ValidationError) -> str:
