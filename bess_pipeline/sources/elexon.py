@@ -1,0 +1,196 @@
+"""Elexon Insights: imbalance (system) prices and the within-day market index.
+
+What belongs here: requests and answers of `data.elexon.co.uk`. What does not: completeness of a
+day (`ingestion/datasets.py`) and HTTP itself (`http.py`).
+
+Rules (Elexon Insights OpenAPI document; domain reference 2): time stamps are UTC; a single price
+since P305 (5 November 2015), so that sell and buy price must agree; `createdDateTime` is a version
+key; rows of another window may be returned in silence, so every row is checked against its date.
+Market index: at most seven days a request, both ends included on `startTime`; price 0 with volume
+0 is a placeholder; only APXMIDP carries prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+
+from bess_pipeline.errors import NotPublishedError, PayloadError
+from bess_pipeline.gb_time import (
+    HALF_HOUR,
+    days_between,
+    period_start_utc,
+    periods_in_day,
+    settlement_day_bounds_utc,
+)
+from bess_pipeline.sources.http import Answer, HttpClient
+from bess_pipeline.sources.pacing import ELEXON_PACE
+from bess_pipeline.sources.parsing import (
+    calendar_date,
+    field,
+    instant,
+    load_json,
+    number,
+    optional_number,
+    quoted,
+    rows_of,
+    text_column,
+    utc_column,
+    whole_number,
+    without_repeats,
+)
+
+MARKET_INDEX_PROVIDER = "APXMIDP"
+MARKET_INDEX_CHUNK_DAYS = 6  # the cap is 7 days; 6 stay below it on the 25-hour day too
+_STATUSES = frozenset({200, 400})  # 400 carries a problem document that says what was wrong
+_SYSTEM_PRICES = "Elexon system prices"
+_MARKET_INDEX = "Elexon market index"
+
+
+def fetch_system_prices(client: HttpClient, day: date) -> list[Answer]:
+    """The one answer of a settlement date; errors as `HttpClient.get`, and PayloadError for a refused request."""
+    url = f"{_base(client)}/balancing/settlement/system-prices/{day.isoformat()}"
+    return [_get(client, url, {"format": "json"}, f"{_SYSTEM_PRICES} of {day}")]
+
+
+def fetch_market_index(client: HttpClient, first: date, last: date) -> list[Answer]:
+    """Answers for the settlement dates `first` to `last`, both included, at most six days each.
+
+    Each chunk asks up to half an hour before its end, because the end is included: no half-hour is
+    asked for twice or left out.
+    """
+    days = days_between(first, last)
+    chunks = [days[n : n + MARKET_INDEX_CHUNK_DAYS] for n in range(0, len(days), MARKET_INDEX_CHUNK_DAYS)]
+    return [_fetch_market_index_chunk(client, chunk[0], chunk[-1]) for chunk in chunks]
+
+
+def _fetch_market_index_chunk(client: HttpClient, first: date, last: date) -> Answer:
+    params = {
+        "from": _z(settlement_day_bounds_utc(first)[0]),
+        "to": _z(settlement_day_bounds_utc(last)[1] - HALF_HOUR),
+        "dataProviders": MARKET_INDEX_PROVIDER,
+        "format": "json",
+    }
+    url = f"{_base(client)}/balancing/pricing/market-index"
+    return _get(client, url, params, f"{_MARKET_INDEX} of {first} to {last}")
+
+
+def parse_system_prices(content: bytes, expected_day: date | None = None) -> pd.DataFrame:
+    """Rows of `market/system_price` from one answer (GBP/MWh, MWh), newest version of each period.
+
+    Raises NotPublishedError when there is no row, PayloadError when a row is of another date than
+    `expected_day`, its start is not that of its period, sell and buy price differ, or two rows of
+    one version disagree.
+    """
+    rows = [_system_price(row) for row in _rows(content, _SYSTEM_PRICES)]
+    frame = pd.DataFrame(rows)
+    for name in ("start_utc", "published_utc"):
+        frame[name] = utc_column([row[name] for row in rows])
+    frame["price_derivation_code"] = text_column([row["price_derivation_code"] for row in rows])
+    other = sorted(set(frame["settlement_date"]) - {expected_day}) if expected_day else []
+    if other:
+        raise PayloadError(f"{_SYSTEM_PRICES}: asked for {expected_day}, answered with rows of {other[0]}")
+    versions = without_repeats(frame, ["start_utc", "published_utc"], _SYSTEM_PRICES)
+    versions = versions.sort_values(["start_utc", "published_utc"], kind="stable", na_position="first")
+    return versions.drop_duplicates("start_utc", keep="last").reset_index(drop=True)
+
+
+def _system_price(row: Mapping[str, object]) -> dict[str, Any]:
+    sell, buy = (number(row, name, _SYSTEM_PRICES) for name in ("systemSellPrice", "systemBuyPrice"))
+    day, period, start = _settlement_period(row, _SYSTEM_PRICES)
+    if sell != buy:
+        raise PayloadError(
+            f"{_SYSTEM_PRICES}: {day} period {period} has sell price {sell:g} and buy price {buy:g}, "
+            "which have been one price since 5 November 2015"
+        )
+    created = row.get("createdDateTime")
+    return {
+        "settlement_date": day,
+        "settlement_period": period,
+        "start_utc": start,
+        "system_price_gbp_mwh": sell,
+        "net_imbalance_volume_mwh": optional_number(row, "netImbalanceVolume", _SYSTEM_PRICES),
+        "price_derivation_code": row.get("priceDerivationCode"),
+        "published_utc": None if created is None else instant(row, "createdDateTime", _SYSTEM_PRICES),
+    }
+
+
+def parse_market_index(content: bytes, window: tuple[datetime, datetime] | None = None) -> pd.DataFrame:
+    """Rows of `market/market_index_price` (GBP/MWh, MWh), from `{"data": […]}` or a bare array.
+
+    Only APXMIDP; price 0 with volume 0 is a placeholder and dropped, price 0 with volume is not.
+    Raises NotPublishedError when no priced row is left, PayloadError when a start does not agree with
+    its period, lies outside `window` (half-open) or two rows of one period disagree.
+    """
+    published = _rows(content, _MARKET_INDEX)
+    used = [row for row in published if field(row, "dataProvider", _MARKET_INDEX) == MARKET_INDEX_PROVIDER]
+    rows = [row for row in (_market_index(row) for row in used) if not _is_placeholder(row)]
+    if not rows:
+        raise NotPublishedError(f"{_MARKET_INDEX}: {MARKET_INDEX_PROVIDER} has no price yet for what was asked")
+    frame = pd.DataFrame(rows)
+    frame["start_utc"] = utc_column(frame["start_utc"].tolist())
+    if window and not frame["start_utc"].between(window[0], window[1], inclusive="left").all():
+        raise PayloadError(f"{_MARKET_INDEX}: asked for {_z(window[0])} to {_z(window[1])}, answered with other times")
+    return without_repeats(frame, ["settlement_date", "settlement_period"], _MARKET_INDEX)
+
+
+def _market_index(row: Mapping[str, object]) -> dict[str, Any]:
+    day, period, start = _settlement_period(row, _MARKET_INDEX)
+    return {
+        "settlement_date": day,
+        "settlement_period": period,
+        "start_utc": start,
+        "market_index_price_gbp_mwh": number(row, "price", _MARKET_INDEX),
+        "market_index_volume_mwh": optional_number(row, "volume", _MARKET_INDEX),
+    }
+
+
+def _is_placeholder(row: Mapping[str, Any]) -> bool:
+    return row["market_index_price_gbp_mwh"] == 0 and row["market_index_volume_mwh"] == 0
+
+
+def _settlement_period(row: Mapping[str, object], what: str) -> tuple[date, int, datetime]:
+    day, period = calendar_date(row, "settlementDate", what), whole_number(row, "settlementPeriod", what)
+    start = instant(row, "startTime", what)
+    if not 1 <= period <= periods_in_day(day):
+        raise PayloadError(f"{what}: {day} has periods 1 to {periods_in_day(day)}, the answer has {period}")
+    if start != period_start_utc(day, period):
+        raise PayloadError(
+            f"{what}: {day} period {period} starts at {_z(period_start_utc(day, period))}, the answer says {_z(start)}"
+        )
+    return day, period, start
+
+
+def _rows(content: bytes, what: str) -> list[Mapping[str, object]]:
+    body = load_json(content, what)
+    if isinstance(body, dict):
+        if "errors" in body:
+            raise PayloadError(f"{what}: Elexon refused the request: {_problems(body['errors'])}")
+        body = field(body, "data", what)
+    return rows_of(body, what)
+
+
+def _problems(errors: object) -> str:
+    groups = errors.values() if isinstance(errors, dict) else [errors]
+    texts = [str(text) for group in groups for text in (group if isinstance(group, list) else [group])]
+    return quoted("; ".join(texts))
+
+
+def _get(client: HttpClient, url: str, params: Mapping[str, str], what: str) -> Answer:
+    answer = client.get("elexon", url, params, accept_statuses=_STATUSES, pace=ELEXON_PACE)
+    if answer.status == 400:
+        _rows(answer.content, what)
+        raise PayloadError(f"{what}: Elexon refused the request (HTTP 400)")
+    return answer
+
+
+def _base(client: HttpClient) -> str:
+    return client.settings.elexon_base_url.rstrip("/")
+
+
+def _z(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
