@@ -169,7 +169,7 @@ install_with_uv() (
 
 install_with_pip() (
     set -e
-    "$VENV/bin/python" -m pip install --require-hashes -r "$LOCK"
+    "$VENV/bin/python" -m pip install --no-deps --require-hashes -r "$LOCK"
     say "installing this project"
     "$VENV/bin/python" -m pip install --quiet --no-deps --editable .
 )
