@@ -16,6 +16,7 @@ Every instant that leaves this module is zone-aware UTC; a naive instant is refu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -137,6 +138,17 @@ def efa_columns(start_utc: pd.Series | pd.DatetimeIndex) -> pd.DataFrame:
 def days_between(first: date, last: date) -> list[date]:
     """Every calendar day from `first` to `last`, both included; empty when last < first."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def consecutive_runs(days: Iterable[date], at_most: int | None = None) -> list[list[date]]:
+    """`days` in order, as runs of consecutive days of at most `at_most` each; a gap ends a run."""
+    runs: list[list[date]] = []
+    for day in sorted(days):
+        if runs and runs[-1][-1] + timedelta(days=1) == day and len(runs[-1]) != at_most:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return runs
 
 
 def _utc_series(start_utc: pd.Series | pd.DatetimeIndex) -> pd.Series:

@@ -205,6 +205,10 @@ def entsoe_token() -> SecretStr | None:
     return SecretStr(value) if value else None
 
 
+def _dotenv() -> dict[str, str | None]:
+    return dotenv_values(_ENV_FILE) if _ENV_FILE.is_file() else {}
+
+
 def _refuse_unknown_names(names: Iterable[str], where: str) -> None:
     for name in sorted(names):
         if not name.startswith("BESS_"):

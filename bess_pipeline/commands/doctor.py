@@ -1,0 +1,89 @@
+"""`bess doctor`: is this workspace sound, and what to do where it is not.
+
+What belongs here: reading checks that change nothing and reach no provider. What does not: the
+data's own checks, which run with the assets (`orchestration/assets/`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bess_pipeline.errors import BessError
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.schemas import SCHEMA_VERSION, TABLES
+from bess_pipeline.settings import Settings, config_file, entsoe_token
+from bess_pipeline.verdict import not_complete
+from bess_pipeline.warehouse import query
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, whether it is well, and what was found or is to be done."""
+
+    what: str
+    ok: bool
+    text: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings on the machine, the settings and the workspace."""
+    runtime = Runtime(settings)
+    checks: dict[str, Callable[[Runtime], str]] = {
+        "python": lambda _: f"{sys.version.split()[0]}",
+        "settings": _settings,
+        "workspace": _workspace,
+        "data": _data,
+        "database": _database,
+    }
+    return [_finding(what, check, runtime) for what, check in checks.items()]
+
+
+def _finding(what: str, check: Callable[[Runtime], str], runtime: Runtime) -> Finding:
+    try:
+        return Finding(what, True, check(runtime))
+    except BessError as error:
+        return Finding(what, False, str(error))
+
+
+def _settings(runtime: Runtime) -> str:
+    runtime.datasets()
+    file = str(config_file()) if config_file().is_file() else "no bess.toml"
+    token = "set" if entsoe_token() else "not set (needed for ENTSO-E only)"
+    return f"{file}, fingerprint {runtime.settings.fingerprint()}, ENTSOE_API_TOKEN {token}"
+
+
+def _workspace(runtime: Runtime) -> str:
+    stamp = runtime.workspace.stamp()
+    root = runtime.workspace.root
+    if stamp is None:
+        return f"{root} holds nothing yet: run `bess demo`, `bess backfill` or `bess refresh`"
+    chains = ", ".join(map(str, stamp.chain_starts)) or "none yet"
+    return (
+        f"{root} holds {stamp.origin} data, day-ahead source {stamp.day_ahead}, "
+        f"schema {stamp.schema_version} (this version: {SCHEMA_VERSION}), chains start on {chains}"
+    )
+
+
+def _data(runtime: Runtime) -> str:
+    lake = runtime.workspace.lake
+    days = lake.days("trading/run_status")
+    counts = {table: len(lake.days(table)) for table in TABLES}
+    if not any(counts.values()):
+        return "no partition yet"
+    problems = not_complete(lake, days)
+    if problems:
+        bad = len({problem.day for problem in problems})
+        listed = "; ".join(map(str, problems[:5])) + (" …" if len(problems) > 5 else "")
+        raise BessError(f"{bad} of {len(days)} trading days are not complete: {listed}")
+    span = f"{days[0]} to {days[-1]}, " if days else ""
+    return f"{span}{len(days)} trading days, all complete; partitions: " + ", ".join(f"{t} {n}" for t, n in counts.items())
+
+
+def _database(runtime: Runtime) -> str:
+    database = runtime.workspace.database
+    if not database.exists():
+        return f"{database} is not published yet"
+    rows = query(database, "SELECT count(*) AS n FROM market.source_status").iloc[0]["n"]
+    return f"{database} opens, {rows} source statuses"

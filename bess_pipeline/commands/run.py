@@ -1,0 +1,142 @@
+"""Commands that run the pipeline: demo, refresh and backfill.
+
+What belongs here: the steps of these commands and what they say while they work. What does not:
+options and exit statuses (`cli.py`), runs themselves (`orchestration/launch.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from bess_pipeline import gb_time
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.orchestration.jobs import days_to_settle
+from bess_pipeline.orchestration.launch import Launcher, dagster_instance
+from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl
+from bess_pipeline.report.tables import pnl_table_text
+from bess_pipeline.runtime import Runtime, market_connection
+from bess_pipeline.sample_market.simulate import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
+from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
+from bess_pipeline.verdict import NotComplete, not_complete
+
+DEMO_WORKSPACE = Path("data/demo")
+Say = Callable[[str], None]
+
+
+def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Say) -> None:
+    """The demonstration: 28 fixed trading days of the sample market, offline, the same on every machine.
+
+    Raises BessError when a day is not complete, which on the sample market is a defect.
+    """
+    settings = settings.model_copy(
+        update={
+            "workspace": workspace or DEMO_WORKSPACE,
+            "sources": SourcesSettings(mode="sample", day_ahead="neso_n2ex"),
+            "clock": ClockSettings(),
+        }
+    )
+    started = perf_counter()
+    with _launcher(settings, say) as launcher:
+        runtime = launcher.runtime
+        runs = launcher.backfill(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force, history_from=FIRST_DATE)
+        planned = launcher.plan_ahead(force=force)
+        if runs or planned or not runtime.workspace.database.is_file():
+            launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
+        else:
+            say("nothing to compute: all 28 days are complete with these settings (bess demo --force computes them again)")
+    problems = not_complete(runtime.workspace.lake, gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY))
+    if problems:
+        raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
+    click.echo(pnl_table_text(daily_pnl(runtime.workspace, Window(DEMO_FIRST_DAY, DEMO_LAST_DAY))))
+    click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))
+
+
+def run_backfill(settings: Settings, first: date, last: date, *, force: bool, say: Say) -> list[NotComplete]:
+    """Make the days `first` to `last` complete; what is not complete after it."""
+    if last < first:
+        raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
+    with _launcher(settings, say) as launcher:
+        runtime = launcher.runtime
+        runtime.check_first_day(first)
+        end = runtime.last_finished_day()
+        if first > end:
+            raise UserInputError(f"{first} has not ended yet (now is {runtime.now():%Y-%m-%dT%H:%MZ}): the last ended day is {end}")
+        say(f"day-ahead price: {_day_ahead_words(runtime)}")
+        days = gb_time.days_between(first, last)
+        late = [NotComplete(day, "trading", "not_published", "the trading day has not ended") for day in days if day > end]
+        last = min(last, end)
+        return [*_run_days(launcher, gb_time.days_between(first, last), force, say), *late]
+
+
+def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
+    """Settle what has ended, plan what comes; the ended days that are not complete after it."""
+    with _launcher(settings, say) as launcher:
+        runtime = launcher.runtime
+        days = days_to_settle(runtime)
+        for run in gb_time.consecutive_runs(days):
+            launcher.backfill(run[0], run[-1])
+        planned = launcher.plan_ahead()
+        if days or planned or not runtime.workspace.database.is_file():
+            last = runtime.last_finished_day()
+            launcher.publish(days[0] if days else last, last)
+        say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
+        return not_complete(runtime.workspace.lake, days)
+
+
+def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -> list[NotComplete]:
+    lake = launcher.runtime.workspace.lake
+    runs = launcher.backfill(days[0], days[-1], force=force)
+    if runs or not launcher.runtime.workspace.database.is_file():
+        launcher.publish(days[0], days[-1])
+    else:
+        say(f"nothing to do: all {len(days)} days are complete with these settings")
+    problems = not_complete(lake, days)
+    bad = {problem.day for problem in problems}
+    say(f"{len(days) - len(bad)} of {len(days)} days are complete")
+    return problems
+
+
+@contextmanager
+def _launcher(settings: Settings, say: Say) -> Iterator[Launcher]:
+    """A launcher connected to its market; nothing is written before the market is known to be admissible."""
+    probe = Runtime(settings)
+    probe.check_admission()
+    probe.datasets()
+    with market_connection(settings.sources, probe.mode) as sources:
+        if sources is not settings.sources:
+            say(f"the sample market listens on {sources.neso_base_url}")
+        runtime = Runtime(settings.model_copy(update={"sources": sources.model_copy(update={"mode": probe.mode})}))
+        with dagster_instance(runtime.workspace) as instance:
+            yield Launcher(runtime, instance, say)
+
+
+def _day_ahead_words(runtime: Runtime) -> str:
+    words = {
+        "neso_n2ex": "N2EX, from NESO",
+        "entsoe": "ENTSO-E",
+        "elexon_mid": "the Elexon market index, a within-day index standing in for day-ahead (labelled elexon_mid)",
+        "file": f"your file {runtime.settings.sources.day_ahead_file}",
+    }
+    return words[runtime.day_ahead]
+
+
+def _next_steps(workspace: Path, seconds: float) -> str:
+    command = Path(sys.argv[0])
+    shown = command.name
+    if command.is_absolute() and command.is_relative_to(Path.cwd()):
+        shown = str(command.relative_to(Path.cwd()))
+    return (
+        f"\nworkspace {workspace}, {seconds:.0f} s. Simulated data: not real prices."
+        f"\n  look:   {workspace / 'reports' / REPORT_NAME} and the figures beside it"
+        f"\n  open:   {shown} --workspace {workspace} ui"
+        f'\n  query:  {shown} --workspace {workspace} query "SELECT * FROM risk.daily_pnl_by_stream ORDER BY ALL"'
+        f"\n  plan:   {shown} --workspace {workspace} plan"
+    )
+

@@ -1,0 +1,78 @@
+"""Commands that show what is stored or compute one answer: plan, optimise, report and query.
+
+What belongs here: reading a result and shaping it for the terminal. What does not: printing and
+formats (`cli.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.atomic import write_bytes
+from bess_pipeline.battery.parameters import Battery, read_battery_file
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.optimisation.price_file import optimise_price_series
+from bess_pipeline.report.publish import daily_pnl, settled_window, write_figures, write_report
+from bess_pipeline.report.tables import pnl_table_text
+from bess_pipeline.risk.pnl import totals
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.settings import Settings
+from bess_pipeline.sources.files import parse_price_csv, read_file
+from bess_pipeline.trading.replay import PLAN
+from bess_pipeline.warehouse import query
+
+
+def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
+    """The plan of a trading day (default: the next), per half-hour, with London time."""
+    runtime = Runtime(settings)
+    day = day or runtime.next_trading_day()
+    lake = runtime.workspace.lake
+    frame = lake.read(PLAN, day, day)
+    if frame.empty:
+        reasons = [text for name, text in lake.stamp(PLAN, day).items() if name.startswith("reason.") and text]
+        why = reasons[0] if reasons else "run `bess refresh` for coming days or `bess backfill` for past ones"
+        raise UserInputError(f"workspace {settings.workspace} has no plan for {day}: {why}")
+    local = frame["start_utc"].dt.tz_convert(gb_time.LONDON).dt.strftime("%a %H:%M")
+    frame.insert(frame.columns.get_loc("start_utc") + 1, "london", local)
+    return frame
+
+
+def optimise_prices(settings: Settings, prices: Path, battery_file: Path | None, output: Path | None) -> dict[str, Any]:
+    """Optimise a price CSV and write its schedule; the summary that is printed."""
+    battery = read_battery_file(battery_file) if battery_file else Battery.from_settings(settings.battery)
+    series = parse_price_csv(read_file(prices).content, prices.name)
+    result = optimise_price_series(series.start_utc, series.price_gbp_mwh, series.step, battery)
+    if output is not None:
+        write_bytes(output, result.frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode())
+    return result.summary() | ({"schedule": str(output)} if output else {})
+
+
+def make_report(settings: Settings, first: date | None, last: date | None) -> tuple[Path, str, list[dict[str, Any]]]:
+    """Write figures and page of the window; (path of the page, table as text, table as records)."""
+    runtime = Runtime(settings)
+    workspace = runtime.workspace
+    window = settled_window(workspace, first, last)
+    if window is None:
+        raise UserInputError(f"workspace {workspace.root} has no trading day in that window: run `bess backfill` first")
+    figures = write_figures(settings, workspace, window, runtime.now())
+    page = write_report(settings, workspace, window, figures, runtime.now())
+    pnl = daily_pnl(workspace, window)
+    records = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
+    return page, pnl_table_text(pnl), records
+
+
+def run_query(settings: Settings, sql: str | None, file: Path | None) -> pd.DataFrame:
+    """The result of SQL given as text or in a file."""
+    if (sql is None) == (file is None):
+        raise UserInputError('give either SQL, as in bess query "SELECT 1", or --file with a .sql file')
+    if file is not None:
+        if not file.is_file():
+            raise UserInputError(f"there is no SQL file {file}")
+        sql = file.read_text(encoding="utf-8")
+    assert sql is not None
+    return query(Runtime(settings).workspace.database, sql)

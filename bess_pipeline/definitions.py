@@ -1,0 +1,35 @@
+"""The code location that Dagster loads: all assets, jobs and the schedule.
+
+What belongs here: assembling definitions from settings. What does not: anything else.
+`defs` is made at import, which is what Dagster asks of this one module.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from bess_pipeline.orchestration.assets.ingest import ingest_assets
+from bess_pipeline.orchestration.assets.publish import publish_assets
+from bess_pipeline.orchestration.assets.trading import trading_assets
+from bess_pipeline.orchestration.jobs import daily_schedule, jobs
+from bess_pipeline.orchestration.partitions import daily_partitions
+from bess_pipeline.orchestration.resources import RUNTIME, runtime_resource
+from bess_pipeline.settings import Settings, load_settings
+
+
+def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
+    """The definitions under `settings`, or under the settings of the environment with `overrides`."""
+    chosen = settings or load_settings(**overrides)
+    partitions = daily_partitions(chosen.data.first_date)
+    return dg.Definitions(
+        assets=[*ingest_assets(partitions), *trading_assets(partitions, chosen.trading), *publish_assets(partitions)],
+        jobs=jobs(partitions),
+        schedules=[daily_schedule(chosen)],
+        resources={RUNTIME: runtime_resource(chosen)},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

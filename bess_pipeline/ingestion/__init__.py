@@ -1,0 +1,1 @@
+"""From providers' answers to market tables: the raw vault, what each dataset is, and the day-by-day build."""

@@ -1,0 +1,238 @@
+"""What each dataset is: who publishes it, how to ask for days, how to read them, and what complete means.
+
+What belongs here: one `Dataset` per market table and the expected grid of a day. What does not:
+running them (`ingest.py`), storing answers (`vault.py`) and wire formats (`sources/`).
+
+Days are settlement dates. The day-ahead price is asked for and judged by its product day
+(23:00 to 23:00 London, the EFA day), and stored by settlement date; an auction window belongs to
+the settlement date of its delivery start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.settings import DayAheadSource, Mode, SourcesSettings, entsoe_token
+from bess_pipeline.sources import elexon, entsoe, files, neso
+from bess_pipeline.sources.http import Answer, HttpClient
+
+RESPONSE_PRODUCTS = ("DCH", "DCL", "DMH", "DML", "DRH", "DRL")
+ONE_DAY = timedelta(days=1)
+
+Fetch = Callable[[HttpClient, date, date], list[Answer]]
+Parse = Callable[[bytes], pd.DataFrame]
+Grid = Callable[[date], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One market table and everything that is particular to it.
+
+    `records` are the day offsets of raw records that may hold rows of a day; `grid` gives the key
+    columns a complete day must have, judged over `records`; `chunk_days` bounds one ask.
+    """
+
+    table: str
+    raw: str
+    source: str
+    fetch: Fetch
+    parse: Parse
+    grid: Grid
+    partition_start: str
+    records: tuple[int, ...] = (0,)
+    chunk_days: int = 1
+    first_day: date = date(2000, 1, 1)
+    own_raw: bool = True
+    opens_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[0]
+    due_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[1]
+
+
+def _settlement_grid(day: date) -> pd.DataFrame:
+    return pd.DataFrame({"start_utc": gb_time.settlement_half_hours(day)})
+
+
+def _product_day_grid(day: date) -> pd.DataFrame:
+    return pd.DataFrame({"start_utc": gb_time.efa_half_hours(day)})
+
+
+def _response_grid(day: date) -> pd.DataFrame:
+    """Windows that start on a settlement date: blocks 2 to 6 of that EFA day and block 1 of the next."""
+    starts = [gb_time.efa_block_bounds_utc(day, block)[0] for block in range(2, 7)]
+    starts.append(gb_time.efa_block_bounds_utc(day + ONE_DAY, 1)[0])
+    index = pd.MultiIndex.from_product([RESPONSE_PRODUCTS, starts], names=["product", "delivery_start_utc"])
+    frame = index.to_frame(index=False)
+    frame["delivery_start_utc"] = frame["delivery_start_utc"].astype(gb_time.UTC_DTYPE)
+    return frame
+
+
+def _product_days_utc(first: date, last: date) -> tuple[datetime, datetime]:
+    return gb_time.efa_day_bounds_utc(first)[0], gb_time.efa_day_bounds_utc(last)[1]
+
+
+def _settlement_days_utc(first: date, last: date) -> tuple[datetime, datetime]:
+    return gb_time.settlement_day_bounds_utc(first)[0], gb_time.settlement_day_bounds_utc(last)[1]
+
+
+def day_ahead_published_utc(day: date) -> datetime:
+    """N2EX results of product day D appear about 10:00 London on D-1 (domain reference, section 0)."""
+    return gb_time.london_to_utc(day - ONE_DAY, pd.Timestamp("10:00").time())
+
+
+def system_price() -> Dataset:
+    """Elexon system prices, one answer a settlement date."""
+    return Dataset(
+        table="market/system_price",
+        raw="raw/elexon_system_price",
+        source="elexon",
+        fetch=lambda client, first, last: elexon.fetch_system_prices(client, first),
+        parse=elexon.parse_system_prices,
+        grid=_settlement_grid,
+        partition_start="start_utc",
+    )
+
+
+def market_index_price() -> Dataset:
+    """Elexon market index (APXMIDP), at most six days an answer."""
+    return Dataset(
+        table="market/market_index_price",
+        raw="raw/elexon_market_index",
+        source="elexon",
+        fetch=elexon.fetch_market_index,
+        parse=elexon.parse_market_index,
+        grid=_settlement_grid,
+        partition_start="start_utc",
+        chunk_days=6,
+    )
+
+
+def auction_clearing() -> Dataset:
+    """NESO response auction results (EAC)."""
+    return Dataset(
+        table="market/auction_clearing",
+        raw="raw/neso_response_auction",
+        source="neso",
+        fetch=lambda client, first, last: neso.fetch_response_results(client, *_settlement_days_utc(first, last)),
+        parse=neso.parse_auction_results,
+        grid=_response_grid,
+        partition_start="delivery_start_utc",
+        chunk_days=92,
+        first_day=date(2023, 11, 2),
+    )
+
+
+def _day_ahead(
+    source: DayAheadSource, fetch: Fetch, parse: Parse, *, chunk_days: int, records: tuple[int, ...] = (-1, 0, 1)
+) -> Dataset:
+    provider = {"neso_n2ex": "neso", "entsoe": "entsoe", "elexon_mid": "elexon", "file": "file"}[source]
+    stands_in = source == "elexon_mid"
+    return Dataset(
+        table="market/day_ahead_price",
+        raw="raw/elexon_market_index" if stands_in else "raw/day_ahead_price",
+        source=provider,
+        fetch=fetch,
+        parse=parse,
+        grid=_product_day_grid,
+        partition_start="start_utc",
+        records=records,
+        chunk_days=chunk_days,
+        own_raw=not stands_in,
+        opens_utc=(lambda day: gb_time.efa_day_bounds_utc(day)[0]) if stands_in else day_ahead_published_utc,
+        due_utc=(lambda day: gb_time.efa_day_bounds_utc(day)[1]) if stands_in else day_ahead_published_utc,
+    )
+
+
+def market_index_as_day_ahead(index: pd.DataFrame) -> pd.DataFrame:
+    """The within-day index in the day-ahead table's columns, labelled `elexon_mid` in `source`."""
+    frame = index[["settlement_date", "settlement_period", "start_utc"]].copy()
+    frame["day_ahead_price_gbp_mwh"] = index["market_index_price_gbp_mwh"]
+    frame["source"] = "elexon_mid"
+    frame["native_resolution_minutes"] = 30
+    return frame
+
+
+def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Dataset:
+    """The day-ahead leg from the chosen source; UserInputError when the choice lacks what it needs."""
+    if source == "neso_n2ex":
+
+        def fetch_n2ex(client: HttpClient, first: date, last: date) -> list[Answer]:
+            return neso.fetch_n2ex_prices(client, *_product_days_utc(first, last))
+
+        return _day_ahead(source, fetch_n2ex, neso.parse_n2ex_prices, chunk_days=366)
+    if source == "entsoe":
+        token = entsoe_token()
+        if token is None:
+            raise UserInputError(
+                "day_ahead = \"entsoe\" needs a token: set ENTSOE_API_TOKEN, or use day_ahead = \"neso_n2ex\" "
+                "(ENTSO-E carries no GB day-ahead price after 2020)"
+            )
+
+        def fetch_entsoe(client: HttpClient, first: date, last: date) -> list[Answer]:
+            window = _product_days_utc(first, last)
+            return entsoe.fetch_day_ahead(client, *window, settings.entsoe_zone_eic, token)
+
+        return _day_ahead(source, fetch_entsoe, entsoe.parse_day_ahead, chunk_days=1)
+    if source == "file":
+        path = _price_file(settings.day_ahead_file, "day_ahead_file")
+        return _day_ahead(
+            source,
+            lambda client, first, last: [files.read_file(path)],
+            lambda content: files.to_half_hours(files.parse_price_csv(content, path.name)),
+            chunk_days=100_000,
+        )
+    return _day_ahead(
+        source, elexon.fetch_market_index, lambda content: market_index_as_day_ahead(elexon.parse_market_index(content)),
+        chunk_days=6,
+    )
+
+
+def file_system_price(settings: SourcesSettings) -> Dataset:
+    """System prices from the user's own CSV."""
+    path = _price_file(settings.system_price_file, "system_price_file")
+    return Dataset(
+        table="market/system_price",
+        raw="raw/elexon_system_price",
+        source="file",
+        fetch=lambda client, first, last: [files.read_file(path)],
+        parse=lambda content: files.system_price_frame(files.parse_price_csv(content, path.name)),
+        grid=_settlement_grid,
+        partition_start="start_utc",
+        chunk_days=100_000,
+    )
+
+
+def expected_datasets(mode: Mode, day_ahead: DayAheadSource, settings: SourcesSettings) -> list[Dataset]:
+    """The datasets a workspace of this mode and day-ahead source ingests."""
+    if mode == "files":
+        if day_ahead != "file":
+            raise UserInputError('mode = "files" reads its prices from files: set day_ahead = "file" and day_ahead_file')
+        chosen = [day_ahead_price("file", settings)]
+        return chosen + ([file_system_price(settings)] if settings.system_price_file else [])
+    return [system_price(), market_index_price(), auction_clearing(), day_ahead_price(day_ahead, settings)]
+
+
+def missing_keys(dataset: Dataset, rows: pd.DataFrame, day: date) -> tuple[int, Sequence[str]]:
+    """(expected rows, readable keys that a complete day has and `rows` lack)."""
+    grid = dataset.grid(day)
+    keys = list(grid.columns)
+    joined = grid.merge(rows[keys].drop_duplicates(), on=keys, how="left", indicator=True)
+    absent = joined.loc[joined["_merge"] == "left_only", keys]
+    return len(grid), [" ".join(_readable(value) for value in row) for row in absent.itertuples(index=False)]
+
+
+def _readable(value: object) -> str:
+    return value.strftime("%Y-%m-%dT%H:%MZ") if isinstance(value, datetime) else str(value)
+
+
+def _price_file(path: Path | None, setting: str) -> Path:
+    if path is None:
+        raise UserInputError(f"no price file is set: set [sources] {setting} to a CSV of start_utc, price_gbp_mwh")
+    if not path.is_file():
+        raise UserInputError(f"[sources] {setting}: there is no file {path}")
+    return path

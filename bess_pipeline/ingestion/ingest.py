@@ -1,0 +1,276 @@
+"""Asks providers for days, keeps what they say, and builds market partitions from the vault.
+
+What belongs here: the order of fetch, keep, parse, assess and write, and the outcome of each day.
+What does not: what a dataset is (`datasets.py`), HTTP (`sources/http.py`), Dagster (`orchestration/`).
+
+A bad day never raises: it becomes an `Outcome` with its reason and the other days go on. What does
+raise is a mistake that holds for all days: data of another origin, or a setting that cannot work.
+Nothing stored is ever replaced by an answer that has less of the day (promise P3).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from bess_pipeline import gb_time, schemas
+from bess_pipeline.atomic import write_bytes
+from bess_pipeline.errors import BessError, NotPublishedError, PayloadError, RefusedFrameError, SourceError
+from bess_pipeline.ingestion.datasets import Dataset, missing_keys
+from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
+from bess_pipeline.lake import Lake
+from bess_pipeline.sources.http import Answer, HttpClient
+
+COMPLETE, NOT_PUBLISHED, REFUSED = "complete", "not_published", "refused"
+LATE_AFTER = timedelta(hours=24)
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one dataset stands on one day: a row of market.source_status."""
+
+    source: str
+    dataset: str
+    date: date
+    status: str
+    reason: str
+    expected_rows: int
+    rows: int
+    fetched_utc: datetime | None
+
+
+class Ingestion:
+    """Fetches and builds days of one workspace.
+
+    `admit` is called with the origin of every answer before anything is stored and raises
+    OriginError when the workspace holds data of another origin.
+    """
+
+    def __init__(
+        self, raw_root: Path, lake: Lake, client: HttpClient, now: Callable[[], datetime], admit: Callable[[str], None]
+    ) -> None:
+        self.vault = RawVault(raw_root)
+        self.outcomes = OutcomeStore(raw_root / "outcomes")
+        self.lake = lake
+        self.client = client
+        self.now = now
+        self.admit = admit
+
+    def fetch(self, dataset: Dataset, days: Sequence[date]) -> dict[date, Failure | None]:
+        """Ask for `days` and keep the answers; the failure of each day, or None where it went well."""
+        result: dict[date, Failure | None] = {}
+        for chunk in gb_time.consecutive_runs(days, dataset.chunk_days):
+            due = [day for day in chunk if self._opened(dataset, day, result)]
+            if due:
+                result |= self._fetch_chunk(dataset, due)
+        return result
+
+    def build(self, dataset: Dataset, days: Sequence[date]) -> list[Outcome]:
+        """Build the partitions of `days` from the vault and say how each stands."""
+        frames = _ParsedBodies(dataset, self.vault)
+        outcomes = [self._build_day(dataset, day, frames) for day in days]
+        self._complete_neighbours(dataset, days, frames)
+        for outcome in outcomes:
+            self.outcomes.put(outcome)
+        return outcomes
+
+    def _opened(self, dataset: Dataset, day: date, result: dict[date, Failure | None]) -> bool:
+        opens = dataset.opens_utc(day)
+        if day < dataset.first_day:
+            reason = f"{dataset.table} begins on {dataset.first_day}: earlier results are in another form"
+            result[day] = self._fail(dataset, day, REFUSED, reason)
+        elif opens > self.now():
+            result[day] = self._fail(dataset, day, NOT_PUBLISHED, f"published from {opens:%Y-%m-%dT%H:%MZ}")
+        else:
+            return True
+        return False
+
+    def _fetch_chunk(self, dataset: Dataset, days: list[date]) -> dict[date, Failure | None]:
+        fetched_utc = self.now()
+        try:
+            answers = dataset.fetch(self.client, days[0], days[-1])
+        except SourceError as error:
+            if len(days) > 1 and isinstance(error, PayloadError | NotPublishedError):
+                return self._one_by_one(dataset, days)
+            status = NOT_PUBLISHED if isinstance(error, NotPublishedError) else REFUSED
+            return {day: self._fail(dataset, day, status, str(error)) for day in days}
+        self._admit(answers)
+        if len(days) > 1 and not _readable(dataset, answers):
+            return self._one_by_one(dataset, days)
+        self.vault.keep(dataset.raw, days, answers, fetched_utc)
+        return dict.fromkeys(days)
+
+    def _one_by_one(self, dataset: Dataset, days: list[date]) -> dict[date, Failure | None]:
+        result: dict[date, Failure | None] = {}
+        for day in days:
+            result |= self._fetch_chunk(dataset, [day])
+        return result
+
+    def _admit(self, answers: Iterable[Answer]) -> None:
+        for origin in {answer.origin for answer in answers if answer.source != "file"}:
+            self.admit(origin)
+
+    def _fail(self, dataset: Dataset, day: date, status: str, reason: str) -> Failure:
+        failure = Failure(status, reason, self.now())
+        self.vault.note_failure(dataset.raw, day, failure)
+        return failure
+
+    def _build_day(self, dataset: Dataset, day: date, frames: _ParsedBodies) -> Outcome:
+        record = self.vault.newest(dataset.raw, day)
+        try:
+            rows = frames.around(day)
+            expected, missing = missing_keys(dataset, rows, day)
+            if not rows.empty:
+                self._write(dataset, day, rows)
+        except BessError as error:
+            expected, _ = missing_keys(dataset, schemas.empty_frame(dataset.table), day)
+            status = NOT_PUBLISHED if isinstance(error, NotPublishedError) else REFUSED
+            return self._outcome(dataset, day, status, str(error), expected, 0, record)
+        if not missing:
+            return self._outcome(dataset, day, COMPLETE, "", expected, expected, record)
+        status, reason = self._why_missing(dataset, day, expected, missing)
+        return self._outcome(dataset, day, status, reason, expected, expected - len(missing), record)
+
+    def _write(self, dataset: Dataset, day: date, rows: pd.DataFrame) -> None:
+        mine = _of_partition(dataset, rows, day)
+        stored = self.lake.read(dataset.table, day, day)
+        keys = schemas.keys(dataset.table)
+        lost = len(stored.merge(mine[keys], on=keys, how="left", indicator=True).query("_merge == 'left_only'"))
+        if lost:
+            raise RefusedFrameError(
+                f"{dataset.table} {day}: the newest answer lacks {lost} rows that are stored; the stored day stays"
+            )
+        self.lake.write(dataset.table, day, mine)
+
+    def _complete_neighbours(self, dataset: Dataset, days: Sequence[date], frames: _ParsedBodies) -> None:
+        """A product day ends in the settlement date before it began: finish that stored partition."""
+        if len(dataset.records) == 1 or not days:
+            return
+        before = days[0] - timedelta(days=1)
+        if self.lake.has(dataset.table, before):
+            self.outcomes.put(self._build_day(dataset, before, frames))
+
+    def _why_missing(self, dataset: Dataset, day: date, expected: int, missing: Sequence[str]) -> tuple[str, str]:
+        failure = self.vault.failure(dataset.raw, day)
+        if failure is not None:
+            return failure.status, failure.reason
+        named = ", ".join(missing[:_NAMED]) + (" …" if len(missing) > _NAMED else "")
+        reason = f"{len(missing)} of {expected} missing: {named}"
+        if self.vault.newest(dataset.raw, day) is None:
+            return REFUSED, f"{dataset.raw} was never fetched for {day}"
+        return (NOT_PUBLISHED if self.now() < dataset.due_utc(day) + LATE_AFTER else REFUSED), reason
+
+    def _outcome(
+        self, dataset: Dataset, day: date, status: str, reason: str, expected: int, rows: int, record: RawRecord | None
+    ) -> Outcome:
+        fetched = record.fetched_utc if record else None
+        return Outcome(dataset.source, dataset.table, day, status, reason, expected, rows, fetched)
+
+
+class OutcomeStore:
+    """The newest outcome of each dataset and day, one small file each, written atomically."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, outcome: Outcome) -> None:
+        """Replace the outcome of its dataset and day."""
+        data = dataclasses.asdict(outcome) | {
+            "date": outcome.date.isoformat(),
+            "fetched_utc": outcome.fetched_utc.isoformat() if outcome.fetched_utc else None,
+        }
+        write_bytes(self._path(outcome.dataset, outcome.date), json.dumps(data, sort_keys=True).encode())
+
+    def get(self, dataset: str, day: date) -> Outcome | None:
+        """The outcome of a dataset and day, or None when it was never built."""
+        try:
+            data = json.loads(self._path(dataset, day).read_text())
+        except FileNotFoundError:
+            return None
+        data["date"] = date.fromisoformat(data["date"])
+        if data["fetched_utc"]:
+            data["fetched_utc"] = datetime.fromisoformat(data["fetched_utc"])
+        return Outcome(**data)
+
+    def complete(self, dataset: str, day: date) -> bool:
+        """True when the day was complete the last time it was built."""
+        outcome = self.get(dataset, day)
+        return outcome is not None and outcome.status == COMPLETE
+
+    def _path(self, dataset: str, day: date) -> Path:
+        return self.root / dataset / f"{day.isoformat()}.json"
+
+
+class _ParsedBodies:
+    """Rows of a day from the newest records around it; each stored body is parsed once."""
+
+    def __init__(self, dataset: Dataset, vault: RawVault) -> None:
+        self.dataset = dataset
+        self.vault = vault
+        self.parse = lru_cache(maxsize=8)(self._parse)
+
+    def around(self, day: date) -> pd.DataFrame:
+        """Rows of the table from all records that may hold the day; the newest answer of a row wins."""
+        records = [self.vault.newest(self.dataset.raw, day + timedelta(days=n)) for n in self.dataset.records]
+        parts = [self.of_record(record, day) for record in sorted(filter(None, records), key=_fetched)]
+        parts = [part for part in parts if not part.empty]
+        if not parts:
+            return schemas.empty_frame(self.dataset.table)
+        return pd.concat(parts).drop_duplicates(schemas.keys(self.dataset.table), keep="last", ignore_index=True)
+
+    def of_record(self, record: RawRecord, day: date) -> pd.DataFrame:
+        """Rows of one record that lie within a day of `day`; a neighbour's damage is its own outcome."""
+        try:
+            parts = [self.parse(body.sha256) for body in record.bodies]
+        except BessError:
+            if record.day == day:
+                raise
+            parts = []
+        parts = [part for part in parts if not part.empty]
+        if not parts:
+            return schemas.empty_frame(self.dataset.table)
+        rows = pd.concat(parts, ignore_index=True)
+        start = gb_time.efa_day_bounds_utc(day)[0]
+        end = gb_time.settlement_day_bounds_utc(day)[1]
+        instants = rows[self.dataset.partition_start]
+        return rows[(instants >= start) & (instants < end)]
+
+    def _parse(self, sha256: str) -> pd.DataFrame:
+        return self.dataset.parse(self.vault.body(sha256))
+
+
+def source_status_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Outcomes in the columns of market.source_status."""
+    frame = pd.DataFrame([dataclasses.asdict(outcome) for outcome in outcomes])
+    if frame.empty:
+        return schemas.empty_frame("market/source_status")
+    frame["fetched_utc"] = pd.to_datetime(frame["fetched_utc"], utc=True).astype(gb_time.UTC_DTYPE)
+    return frame
+
+
+def _of_partition(dataset: Dataset, rows: pd.DataFrame, day: date) -> pd.DataFrame:
+    start, end = gb_time.settlement_day_bounds_utc(day)
+    instants = rows[dataset.partition_start]
+    return rows[(instants >= start) & (instants < end)]
+
+
+def _readable(dataset: Dataset, answers: Sequence[Answer]) -> bool:
+    try:
+        for answer in answers:
+            dataset.parse(answer.content)
+    except BessError:
+        return False
+    return True
+
+
+def _fetched(record: RawRecord | None) -> datetime:
+    assert record is not None
+    return record.fetched_utc

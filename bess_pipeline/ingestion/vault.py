@@ -1,0 +1,136 @@
+"""The raw vault: every answer as it came, content-addressed and append-only.
+
+What belongs here: storing answers and finding the newest ones for a day. What does not: asking
+providers (`sources/`), reading what an answer says (`sources/parse_*`) and deciding what a
+complete day is (`datasets.py`).
+
+Layout under `raw/`:
+
+* `objects/ab/abcd….gz`  one file per distinct body, named by its SHA-256
+* `records/<dataset>/<day>/<fetched_utc>-<id>.json`  which bodies an ask for that day brought,
+  with URL (no token), status and fetch time
+* `failures/<dataset>/<day>.json`  why the newest ask failed; removed by the next good one
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from bess_pipeline.atomic import write_bytes
+from bess_pipeline.errors import BessError
+from bess_pipeline.sources.http import Answer
+
+
+@dataclass(frozen=True)
+class RawBody:
+    """One stored answer: where it came from and the SHA-256 that names its bytes."""
+
+    source: str
+    url: str
+    status: int
+    content_type: str
+    sha256: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class RawRecord:
+    """What one ask for one day brought: its bodies, in order, and when."""
+
+    dataset: str
+    day: date
+    fetched_utc: datetime
+    bodies: tuple[RawBody, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the newest ask for a day brought nothing that could be kept."""
+
+    status: str
+    reason: str
+    at_utc: datetime
+
+
+class RawVault:
+    """Append-only store of answers below `root` (the workspace's `raw/`)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def keep(self, dataset: str, days: Sequence[date], answers: Sequence[Answer], fetched_utc: datetime) -> None:
+        """Store the answers of one ask and a record of it for each day it covered."""
+        bodies = tuple(self._keep_body(answer) for answer in answers)
+        stamp = fetched_utc.strftime("%Y%m%dT%H%M%S%fZ")
+        for day in days:
+            record = {
+                "dataset": dataset,
+                "day": day.isoformat(),
+                "fetched_utc": fetched_utc.isoformat(),
+                "bodies": [asdict(body) for body in bodies],
+            }
+            text = json.dumps(record, indent=1, sort_keys=True).encode()
+            name = f"{stamp}-{hashlib.sha256(text).hexdigest()[:12]}.json"
+            write_bytes(self._record_folder(dataset, day) / name, text)
+            self._failure_file(dataset, day).unlink(missing_ok=True)
+
+    def newest(self, dataset: str, day: date) -> RawRecord | None:
+        """The newest record of a day, or None when it was never fetched."""
+        names = sorted(self._record_folder(dataset, day).glob("*.json"))
+        return self._read_record(names[-1]) if names else None
+
+    def body(self, sha256: str) -> bytes:
+        """The bytes of one stored answer; BessError when the file is gone or damaged."""
+        path = self._object(sha256)
+        try:
+            content = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, gzip.BadGzipFile) as error:
+            reason = str(error)
+        else:
+            if hashlib.sha256(content).hexdigest() == sha256:
+                return content
+            reason = "its bytes do not match its name"
+        raise BessError(f"raw answer {path.name} cannot be read ({reason}): fetch its days again with --force")
+
+    def note_failure(self, dataset: str, day: date, failure: Failure) -> None:
+        """Remember why an ask failed; stored good answers are untouched."""
+        content = json.dumps(asdict(failure) | {"at_utc": failure.at_utc.isoformat()}).encode()
+        write_bytes(self._failure_file(dataset, day), content)
+
+    def failure(self, dataset: str, day: date) -> Failure | None:
+        """The failure of the newest ask, or None when it succeeded or never happened."""
+        try:
+            data = json.loads(self._failure_file(dataset, day).read_text())
+        except FileNotFoundError:
+            return None
+        return Failure(data["status"], data["reason"], datetime.fromisoformat(data["at_utc"]))
+
+    def _keep_body(self, answer: Answer) -> RawBody:
+        path = self._object(answer.sha256)
+        if not path.exists():
+            write_bytes(path, gzip.compress(answer.content, mtime=0))
+        return RawBody(
+            answer.source, answer.url, answer.status, answer.content_type, answer.sha256, answer.origin
+        )
+
+    def _object(self, sha256: str) -> Path:
+        return self.root / "objects" / sha256[:2] / f"{sha256}.gz"
+
+    def _record_folder(self, dataset: str, day: date) -> Path:
+        return self.root / "records" / dataset / day.isoformat()
+
+    def _failure_file(self, dataset: str, day: date) -> Path:
+        return self.root / "failures" / dataset / f"{day.isoformat()}.json"
+
+    @staticmethod
+    def _read_record(path: Path) -> RawRecord:
+        data = json.loads(path.read_text())
+        bodies = tuple(RawBody(**body) for body in data["bodies"])
+        fetched = datetime.fromisoformat(data["fetched_utc"])
+        return RawRecord(data["dataset"], date.fromisoformat(data["day"]), fetched, bodies)

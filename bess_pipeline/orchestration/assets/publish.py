@@ -1,0 +1,118 @@
+"""Assets `warehouse` and `report/*`: the DuckDB file, figures, the report page and the verdict on the run.
+
+What belongs here: publishing at the end of a run and failing the run when a requested day is not
+complete. What does not: how any of it is made (`warehouse.py`, `report/publish.py`, `verdict.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from bess_pipeline.orchestration import metadata
+from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
+from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
+from bess_pipeline.orchestration.resources import RUNTIME, one_sentence
+from bess_pipeline.report.publish import newest_figures, settled_window, write_figures, write_report
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.schemas import TABLES
+from bess_pipeline.verdict import not_complete
+from bess_pipeline.warehouse import publish
+
+WAREHOUSE, FIGURES, REPORT, VERDICT = "warehouse", "report/figures", "report/summary", "report/verdict"
+PUBLISH_POOL = "publish"
+
+
+def publish_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """The warehouse, the figures, the page, and the verdict as the last asset of a run."""
+    return [_warehouse(partitions), _figures(partitions), _summary(partitions), _verdict(partitions)]
+
+
+def _common(partitions: dg.PartitionsDefinition, name: str, *deps: str) -> dict[str, Any]:
+    return {
+        "key": name.split("/"),
+        "deps": [dep.split("/") for dep in deps],
+        "partitions_def": partitions,
+        "backfill_policy": BACKFILL_POLICY,
+        "group_name": "publish",
+        "owners": metadata.OWNERS,
+        "required_resource_keys": {RUNTIME},
+    }
+
+
+def _warehouse(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, WAREHOUSE, *TABLES),
+        pool=PUBLISH_POOL,
+        kinds={"duckdb", "sql"},
+        description="bess.duckdb: all tables of the lake with the views of sql/, rebuilt and published by one rename.",
+    )
+    @one_sentence
+    def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        path = publish(runtime.workspace)
+        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
+
+    return warehouse
+
+
+def _figures(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, FIGURES, WAREHOUSE),
+        pool=PUBLISH_POOL,
+        kinds={"matplotlib"},
+        description="Dispatch overlays of telling days, and cumulative P&L with drawdown.",
+    )
+    @one_sentence
+    def figures(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        window = settled_window(runtime.workspace)
+        if window is None:
+            return dg.MaterializeResult(metadata={"figures": 0, "note": "no trading day has been run yet"})
+        written = write_figures(runtime.settings, runtime.workspace, window, runtime.now())
+        return dg.MaterializeResult(metadata={"figures": len(written)} | metadata.picture_metadata(written))
+
+    return figures
+
+
+def _summary(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, REPORT, WAREHOUSE, FIGURES),
+        pool=PUBLISH_POOL,
+        kinds={"html"},
+        description="The report page: P&L by strategy and stream, days that are not complete, figures.",
+    )
+    @one_sentence
+    def summary(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        window = settled_window(runtime.workspace)
+        if window is None:
+            return dg.MaterializeResult(metadata={"note": "no trading day has been run yet"})
+        pictures = newest_figures(runtime.workspace)
+        path = write_report(runtime.settings, runtime.workspace, window, pictures, runtime.now())
+        return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(path)})
+
+    return summary
+
+
+def _verdict(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, VERDICT, REPORT, SOURCE_STATUS, "trading/run_status"),
+        kinds={"python"},
+        description="Fails the run when a requested day that has ended is not complete, and lists which and why.",
+    )
+    @one_sentence
+    def verdict(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        days = [day for day in requested_days(context) if day <= runtime.last_finished_day()]
+        lines = [str(problem) for problem in not_complete(runtime.workspace.lake, days)]
+        if lines:
+            raise dg.Failure(
+                description=f"{len({line[:10] for line in lines})} of {len(days)} days are not complete:\n" + "\n".join(lines),
+                metadata=metadata.problems_metadata(lines),
+                allow_retries=False,
+            )
+        return dg.MaterializeResult(metadata={"days_complete": len(days)})
+
+    return verdict

@@ -1,0 +1,238 @@
+"""Assets `trading/*` and `risk/daily_pnl`: plans, dispatch, cash, status and P&L of trading days.
+
+What belongs here: dependencies, pools and checks. What does not: how a day is traded
+(`trading/replay.py`). `trading/plan` and `trading/dispatch` depend on no later partition; only the
+foresight bound may look at prices of days to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from bess_pipeline.lake import Lake
+from bess_pipeline.orchestration import metadata
+from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
+from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.settings import TradingSettings
+from bess_pipeline.trading import checks
+from bess_pipeline.trading.replay import (
+    CASHFLOW,
+    DAILY_PNL,
+    DISPATCH,
+    FORESIGHT,
+    PLAN,
+    RUN_STATUS,
+    DayStatus,
+    Replay,
+)
+
+CHAIN_POOL = "trading_chain"
+DAY_AHEAD, SYSTEM_PRICE = "market/day_ahead_price", "market/system_price"
+ENERGY_TOLERANCE_MWH = 1e-6
+CASH_TOLERANCE_GBP = 0.005
+
+
+def trading_assets(partitions: dg.PartitionsDefinition, trading: TradingSettings) -> list[dg.AssetsDefinition]:
+    """All trading assets and the daily P&L, in the order of a day."""
+    past = _dep(DAY_AHEAD, -(trading.history_days + 2), -1)
+    outcome = _dep(DAY_AHEAD, -1, trading.foresight_margin_days)
+    return [
+        _chain_asset(partitions, PLAN, [past], "Rule-based plan at the day-ahead gate, from prices known by then.", "plan"),
+        _chain_asset(
+            partitions, FORESIGHT, [outcome],
+            "Upper bound: the schedule a perfect forecast of day-ahead prices would give, one problem over the run's days "
+            "and the known days after them. The only trading asset that may see later prices.", "foresight",
+        ),
+        _dispatch_asset(partitions),
+        _cashflow_asset(partitions),
+        _run_status_asset(partitions),
+        _daily_pnl_asset(partitions),
+    ]
+
+
+def _dep(table: str, first: int, last: int) -> dg.AssetDep:
+    mapping = dg.TimeWindowPartitionMapping(
+        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
+    )
+    return dg.AssetDep(table.split("/"), partition_mapping=mapping)
+
+
+def _common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict[str, Any]:
+    return {
+        "key": table.split("/"),
+        "partitions_def": partitions,
+        "backfill_policy": BACKFILL_POLICY,
+        "group_name": group,
+        "owners": metadata.OWNERS,
+        "required_resource_keys": {RUNTIME},
+        "metadata": metadata.table_metadata(table),
+    }
+
+
+def _chain_asset(
+    partitions: dg.PartitionsDefinition, table: str, deps: list[dg.AssetDep], description: str, step: str
+) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, table, "trading"),
+        deps=[*deps, _dep(table, -1, -1)],
+        pool=CHAIN_POOL,
+        kinds={"python", "pyomo", "highs"} if step == "foresight" else {"python"},
+        description=f"{description} {metadata.describe(table)}",
+    )
+    @one_sentence
+    def chain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        replay = make_replay(runtime)
+        days = _wanted(context, replay)
+        statuses = replay.plan(days) if step == "plan" else replay.foresight(days)
+        return _result(context, runtime.workspace.lake, table, days, statuses)
+
+    return chain
+
+
+def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    key = dg.AssetKey(DISPATCH.split("/"))
+
+    @dg.asset(
+        **_common(partitions, DISPATCH, "trading"),
+        deps=[PLAN.split("/"), FORESIGHT.split("/"), _dep(DISPATCH, -1, -1)],
+        pool=CHAIN_POOL,
+        kinds={"python", "numpy"},
+        description=f"{metadata.describe(DISPATCH)} Each day starts from the closing state of the day before.",
+        check_specs=[dg.AssetCheckSpec("energy_balance", asset=key, description="State of energy follows the flows.")],
+    )
+    @one_sentence
+    def dispatch(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        replay = make_replay(runtime)
+        days = _wanted(context, replay)
+        statuses = replay.dispatch(days)
+        asked = requested_days(context)
+        rows = runtime.workspace.lake.read(DISPATCH, asked[0] - timedelta(days=1), asked[-1])
+        error = checks.energy_balance_error_mwh(rows, replay.battery)
+        balance = _check(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
+        return _result(context, runtime.workspace.lake, DISPATCH, days, statuses, [balance])
+
+    return dispatch
+
+
+def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    key = dg.AssetKey(CASHFLOW.split("/"))
+
+    @dg.asset(
+        **_common(partitions, CASHFLOW, "trading"),
+        deps=[DISPATCH.split("/"), _dep(DAY_AHEAD, -1, 0), _dep(SYSTEM_PRICE, -1, 0)],
+        kinds={"python", "pandas"},
+        description=metadata.describe(CASHFLOW),
+        check_specs=[
+            dg.AssetCheckSpec("cash_reconciles", asset=key, description="Cash equals volumes times prices, to the penny.")
+        ],
+    )
+    @one_sentence
+    def cashflow(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        replay, lake = make_replay(runtime), runtime.workspace.lake
+        days = _wanted(context, replay)
+        statuses = replay.settle(days)
+        asked = requested_days(context)
+        before = asked[0] - timedelta(days=1)
+        difference = checks.cash_difference_gbp(
+            lake.read(CASHFLOW, asked[0], asked[-1]),
+            lake.read(DISPATCH, asked[0], asked[-1]),
+            lake.read(DAY_AHEAD, before, asked[-1]),
+            lake.read(SYSTEM_PRICE, before, asked[-1]),
+            replay.battery,
+        )
+        found = _check(key, "cash_reconciles", difference < CASH_TOLERANCE_GBP, {"difference_gbp": difference})
+        return _result(context, lake, CASHFLOW, days, statuses, [found])
+
+    return cashflow
+
+
+def _run_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    key = dg.AssetKey(RUN_STATUS.split("/"))
+
+    @dg.asset(
+        **_common(partitions, RUN_STATUS, "trading"),
+        deps=[DISPATCH.split("/"), CASHFLOW.split("/")],
+        kinds={"python", "pandas"},
+        description=metadata.describe(RUN_STATUS),
+        check_specs=[
+            dg.AssetCheckSpec("opening_is_previous_closing", asset=key, description="State carried over midnight.")
+        ],
+    )
+    @one_sentence
+    def run_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        replay, lake = make_replay(runtime), runtime.workspace.lake
+        days = _wanted(context, replay)
+        statuses = replay.record_status(days)
+        asked = requested_days(context)
+        gaps = checks.opening_gaps(lake.read(RUN_STATUS, asked[0] - timedelta(days=1), asked[-1]))
+        found = _check(key, "opening_is_previous_closing", gaps.empty, {"days_that_do_not_continue": len(gaps)})
+        return _result(context, lake, RUN_STATUS, days, statuses, [found])
+
+    return run_status
+
+
+def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, DAILY_PNL, "risk"),
+        deps=[CASHFLOW.split("/"), RUN_STATUS.split("/")],
+        kinds={"python", "pandas"},
+        description=metadata.describe(DAILY_PNL),
+    )
+    @one_sentence
+    def daily_pnl(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        days = requested_days(context)
+        rows = make_replay(runtime).pnl(days)
+        return dg.MaterializeResult(metadata=metadata.rows_metadata(rows, days))
+
+    return daily_pnl
+
+
+def make_replay(runtime: Runtime) -> Replay:
+    """A `Replay` on the runtime's workspace."""
+    workspace = runtime.workspace
+
+    def chain_starts() -> Sequence[date]:
+        stamp = workspace.stamp()
+        return stamp.chain_starts if stamp else ()
+
+    return Replay(runtime.settings, workspace.lake, runtime.now, chain_starts, workspace.declare_chain_start)
+
+
+def _wanted(context: dg.AssetExecutionContext, replay: Replay) -> list[date]:
+    """The requested days, less the finished ones where the run leaves those alone."""
+    days = requested_days(context)
+    return replay.unfinished(days) if skips_finished(context) else days
+
+
+def _check(key: dg.AssetKey, name: str, passed: bool, found: dict[str, Any]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name, asset_key=key, passed=bool(passed), severity=dg.AssetCheckSeverity.ERROR, metadata=found
+    )
+
+
+def _result(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    table: str,
+    days: Sequence[date],
+    statuses: Sequence[DayStatus],
+    check_results: Sequence[dg.AssetCheckResult] = (),
+) -> dg.MaterializeResult[Any]:
+    lines = [f"{s.day} {s.strategy}: {s.status}: {s.reason}" for s in statuses if s.status != "complete"]
+    for line in lines:
+        context.log.warning(f"{table} {line}")
+    rows = len(lake.read(table, days[0], days[-1])) if days else 0
+    return dg.MaterializeResult(
+        metadata=metadata.rows_metadata(rows, days) | metadata.problems_metadata(lines),
+        check_results=list(check_results),
+    )

@@ -1,0 +1,106 @@
+"""Jobs over the assets, and the one schedule that keeps a workspace current.
+
+What belongs here: which assets a job runs and what the schedule asks for. What does not: what the
+assets do (`assets/`) and launching runs from the command line (`launch.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import dagster as dg
+
+from bess_pipeline import gb_time
+from bess_pipeline.orchestration.assets.ingest import FEEDS, SOURCE_STATUS
+from bess_pipeline.orchestration.assets.publish import FIGURES, REPORT, VERDICT, WAREHOUSE
+from bess_pipeline.orchestration.assets.trading import make_replay
+from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
+from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.settings import Settings
+from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
+
+EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
+SCHEDULE = "daily_refresh"
+
+INGEST_ASSETS = tuple(sorted({raw for feed in FEEDS for raw in feed.raw} | {feed.table for feed in FEEDS} | {SOURCE_STATUS}))
+TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
+PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
+PLAN_ASSETS = (*INGEST_ASSETS, PLAN, WAREHOUSE)
+
+_JOBS = {
+    EVERYTHING: ((*INGEST_ASSETS, *TRADE_ASSETS, *PUBLISH_ASSETS), "All assets for days that have ended."),
+    INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
+    TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
+    PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known and plan coming trading days."),
+    PUBLISH: (PUBLISH_ASSETS, "Rebuild the warehouse, figures and report; fail when a requested day is not complete."),
+}
+
+
+def asset_key(name: str) -> dg.AssetKey:
+    """`market/system_price` as Dagster's key."""
+    return dg.AssetKey(name.split("/"))
+
+
+def jobs(partitions: dg.PartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs that the command line, the UI and the schedule share."""
+    return [
+        dg.define_asset_job(
+            name, selection=[asset_key(asset) for asset in assets], partitions_def=partitions, description=text
+        )
+        for name, (assets, text) in _JOBS.items()
+    ]
+
+
+def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Once a day: settle what has become final, then plan the next trading day."""
+
+    @dg.schedule(
+        name=SCHEDULE,
+        job_name=EVERYTHING,
+        cron_schedule=settings.schedule.cron,
+        execution_timezone=PARTITION_ZONE,
+        description="Two runs: settle every ended day that is not complete yet, then plan up to the next trading day.",
+    )
+    def daily_refresh() -> list[dg.RunRequest] | dg.SkipReason:
+        return refresh_requests(Runtime(settings))
+
+    return daily_refresh
+
+
+def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
+    """The schedule's runs at the runtime's `now`; all days missed since the last one are in them."""
+    plan = days_to_plan(runtime)
+    stamp = runtime.now().isoformat(timespec="minutes")
+    requests = [
+        _request(f"settle {run[0]} {run[-1]} {stamp}", run[0], run[-1], None)
+        for run in gb_time.consecutive_runs(days_to_settle(runtime), DAYS_PER_RUN)
+    ]
+    if plan:
+        requests.append(_request(f"plan {plan[0]} {plan[-1]} {stamp}", plan[0], plan[-1], PLAN_ASSETS))
+    return requests or dg.SkipReason("every ended day is complete and the next trading day is planned")
+
+
+def days_to_settle(runtime: Runtime) -> list[date]:
+    """Ended trading days that are not complete, looking back no further than the setting says.
+
+    In a new workspace that is the last ended day alone; a history is asked for with `bess backfill`.
+    """
+    last = runtime.last_finished_day()
+    ran = runtime.workspace.lake.days(RUN_STATUS)
+    earliest = last - timedelta(days=runtime.settings.schedule.look_back_days)
+    first = max(ran[0], earliest) if ran else last
+    return make_replay(runtime).unfinished(gb_time.days_between(first, last))
+
+
+def days_to_plan(runtime: Runtime) -> list[date]:
+    """From the first trading day that has not ended to the next one."""
+    return gb_time.days_between(runtime.last_finished_day() + timedelta(days=1), runtime.next_trading_day())
+
+
+def _request(run_key: str, first: date, last: date, assets: tuple[str, ...] | None) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=run_key,
+        tags=range_tags(first, last) | {FINISHED_TAG: SKIP_FINISHED},
+        asset_selection=[asset_key(asset) for asset in assets] if assets else None,
+    )

@@ -1,0 +1,135 @@
+"""Launches Dagster runs in this process on the workspace's Dagster home, with the UI's jobs and tags.
+
+What belongs here: opening the instance, running a job over days, and the order of runs of a
+backfill. What does not: the command line (`cli.py`) and what a run does (`assets/`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from bess_pipeline import gb_time
+from bess_pipeline.definitions import build_defs
+from bess_pipeline.errors import BessError
+from bess_pipeline.ingestion.ingest import OutcomeStore
+from bess_pipeline.orchestration.assets.trading import make_replay
+from bess_pipeline.orchestration.jobs import INGEST, PLAN_AHEAD, PUBLISH, TRADE, days_to_plan
+from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
+from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.workspace import Workspace
+
+Progress = Callable[[str], None]
+MAX_STALE_PASSES = 50
+ONE_DAY = timedelta(days=1)
+
+
+def initialise_dagster_home(home: Path) -> None:
+    """Create Dagster's storage once (called under the workspace's lock: two creators break it)."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()
+
+
+@contextmanager
+def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
+    """The workspace's Dagster instance, its home made ready."""
+    workspace.ensure()
+    home = workspace.prepare_dagster_home(initialise_dagster_home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+class Launcher:
+    """Runs jobs for one runtime and says what it does through `progress`."""
+
+    def __init__(self, runtime: Runtime, instance: dg.DagsterInstance, progress: Progress) -> None:
+        self.runtime = runtime
+        self.instance = instance
+        self.progress = progress
+        self.definitions = build_defs(runtime.settings)
+
+    def backfill(self, first: date, last: date, *, force: bool = False, history_from: date | None = None) -> int:
+        """Make the trading days `first` to `last` complete; the number of runs it took.
+
+        The history that plans need (or all of it from `history_from`) is ingested before. Finished days are
+        left alone unless `force`. Raises BessError when a run could not work at all.
+        """
+        unfetched = self._unfetched(history_from or self.history_start(first), last, force)
+        ingests = gb_time.consecutive_runs(unfetched, DAYS_PER_RUN)
+        for run in ingests:
+            self._run(INGEST, run[0], run[-1], force)
+        days = gb_time.days_between(first, last)
+        wanted = days if force else make_replay(self.runtime).unfinished(days)
+        trades = gb_time.consecutive_runs(wanted, DAYS_PER_RUN)
+        for run in trades:
+            self._run(TRADE, run[0], run[-1], force)
+            self._settle_stale(run[-1])
+        return len(ingests) + len(trades)
+
+    def plan_ahead(self, *, force: bool = False) -> list[date]:
+        """Fetch what is known and plan up to the next trading day; the days planned, none when all were."""
+        days, replay = days_to_plan(self.runtime), make_replay(self.runtime)
+        if not force and all(replay.planned(day) for day in days):
+            return []
+        self._run(PLAN_AHEAD, days[0], days[-1], force)
+        return days
+
+    def publish(self, first: date, last: date) -> bool:
+        """Warehouse, figures, report and verdict over the days; False when a day is not complete."""
+        self.progress("publishing warehouse, figures and report")
+        return self._execute(PUBLISH, first, last, force=True)
+
+    def history_start(self, first: date) -> date:
+        """First settlement date that plans of `first` read, where the data can reach back that far."""
+        trading = self.runtime.settings.trading
+        wanted = first - timedelta(days=trading.history_days + 2)
+        earliest = max(self.runtime.settings.data.first_date, self.runtime.identity.first_date or date.min)
+        return max(wanted, min(earliest, first - ONE_DAY))
+
+    def _unfetched(self, first: date, last: date, force: bool) -> list[date]:
+        days = gb_time.days_between(first, last)
+        if force:
+            return days
+        store = OutcomeStore(self.runtime.workspace.raw / "outcomes")
+        tables = [dataset.table for dataset in self.runtime.datasets()]
+        return [day for day in days if not all(store.complete(table, day) for table in tables)]
+
+    def _settle_stale(self, last: date) -> None:
+        """Re-run days after a changed close until nothing changes."""
+        replay, day = make_replay(self.runtime), last
+        for _ in range(MAX_STALE_PASSES):
+            after = replay.stale_after(day)
+            if after is None:
+                return
+            self._run(TRADE, after, after, force=False)
+            day = after
+
+    def _run(self, job: str, first: date, last: date, force: bool) -> None:
+        span = f"{first}" if first == last else f"{first} to {last}"
+        self.progress(f"{job}: {span}")
+        if not self._execute(job, first, last, force):
+            raise BessError(f"the {job} run of {span} failed; its log is in the Dagster UI (bess ui)")
+
+    def _execute(self, job: str, first: date, last: date, force: bool) -> bool:
+        tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: SKIP_FINISHED})
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, tags=tags, raise_on_error=False
+        )
+        for event in result.all_events:
+            if event.is_step_failure and job != PUBLISH:
+                error = event.step_failure_data.error
+                failure = event.step_failure_data.user_failure_data
+                sentence = failure.description if failure else (error.message.strip() if error else "no reason given")
+                raise BessError(str(sentence))
+        return result.success
+
+
+def quiet_dagster() -> None:
+    """Keep Dagster's own step log off the terminal; it is in the Dagster home and the UI."""
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)

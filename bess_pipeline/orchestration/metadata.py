@@ -1,0 +1,75 @@
+"""What the UI shows of an asset: column schema, row counts, days that are not complete, pictures.
+
+What belongs here: turning frames, outcomes and files into Dagster metadata. What does not: any
+computing of what is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from bess_pipeline import schemas
+
+OWNERS = ["team:trading-analytics"]
+_LISTED = 20
+
+
+def column_schema(table: str) -> dg.TableSchema:
+    """The table's columns with type, description and nullability, from its Pandera model."""
+    types = schemas.duckdb_types(table)
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=types[name],
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False),
+            )
+            for name, column in schemas.columns(table).items()
+        ]
+    )
+
+
+def table_metadata(table: str) -> dict[str, Any]:
+    """Definition metadata of an asset that is a table."""
+    return {
+        "dagster/column_schema": column_schema(table),
+        "dagster/table_name": table.replace("/", "."),
+        "keys": ", ".join(schemas.keys(table)),
+    }
+
+
+def describe(table: str) -> str:
+    """The table's description: the first line of its Pandera model."""
+    return (schemas.TABLES[table].__doc__ or "").strip()
+
+
+def rows_metadata(rows: int, days: Sequence[object]) -> dict[str, Any]:
+    """Rows written and the days they are for."""
+    found: dict[str, Any] = {"dagster/partition_row_count": rows, "days": len(days)}
+    if days:
+        found |= {"first_day": str(days[0]), "last_day": str(days[-1])}
+    return found
+
+
+def problems_metadata(lines: Sequence[str]) -> dict[str, Any]:
+    """The days that are not complete, each with its reason, as a list in the UI."""
+    if not lines:
+        return {"not_complete": 0}
+    shown = [f"- {line}" for line in lines[:_LISTED]]
+    if len(lines) > _LISTED:
+        shown.append(f"- and {len(lines) - _LISTED} more")
+    return {"not_complete": len(lines), "reasons": dg.MetadataValue.md("\n".join(shown))}
+
+
+def picture_metadata(pictures: Mapping[str, Path]) -> dict[str, Any]:
+    """PNG files as pictures in the UI."""
+    return {
+        name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})")
+        for name, path in pictures.items()
+    }

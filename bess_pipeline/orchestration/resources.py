@@ -1,0 +1,53 @@
+"""The one resource of the graph: a `Runtime` made anew for each run.
+
+What belongs here: handing settings to runs, and turning a user's mistake into a failed step with
+one sentence. What does not: resolving settings (`runtime.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from bess_pipeline.errors import BessError
+from bess_pipeline.runtime import Runtime
+from bess_pipeline.settings import Settings
+
+RUNTIME = "runtime"
+FINISHED_TAG = "bess/finished"
+SKIP_FINISHED = "skip"
+
+
+def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
+    """A resource that gives every run its own view of settings and workspace."""
+
+    def make(_: dg.InitResourceContext) -> Runtime:
+        return Runtime(settings)
+
+    return dg.ResourceDefinition(make, description="Settings and workspace, resolved for this run.")
+
+
+def one_sentence(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a `BessError` fail the step with its sentence and without a traceback of ours.
+
+    The failure is raised outside the `except` block, so that nothing of the original exception
+    (which may quote a URL) follows it into the event log.
+    """
+
+    @functools.wraps(compute)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return compute(*args, **kwargs)
+        except BessError as error:
+            sentence = str(error)
+        raise dg.Failure(description=sentence, allow_retries=False)
+
+    return wrapped
+
+
+def skips_finished(context: dg.AssetExecutionContext) -> bool:
+    """True when the run was told to leave finished days alone (`bess backfill`, `bess refresh`)."""
+    return context.run.tags.get(FINISHED_TAG) == SKIP_FINISHED

@@ -1,0 +1,173 @@
+"""Writes a workspace's figures and report page from its published warehouse.
+
+What belongs here: which tables and days a report shows and where its files go. What does not: how
+a figure or the page looks (`figures/`, `html.py`), building the warehouse (`warehouse.py`).
+
+Every number shown is queried from the warehouse, so a user can query it too.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.atomic import write_bytes
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.figures.dispatch import dispatch_overlay
+from bess_pipeline.figures.pnl import cumulative_pnl
+from bess_pipeline.figures.provenance import Provenance
+from bess_pipeline.figures.style import save_png, strategy_label
+from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
+from bess_pipeline.settings import Settings
+from bess_pipeline.warehouse import query
+from bess_pipeline.workspace import Workspace
+
+CUMULATIVE = "cumulative_pnl"
+REPORT_NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The EFA days a report covers, both included."""
+
+    first: date
+    last: date
+
+
+def settled_window(workspace: Workspace, first: date | None = None, last: date | None = None) -> Window | None:
+    """The stored trading days from `first` to `last` (all by default); None when there is none."""
+    found = query(
+        workspace.database,
+        "SELECT min(efa_date) AS first, max(efa_date) AS last FROM trading.run_status "
+        f"WHERE efa_date BETWEEN {_sql_date(first or date.min)} AND {_sql_date(last or date.max)}",
+    ).iloc[0]
+    return None if pd.isna(found["first"]) else Window(_as_date(found["first"]), _as_date(found["last"]))
+
+
+def write_figures(settings: Settings, workspace: Workspace, window: Window, as_of: datetime) -> dict[str, Path]:
+    """PNG files of the window by name: cumulative P&L, and dispatch overlays of its telling days."""
+    battery = Battery.from_settings(settings.battery)
+    provenance = _provenance(workspace, as_of)
+    written: dict[str, Path] = {}
+    pnl = daily_pnl(workspace, window)
+    if not pnl.empty:
+        written[CUMULATIVE] = _figure_file(workspace, CUMULATIVE)
+        save_png(cumulative_pnl(pnl, battery.power_mw, provenance), written[CUMULATIVE])
+    for day in _telling_days(workspace, window):
+        dispatch = _rows(workspace, "trading.dispatch", Window(day, day))
+        prices = _prices(workspace, day)
+        for strategy, rows in dispatch.groupby("strategy", sort=True):
+            name = f"dispatch_{strategy}_{day.isoformat()}"
+            written[name] = _figure_file(workspace, name)
+            save_png(dispatch_overlay(rows.reset_index(drop=True), prices, battery, provenance), written[name])
+    write_bytes(_figure_index(workspace), json.dumps(list(written), indent=1).encode())
+    _copy(written.values(), settings.report.copy_figures_to)
+    return written
+
+
+def newest_figures(workspace: Workspace) -> dict[str, Path]:
+    """The files of the last `write_figures`, by name; empty before the first."""
+    if not _figure_index(workspace).is_file():
+        return {}
+    return {name: _figure_file(workspace, name) for name in json.loads(_figure_index(workspace).read_text())}
+
+
+def write_report(
+    settings: Settings, workspace: Workspace, window: Window, figures: dict[str, Path], as_of: datetime
+) -> Path:
+    """The report page of the window; returns its path."""
+    battery = settings.battery
+    page = build_report(
+        ReportInputs(
+            first=window.first,
+            last=window.last,
+            pnl=_rows(workspace, "risk.daily_pnl", window),
+            run_status=_rows(workspace, "trading.run_status", window),
+            power_mw=battery.power_mw,
+            energy_mwh=battery.energy_mwh,
+            provenance=_provenance(workspace, as_of),
+            settings_fingerprint=settings.fingerprint(),
+            as_of_utc=as_of,
+            figures=[ReportFigure(_caption(name), path.read_bytes()) for name, path in figures.items()],
+        )
+    )
+    path = workspace.reports / REPORT_NAME
+    write_bytes(path, page.encode())
+    return path
+
+
+def daily_pnl(workspace: Workspace, window: Window) -> pd.DataFrame:
+    """`risk/daily_pnl` rows of the window, from the warehouse."""
+    return _rows(workspace, "risk.daily_pnl", window)
+
+
+def _figure_file(workspace: Workspace, name: str) -> Path:
+    return workspace.reports / "figures" / f"{name}.png"
+
+
+def _figure_index(workspace: Workspace) -> Path:
+    return workspace.reports / "figures" / "newest.json"
+
+
+def _telling_days(workspace: Workspace, window: Window) -> list[date]:
+    """The last complete day and every complete clock-change day of the window."""
+    status = _rows(workspace, "trading.run_status", window)
+    complete = status.groupby("efa_date")["status"].agg(lambda values: bool((values == "complete").all()))
+    days = [day for day, whole in complete.items() if whole]
+    changes = [day for day in days if len(gb_time.efa_half_hours(day)) != 48]
+    return sorted({*changes, *days[-1:]})
+
+
+def _rows(workspace: Workspace, table: str, window: Window) -> pd.DataFrame:
+    rows = query(
+        workspace.database,
+        f"SELECT * FROM {table} WHERE efa_date BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)} ORDER BY ALL",
+    )
+    rows["efa_date"] = rows["efa_date"].map(_as_date).astype(object)
+    return rows
+
+
+def _prices(workspace: Workspace, day: date) -> pd.DataFrame:
+    return query(
+        workspace.database,
+        "SELECT * FROM market.day_ahead_price WHERE settlement_date "
+        f"BETWEEN {_sql_date(day - timedelta(days=1))} AND {_sql_date(day)} ORDER BY start_utc",
+    )
+
+
+def _provenance(workspace: Workspace, as_of: datetime) -> Provenance:
+    stamp = workspace.stamp()
+    if stamp is None:
+        raise UserInputError(f"workspace {workspace.root} holds nothing yet: run `bess demo`, `backfill` or `refresh`")
+    return Provenance(stamp.origin, stamp.day_ahead, as_of.year)
+
+
+def _caption(name: str) -> str:
+    if name == CUMULATIVE:
+        return "Cumulative P&L after wear and in cash, and drawdown on cash"
+    strategy, day = name.removeprefix("dispatch_").rsplit("_", 1)
+    return f"Dispatch of {strategy_label(strategy)} on EFA day {day}"
+
+
+def _copy(files: Iterable[Path], folder: Path | None) -> None:
+    if folder is None:
+        return
+    for file in files:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / file.name)
+
+
+def _sql_date(day: date) -> str:
+    return f"DATE '{day.isoformat()}'"
+
+
+def _as_date(value: object) -> date:
+    return pd.Timestamp(value).date()  # type: ignore[arg-type]

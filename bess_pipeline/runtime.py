@@ -1,0 +1,162 @@
+"""One resolved view of settings and workspace: which market is behind it, what "now" is, what to ingest.
+
+What belongs here: resolving settings left open (mode, day-ahead source, now) against the
+workspace's stamp and the market that answers, and connecting to that market. What does not:
+settings themselves (`settings.py`), the stamp file (`workspace.py`), fetching (`ingestion/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import requests
+
+from bess_pipeline import gb_time
+from bess_pipeline.errors import OriginError, SourceError, UserInputError
+from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
+from bess_pipeline.sources.http import HttpClient
+from bess_pipeline.workspace import Workspace, effective_sources
+
+
+@dataclass(frozen=True)
+class MarketIdentity:
+    """What stands behind the base URLs: a real market, recorded tables or the sample market."""
+
+    origin: str
+    day_ahead: DayAheadSource | None = None
+    first_date: date | None = None
+    last_date: date | None = None
+
+
+class Runtime:
+    """Settings and workspace, resolved. Reading attributes has no side effect on disk."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.workspace = Workspace(settings.workspace)
+
+    @cached_property
+    def mode(self) -> Mode:
+        """live, sample or files: the setting, else what the workspace is stamped with."""
+        return effective_sources(self.settings, self.workspace.stamp())[0]
+
+    @cached_property
+    def identity(self) -> MarketIdentity:
+        """The market that answers; asked once, and only where it is not a provider's own address."""
+        if self.mode == "sample":
+            return MarketIdentity("simulated", "neso_n2ex")
+        if self.mode == "files":
+            return MarketIdentity("recorded", "file")
+        return identify_market(self.settings.sources)
+
+    @property
+    def day_ahead(self) -> DayAheadSource:
+        """The day-ahead source: the setting, else the stamp, else what a replay server holds, else N2EX."""
+        stamp = self.workspace.stamp()
+        chosen = effective_sources(self.settings, stamp)[1]
+        if self.settings.sources.day_ahead is None and stamp is None and self.identity.day_ahead:
+            return self.identity.day_ahead
+        return chosen
+
+    def now(self) -> datetime:
+        """The only "now": the setting, else the end of the demo in simulated data, else the wall clock."""
+        if self.settings.clock.now_utc is None and self.mode == "sample":
+            from bess_pipeline.sample_market.simulate import NOW_UTC
+
+            return NOW_UTC
+        return self.settings.now()
+
+    def last_finished_day(self) -> date:
+        """The last EFA day that had ended, with its last system price out, at `now`."""
+        lag = timedelta(minutes=self.settings.data.system_price_lag_minutes)
+        return gb_time.efa_date_of(self.now() - lag) - timedelta(days=1)
+
+    def next_trading_day(self) -> date:
+        """The EFA day that follows the one in progress."""
+        return gb_time.efa_date_of(self.now()) + timedelta(days=1)
+
+    def datasets(self) -> list[Dataset]:
+        """What this workspace ingests."""
+        return expected_datasets(self.mode, self.day_ahead, self.settings.sources)
+
+    def admit(self, origin: str) -> None:
+        """Stamp a new workspace with `origin`, or raise OriginError when it holds another."""
+        if origin != self.identity.origin:
+            raise OriginError(
+                f"an answer says its data is {origin} but the market was taken for {self.identity.origin}: nothing was written"
+            )
+        self.workspace.claim(origin, self.day_ahead)
+
+    def check_admission(self) -> None:
+        """Raise OriginError before any request when this market's data cannot enter the workspace."""
+        stamp = self.workspace.stamp()
+        if stamp is not None:
+            self.workspace.claim(self.identity.origin, self.day_ahead)
+
+    def check_first_day(self, day: date) -> None:
+        """Raise UserInputError when `day` lies before any data this pipeline could have."""
+        first = max(self.settings.data.first_date, self.identity.first_date or date.min)
+        if day < first:
+            raise UserInputError(f"{day} is before data begins on {first}: choose a later --from")
+
+    @contextmanager
+    def ingestion(self) -> Iterator[Ingestion]:
+        """An `Ingestion` connected to the market; a sample market lives as long as the block."""
+        with market_connection(self.settings.sources, self.mode) as sources:
+            client = HttpClient(sources, self.now)
+            yield Ingestion(self.workspace.raw, self.workspace.lake, client, self.now, self.admit)
+
+
+@contextmanager
+def market_connection(sources: SourcesSettings, mode: Mode) -> Iterator[SourcesSettings]:
+    """Source settings that reach the market; starts the sample market unless one is already given."""
+    if mode != "sample" or _base_url_given(sources):
+        yield sources
+        return
+    from bess_pipeline.sample_market.server import MarketServer
+    from bess_pipeline.sample_market.simulate import simulate
+
+    with MarketServer(simulate()) as server:
+        yield sources.model_copy(update=server.base_urls)
+
+
+def identify_market(sources: SourcesSettings) -> MarketIdentity:
+    """Ask a base URL that is not the provider's own what it serves; the providers themselves are live."""
+    if not _base_url_given(sources):
+        return MarketIdentity("live")
+    parts = urlsplit(sources.elexon_base_url)
+    host = f"{parts.scheme}://{parts.netloc}"
+    try:
+        answer = requests.get(f"{host}/bess/market", timeout=(sources.connect_timeout_s, sources.read_timeout_s))
+        found = answer.json() if answer.ok else None
+    except requests.ConnectionError:
+        problem = f"nothing answers at {host}: start `bess serve-market` there or mend [sources] elexon_base_url"
+    except (requests.RequestException, ValueError):
+        return MarketIdentity("live")
+    else:
+        if not isinstance(found, dict):
+            return MarketIdentity("live")
+        return MarketIdentity(
+            found["origin"],
+            found.get("day_ahead_leg"),
+            date.fromisoformat(found["first_date"]),
+            date.fromisoformat(found["last_date"]),
+        )
+    raise SourceError(problem)
+
+
+def _base_url_given(sources: SourcesSettings) -> bool:
+    default = SourcesSettings.model_fields["elexon_base_url"].default
+    return sources.elexon_base_url != default
+
+
+def with_market(settings: Settings, sources: SourcesSettings) -> Settings:
+    """`settings` with other source settings (for a market that a command has started)."""
+    return settings.model_copy(update={"sources": sources})

@@ -1,0 +1,57 @@
+"""Re-checks of stored trading tables against first principles, independent of the code that wrote them.
+
+What belongs here: identities that must hold in what is stored. What does not: the physics that
+produced a dispatch (`battery/physics.py`) and settlement (`settlement.py`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.battery.parameters import Battery
+
+
+def energy_balance_error_mwh(dispatch: pd.DataFrame, battery: Battery) -> float:
+    """Largest |energy step - (eta_c charge - discharge / eta_d) h| between consecutive half-hours, MWh.
+
+    `dispatch` holds `trading/dispatch` rows of any days and strategies; steps over a gap are not compared.
+    """
+    worst = 0.0
+    for _, rows in dispatch.groupby("strategy"):
+        ordered = rows.sort_values("start_utc")
+        adjacent = ordered["start_utc"].diff() == pd.Timedelta(minutes=30)
+        flow = ordered["charge_mw"] * battery.charge_efficiency - ordered["discharge_mw"] / battery.discharge_efficiency
+        error = (ordered["energy_mwh"].diff() - flow * gb_time.HALF_HOUR_H).abs()[adjacent]
+        worst = max(worst, float(error.max()) if len(error) else 0.0)
+    return worst
+
+
+def cash_difference_gbp(
+    cashflow: pd.DataFrame, dispatch: pd.DataFrame, day_ahead: pd.DataFrame, system: pd.DataFrame, battery: Battery
+) -> float:
+    """|stored cash - cash recomputed from dispatch and prices|, GBP, all strategies and streams together.
+
+    Half-hours without a price are left out on both sides, as settlement leaves them out.
+    """
+    rows = dispatch.merge(day_ahead[["start_utc", "day_ahead_price_gbp_mwh"]], on="start_utc", how="left")
+    rows = rows.merge(system[["start_utc", "system_price_gbp_mwh"]], on="start_utc", how="left")
+    sold = rows["contracted_mwh"] * rows["day_ahead_price_gbp_mwh"]
+    imbalance = (rows["metered_mwh"] - rows["contracted_mwh"]) * rows["system_price_gbp_mwh"]
+    wear = (rows["charge_mw"] + rows["discharge_mw"]) * gb_time.HALF_HOUR_H * battery.degradation_cost_gbp_per_mwh
+    recomputed = sold.sum() + imbalance.sum() - wear.sum()
+    return abs(float(cashflow["amount_gbp"].sum()) - float(recomputed))
+
+
+def opening_gaps(run_status: pd.DataFrame, tolerance_mwh: float = 1e-6) -> pd.DataFrame:
+    """Rows of `trading/run_status` whose opening differs from the strategy's close on the day before.
+
+    Chain starts and days whose predecessor is not in the frame are not compared.
+    """
+    before = run_status[["efa_date", "strategy", "closing_energy_mwh"]].copy()
+    before["efa_date"] = [day + pd.Timedelta(days=1) for day in before["efa_date"]]
+    before["efa_date"] = pd.to_datetime(before["efa_date"]).dt.date
+    joined = run_status.merge(before, on=["efa_date", "strategy"], suffixes=("", "_before"))
+    continues = joined["chain_start"] != joined["efa_date"]
+    moved = (joined["opening_energy_mwh"] - joined["closing_energy_mwh_before"]).abs() > tolerance_mwh
+    return joined[continues & moved]

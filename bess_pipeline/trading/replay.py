@@ -1,0 +1,343 @@
+"""Carries trading days through the lake: plan, foresight, dispatch, cash, status and P&L, day by day.
+
+What belongs here: reading a day's inputs from the lake, the state carried from the day before, the
+stamp of every partition and the reason of every day that is not complete. What does not: the
+decisions and formulas themselves (`rule_based.py`, `foresight.py`, `dispatch.py`, `settlement.py`)
+and Dagster (`orchestration/`).
+
+The chain: a day starts from the closing state of the day before in the same table. A day without
+one is refused, unless it is a declared chain start. A refused day leaves the battery idle and its
+state carries on. What cannot be done for one day is written as that day's reason and never raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import pandas as pd
+
+from bess_pipeline import __version__, gb_time, schemas
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.errors import BessError
+from bess_pipeline.lake import Lake
+from bess_pipeline.risk.pnl import daily_pnl
+from bess_pipeline.settings import Settings
+from bess_pipeline.trading import foresight, rule_based
+from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
+from bess_pipeline.trading.settlement import settle_day
+from bess_pipeline.trading.status import status_row
+
+PLAN, FORESIGHT, DISPATCH = "trading/plan", "trading/foresight_plan", "trading/dispatch"
+CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "risk/daily_pnl"
+STRATEGY_PLANS = {rule_based.STRATEGY: PLAN, foresight.STRATEGY: FORESIGHT}
+ONE_DAY = timedelta(days=1)
+STATE_TOLERANCE_MWH = 1e-6
+
+
+@dataclass(frozen=True)
+class Opening:
+    """State at 23:00 before a day: energy and the start of its chain, or the reason why there is none."""
+
+    energy_mwh: float | None
+    chain_start: date | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DayStatus:
+    """How a table's partition of a day ended for a strategy; empty reason = as it should be."""
+
+    day: date
+    strategy: str
+    status: str
+    reason: str
+
+
+class Replay:
+    """Trading days of one workspace under one set of settings."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lake: Lake,
+        now: Callable[[], datetime],
+        chain_starts: Callable[[], Iterable[date]],
+        declare_chain_start: Callable[[date], object],
+    ) -> None:
+        self.settings = settings
+        self.lake = lake
+        self.now = now
+        self.battery = Battery.from_settings(settings.battery)
+        self._declared = chain_starts
+        self._declare = declare_chain_start
+
+    def plan(self, days: Sequence[date]) -> list[DayStatus]:
+        """Rule-based plans of `days`, each from prices known at its day-ahead gate."""
+        return [self._plan_day(day) for day in sorted(days)]
+
+    def foresight(self, days: Sequence[date]) -> list[DayStatus]:
+        """The perfect-foresight bound over each unbroken run of `days` as one problem."""
+        results: list[DayStatus] = []
+        for run in gb_time.consecutive_runs(days):
+            results += self._foresight_run(run)
+        return results
+
+    def dispatch(self, days: Sequence[date]) -> list[DayStatus]:
+        """Carry out the plans of `days` in order; the battery idles where there is no plan."""
+        return [status for day in sorted(days) for status in self._dispatch_day(day)]
+
+    def settle(self, days: Sequence[date]) -> list[DayStatus]:
+        """Cash of `days` from their dispatch and the prices in the lake."""
+        return [status for day in sorted(days) for status in self._settle_day(day)]
+
+    def record_status(self, days: Sequence[date]) -> list[DayStatus]:
+        """Write trading.run_status of `days`; later days whose opening state no longer holds become stale."""
+        results = [status for day in sorted(days) for status in self._status_day(day)]
+        for run in gb_time.consecutive_runs(days):
+            self._mark_stale(run[-1] + ONE_DAY)
+        return results
+
+    def pnl(self, days: Sequence[date]) -> int:
+        """Write risk.daily_pnl of `days`; the number of rows."""
+        rows = 0
+        for day in sorted(days):
+            frame = daily_pnl(self.lake.read(CASHFLOW, day, day), self.battery.power_mw)
+            rows += self.lake.write(DAILY_PNL, day, frame, self._stamp(self.lake.content_hash(CASHFLOW, [day])))
+        return rows
+
+    def unfinished(self, days: Iterable[date]) -> list[date]:
+        """The days that are not complete under these settings: never run, refused, provisional or stale."""
+        return [day for day in days if not self.finished(day)]
+
+    def finished(self, day: date) -> bool:
+        """True when every strategy of the day is complete and was run with these settings."""
+        if not self.lake.has(RUN_STATUS, day):
+            return False
+        if self.lake.stamp(RUN_STATUS, day).get("settings") != self.settings.fingerprint():
+            return False
+        status = self.lake.read(RUN_STATUS, day, day)
+        return set(status["strategy"]) == set(STRATEGY_PLANS) and bool((status["status"] == "complete").all())
+
+    def planned(self, day: date) -> bool:
+        """True when a plan of the day is stored that was made with these settings."""
+        stamp = self.lake.stamp(PLAN, day)
+        return bool(stamp) and stamp["settings"] == self.settings.fingerprint() and not any(
+            stamp.get(f"reason.{strategy}") for strategy in STRATEGY_PLANS
+        )
+
+    def stale_after(self, day: date) -> date | None:
+        """The day after `day` when its stored opening state no longer equals `day`'s closing state."""
+        after = day + ONE_DAY
+        return after if self._mark_stale(after) else None
+
+    def _plan_day(self, day: date) -> DayStatus:
+        strategy = rule_based.STRATEGY
+        first, last = rule_based.history_window(day, self.settings.trading.history_days)
+        prices = self._day_ahead(first, last)
+        opening = self._opening(PLAN, strategy, day)
+        reason, frame = opening.reason, None
+        if opening.energy_mwh is not None:
+            outcome = rule_based.plan_day(
+                day,
+                prices,
+                self.battery,
+                opening.energy_mwh,
+                history_days=self.settings.trading.history_days,
+                rule_hours=self.settings.trading.rule_hours,
+            )
+            reason, frame = outcome.reason, outcome.frame
+        self._write_plan(PLAN, day, strategy, frame, opening, reason, vintage(prices))
+        return DayStatus(day, strategy, "refused" if reason else "complete", reason)
+
+    def _foresight_run(self, days: list[date]) -> list[DayStatus]:
+        strategy = foresight.STRATEGY
+        opening = self._opening(FORESIGHT, strategy, days[0])
+        margin = timedelta(days=self.settings.trading.foresight_margin_days)
+        prices = self._day_ahead(days[0], days[-1] + margin)
+        plans: dict[date, pd.DataFrame] = {}
+        problem = opening.reason
+        if opening.energy_mwh is not None:
+            try:
+                plans = foresight.plan_days(
+                    days, prices, self.battery, opening.energy_mwh, margin_days=margin.days
+                )
+            except BessError as error:
+                problem = str(error)
+        results = []
+        for day in days:
+            frame = plans.get(day)
+            reason = "" if frame is not None else problem or self._no_price_reason(day, prices)
+            here = opening if day == days[0] else self._opening(FORESIGHT, strategy, day)
+            self._write_plan(FORESIGHT, day, strategy, frame, here, reason, vintage(prices))
+            results.append(DayStatus(day, strategy, "refused" if reason else "complete", reason))
+        return results
+
+    def _dispatch_day(self, day: date) -> list[DayStatus]:
+        results, frames, stamp = [], [], self._stamp("")
+        if gb_time.efa_day_bounds_utc(day)[1] > self.now():
+            end = gb_time.efa_day_bounds_utc(day)[1]
+            reason = f"the trading day ends at {end:%Y-%m-%dT%H:%MZ}"
+            for strategy in STRATEGY_PLANS:
+                stamp |= {f"status.{strategy}": "not_published", f"reason.{strategy}": reason}
+                results.append(DayStatus(day, strategy, "not_published", reason))
+            self.lake.write(DISPATCH, day, schemas.empty_frame(DISPATCH), stamp)
+            return results
+        for strategy, plan_table in STRATEGY_PLANS.items():
+            opening = self._opening(DISPATCH, strategy, day)
+            frame, reason = self._dispatch_strategy(day, strategy, plan_table, opening)
+            if frame is not None:
+                frames.append(frame)
+                stamp |= _state_stamp(strategy, opening, closing_energy_mwh(frame))
+            status = "refused" if reason else "complete"
+            stamp |= {f"status.{strategy}": status, f"reason.{strategy}": reason}
+            results.append(DayStatus(day, strategy, status, reason))
+        stamp["inputs"] = self.lake.content_hash(PLAN, [day]) + self.lake.content_hash(FORESIGHT, [day])
+        self.lake.write(DISPATCH, day, _concat(DISPATCH, frames), stamp)
+        return results
+
+    def _dispatch_strategy(
+        self, day: date, strategy: str, plan_table: str, opening: Opening
+    ) -> tuple[pd.DataFrame | None, str]:
+        if opening.energy_mwh is None:
+            return None, opening.reason
+        plan = self.lake.read(plan_table, day, day)
+        if plan.empty:
+            stamp = self.lake.stamp(plan_table, day) if self.lake.has(plan_table, day) else {}
+            reason = stamp.get(f"reason.{strategy}") or f"{plan_table} has no plan for {day}: materialise it first"
+            return idle_day(day, strategy, opening.energy_mwh), reason
+        return dispatch_day(self.battery, plan, opening.energy_mwh), ""
+
+    def _settle_day(self, day: date) -> list[DayStatus]:
+        dispatch = self.lake.read(DISPATCH, day, day)
+        day_ahead = self._day_ahead(day, day)
+        system = self.lake.read("market/system_price", day - ONE_DAY, day)
+        results, frames = [], []
+        stamp = self._stamp(f"{self.lake.content_hash(DISPATCH, [day])}{vintage(day_ahead)}{vintage(system)}")
+        for strategy, rows in dispatch.groupby("strategy", sort=True):
+            settled = settle_day(rows.reset_index(drop=True), day_ahead, system, self.battery)
+            frames.append(settled.cashflow)
+            stamp |= {f"status.{strategy}": settled.status, f"reason.{strategy}": settled.reason}
+            results.append(DayStatus(day, str(strategy), settled.status, settled.reason))
+        self.lake.write(CASHFLOW, day, _concat(CASHFLOW, frames), stamp)
+        return results
+
+    def _status_day(self, day: date) -> list[DayStatus]:
+        dispatched = self.lake.stamp(DISPATCH, day) if self.lake.has(DISPATCH, day) else {}
+        settled = self.lake.stamp(CASHFLOW, day) if self.lake.has(CASHFLOW, day) else {}
+        results, rows = [], []
+        for strategy in STRATEGY_PLANS:
+            status, reason = "refused", f"{DISPATCH} of {day} was never run"
+            for stamp in (settled, dispatched):
+                if stamp.get(f"status.{strategy}"):
+                    status, reason = stamp[f"status.{strategy}"], stamp[f"reason.{strategy}"]
+                if status != "complete" and stamp is dispatched:
+                    break
+            results.append(DayStatus(day, strategy, status, reason))
+            rows.append(_status_row(day, strategy, status, reason, dispatched))
+        vintages = dispatched.get("inputs", "") + settled.get("inputs", "")
+        self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(vintages))
+        return results
+
+    def _mark_stale(self, day: date) -> bool:
+        """Rewrite the status of `day` as stale where its opening differs from the close before it."""
+        if not (self.lake.has(RUN_STATUS, day) and self.lake.has(DISPATCH, day - ONE_DAY)):
+            return False
+        before = self.lake.stamp(DISPATCH, day - ONE_DAY)
+        status = self.lake.read(RUN_STATUS, day, day)
+        closing = status["strategy"].map(lambda strategy: float(before.get(f"closing.{strategy}", "nan")))
+        continues = status["chain_start"] != day
+        moved = (continues & ((status["opening_energy_mwh"] - closing).abs() > STATE_TOLERANCE_MWH)).astype(bool)
+        if not moved.any():
+            return False
+        reasons = [
+            f"it opened with {opening:.3f} MWh but {day - ONE_DAY} now closes with {close:.3f} MWh: run it again"
+            for opening, close in zip(status["opening_energy_mwh"], closing, strict=True)
+        ]
+        status["reason"] = status["reason"].mask(moved, pd.Series(reasons, dtype="str"))
+        status["status"] = status["status"].mask(moved, "stale")
+        self.lake.write(RUN_STATUS, day, status, self.lake.stamp(RUN_STATUS, day))
+        return True
+
+    def _opening(self, table: str, strategy: str, day: date) -> Opening:
+        if day in set(self.settings.trading.chain_starts) | set(self._declared()):
+            return Opening(self.battery.initial_energy_mwh, day)
+        before = day - ONE_DAY
+        if self.lake.has(table, before):
+            stamp = self.lake.stamp(table, before)
+            if stamp.get(f"closing.{strategy}"):
+                chain = stamp.get(f"chain_start.{strategy}") or before.isoformat()
+                return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain))
+        if not self.lake.days(DISPATCH) and not list(self._declared()) and self._has_prices(day):
+            self._declare(day)
+            return Opening(self.battery.initial_energy_mwh, day)
+        return Opening(
+            None, None, f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
+        )
+
+    def _write_plan(
+        self, table: str, day: date, strategy: str, frame: pd.DataFrame | None, opening: Opening, reason: str, inputs: str
+    ) -> None:
+        stamp = self._stamp(inputs) | {f"reason.{strategy}": reason}
+        if opening.energy_mwh is not None:
+            closing = closing_energy_mwh(frame) if frame is not None else opening.energy_mwh
+            stamp |= _state_stamp(strategy, opening, closing)
+        self.lake.write(table, day, frame if frame is not None else schemas.empty_frame(table), stamp)
+
+    def _day_ahead(self, first: date, last: date) -> pd.DataFrame:
+        """Day-ahead rows of EFA days `first` to `last`: settlement dates from the day before."""
+        rows = self.lake.read("market/day_ahead_price", first - ONE_DAY, last)
+        start, end = gb_time.efa_day_bounds_utc(first)[0], gb_time.efa_day_bounds_utc(last)[1]
+        inside = (rows["start_utc"] >= start) & (rows["start_utc"] < end)
+        return rows[inside].reset_index(drop=True)
+
+    def _has_prices(self, day: date) -> bool:
+        return not self.lake.read("market/day_ahead_price", day - ONE_DAY, day).empty
+
+    def _no_price_reason(self, day: date, prices: pd.DataFrame) -> str:
+        grid = gb_time.efa_half_hours(day)
+        held = prices["start_utc"].isin(grid).sum()
+        return f"{len(grid) - held} of {len(grid)} day-ahead prices of the trading day are missing"
+
+    def _stamp(self, inputs: str) -> dict[str, str]:
+        return {
+            "settings": self.settings.fingerprint(),
+            "code": __version__,
+            "seed": str(self.settings.seed),
+            "inputs": inputs,
+        }
+
+
+def vintage(frame: pd.DataFrame) -> str:
+    """Twelve hex digits of a market frame's content: which version of the data a result stands on."""
+    hashed = pd.util.hash_pandas_object(frame.select_dtypes(exclude="object"), index=False)
+    return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()[:12]
+
+
+def _state_stamp(strategy: str, opening: Opening, closing_mwh: float) -> dict[str, str]:
+    return {
+        f"opening.{strategy}": repr(opening.energy_mwh),
+        f"closing.{strategy}": repr(closing_mwh),
+        f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
+    }
+
+
+def _status_row(day: date, strategy: str, status: str, reason: str, stamp: dict[str, str]) -> pd.DataFrame:
+    opening, closing = stamp.get(f"opening.{strategy}"), stamp.get(f"closing.{strategy}")
+    chain = stamp.get(f"chain_start.{strategy}")
+    return status_row(
+        day,
+        strategy,
+        status,
+        reason,
+        opening_energy_mwh=float(opening) if opening else None,
+        closing_energy_mwh=float(closing) if closing else None,
+        chain_start=date.fromisoformat(chain) if chain else None,
+    )
+
+
+def _concat(table: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else schemas.empty_frame(table)
+

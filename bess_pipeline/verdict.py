@@ -1,0 +1,62 @@
+"""Which requested days are complete, read from the per-day tables: the one truth behind exit statuses.
+
+What belongs here: the question "is this day done, and if not, why". What does not: writing those
+tables (`ingestion/`, `trading/replay.py`) and how the answer is shown (`cli.py`, Dagster's run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from bess_pipeline.lake import Lake
+
+COMPLETE = "complete"
+
+
+@dataclass(frozen=True)
+class NotComplete:
+    """A day that is not done: for which dataset or strategy, in which state, and why."""
+
+    day: date
+    what: str
+    status: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.day}  {self.what}  {self.status}: {self.reason}"
+
+
+def not_complete(lake: Lake, days: Sequence[date], *, trading: bool = True) -> list[NotComplete]:
+    """Everything that keeps `days` from being complete, in day order; empty when all are.
+
+    With `trading` the trading day's status counts beside its sources'; a day nothing is known of is
+    listed as never run.
+    """
+    found: list[NotComplete] = []
+    for day in days:
+        found += _sources(lake, day)
+        if trading:
+            found += _trading(lake, day)
+    return found
+
+
+def _sources(lake: Lake, day: date) -> list[NotComplete]:
+    if not lake.has("market/source_status", day):
+        return [NotComplete(day, "market data", "refused", "never ingested")]
+    rows = lake.read("market/source_status", day, day)
+    return [
+        NotComplete(day, row.dataset, row.status, row.reason)
+        for row in rows.itertuples()
+        if row.status != COMPLETE
+    ]
+
+
+def _trading(lake: Lake, day: date) -> list[NotComplete]:
+    if not lake.has("trading/run_status", day):
+        return [NotComplete(day, "trading", "refused", "never run")]
+    rows = lake.read("trading/run_status", day, day)
+    return [
+        NotComplete(day, row.strategy, row.status, row.reason) for row in rows.itertuples() if row.status != COMPLETE
+    ]
