@@ -16,6 +16,7 @@ import logging
 import re
 import secrets
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bess_pipeline.settings import entsoe_token
@@ -39,18 +40,15 @@ _PATTERNS = (
 
 
 def redact(text: str) -> str:
-    """`text` without the ENTSO-E token of the environment, tokens of URLs, authorisation values and URL passwords."""
-    text = redact_secrets(text, _environment_secrets())
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
+    """`text` without the ENTSO-E token in force, tokens of URLs, authorisation values and URL passwords."""
+    return _redact(text, _secrets_in_force())
 
 
 def configure_logging(level: int | str = logging.INFO, run_id: str | None = None) -> str:
     """Send every logger's lines to stderr, redacted, with a run id; returns the run id.
 
     `run_id` is a label of this process (default: eight random hex digits). Calling it again replaces
-    level and run id instead of printing lines twice. Raises ValueError for an unknown level.
+    level and run id (and reads the token again) instead of printing lines twice. Raises ValueError for an unknown level.
     """
     label = run_id or secrets.token_hex(4)
     root = logging.getLogger()
@@ -68,6 +66,8 @@ class _RedactingFormatter(logging.Formatter):
     """`2026-03-29T01:00:00Z INFO [run id] logger: message`, redacted as a whole."""
 
     def __init__(self, run_id: str) -> None:
+        # Read once: reading .env may itself log, which must not end in this formatter again.
+        self._known_secrets = _secrets_in_force()
         super().__init__("%(asctime)s %(levelname)s [%(run_id)s] %(name)s: %(message)s", defaults={"run_id": run_id})
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
@@ -75,9 +75,9 @@ class _RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         # The base class keeps the exception's text in record.exc_text for other handlers: redact that too.
-        line = redact(super().format(record))
+        line = _redact(super().format(record), self._known_secrets)
         if record.exc_text:
-            record.exc_text = redact(record.exc_text)
+            record.exc_text = _redact(record.exc_text, self._known_secrets)
         return line
 
 
@@ -89,7 +89,14 @@ class _CurrentStderrHandler(logging.StreamHandler):
         super().emit(record)
 
 
-def _environment_secrets() -> list[str]:
+def _redact(text: str, known: Sequence[str]) -> str:
+    text = redact_secrets(text, known)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _secrets_in_force() -> list[str]:
     token = entsoe_token()
     value = token.get_secret_value() if token else ""
     return [value] if len(value) >= _SHORTEST_SECRET else []
