@@ -54,7 +54,9 @@ class Violation:
     amount: float
 
 
-def stored_change_mwh(battery: Battery, charge_mw: FloatArray, discharge_mw: FloatArray, hours: FloatArray) -> FloatArray:
+def stored_change_mwh(
+    battery: Battery, charge_mw: FloatArray, discharge_mw: FloatArray, hours: FloatArray
+) -> FloatArray:
     """Change of stored energy per period, MWh, for AC powers in MW over `hours`."""
     return (battery.charge_efficiency * charge_mw - discharge_mw / battery.discharge_efficiency) * hours
 
@@ -155,17 +157,22 @@ def _run_within_limits(
     return energy, target_mwh - energy > CLIP_TOLERANCE_MWH, energy - target_mwh > CLIP_TOLERANCE_MWH
 
 
-def _checked(charge_mw: ArrayLike, discharge_mw: ArrayLike, hours: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _checked(
+    charge_mw: ArrayLike, discharge_mw: ArrayLike, hours: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     arrays = [np.atleast_1d(np.asarray(a, dtype=float)) for a in (charge_mw, discharge_mw, hours)]
     charge, discharge, length = arrays
     if not charge.shape == discharge.shape == length.shape or charge.ndim != 1:
         raise UserInputError(
-            f"a schedule needs one charge, discharge and duration per period, not {charge.size}, {discharge.size} and {length.size}"
+            "a schedule needs one charge, discharge and duration per period, not "
+            f"{charge.size}, {discharge.size} and {length.size}"
         )
     for name, values in (("charge_mw", charge), ("discharge_mw", discharge)):
         bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
         if bad.size:
-            raise UserInputError(f"{name} of period {bad[0]} is {values[bad[0]]}: powers must be finite and not negative")
+            raise UserInputError(
+                f"{name} of period {bad[0]} is {values[bad[0]]}: powers must be finite and not negative"
+            )
     if not (np.isfinite(length) & (length > 0)).all():
         raise UserInputError("durations of periods must be positive hours")
     return charge, discharge, length
@@ -174,5 +181,7 @@ def _checked(charge_mw: ArrayLike, discharge_mw: ArrayLike, hours: ArrayLike) ->
 def _opening_within_limits(battery: Battery, opening_energy_mwh: float) -> float:
     low, high = battery.energy_min_mwh, battery.energy_max_mwh
     if not low - 1e-6 <= opening_energy_mwh <= high + 1e-6:
-        raise UserInputError(f"opening energy {opening_energy_mwh:g} MWh lies outside the limits {low:g} to {high:g} MWh")
+        raise UserInputError(
+            f"opening energy {opening_energy_mwh:g} MWh lies outside the limits {low:g} to {high:g} MWh"
+        )
     return min(max(opening_energy_mwh, low), high)

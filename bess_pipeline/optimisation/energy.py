@@ -41,7 +41,7 @@ class EnergySchedule:
     terminal_value_gbp: value of the closing energy; objective_gbp = cash - wear + terminal value;
     bound_gbp: proven upper bound of the objective; gap: (bound - objective) / max(1, |objective|);
     cycles: discharged MWh over usable MWh; binaries: in the mixed-integer problem, 0 without one;
-    method: "lp", "dynamic_programming" or "milp"; status: time_limit when the gap is not closed.
+    method: "lp", "dynamic_programming" or "milp"; status: not OPTIMAL when the solver left a gap open.
     """
 
     charge_mw: FloatArray
@@ -132,7 +132,7 @@ def _decide_by_binaries(
         bound = min(best.bound_gbp, found.bound_gbp)
         best = max([found, best], key=lambda s: s.objective_gbp)
         best = _with_bound(best, bound)
-    status = SolveStatus.OPTIMAL if best.gap <= TOLERANCE else SolveStatus.TIME_LIMIT
+    status = SolveStatus.OPTIMAL if best.gap <= TOLERANCE else answer.status
     return replace(best, binaries=int(periods.size), method="milp", status=status)
 
 
@@ -191,12 +191,13 @@ def _recheck(problem: EnergyProblem, schedule: EnergySchedule) -> None:
         schedule.discharge_mw,
         schedule.energy_mwh,
         problem.durations,
-        TOLERANCE * max(1.0, problem.battery.energy_mwh * TOLERANCE),
+        TOLERANCE,
     )
     if violations:
         worst = max(violations, key=lambda v: v.amount)
         raise SolverError(
-            f"the schedule found breaks the limit '{worst.reason}' in period {worst.period} by {worst.amount:g} and is not used"
+            f"the schedule found breaks the limit '{worst.reason}' in period {worst.period} by {worst.amount:g} "
+            "and is not used"
         )
     lowest, highest = problem.closing.bounds_mwh(problem.battery)
     if not lowest - TOLERANCE <= schedule.energy_mwh[-1] <= highest + TOLERANCE:
@@ -214,7 +215,9 @@ def _recheck(problem: EnergyProblem, schedule: EnergySchedule) -> None:
 
 def _why_not(problem: EnergyProblem, status: SolveStatus, time_limit_s: float) -> str:
     if status is SolveStatus.TIME_LIMIT:
-        return f"the solver reached its time limit of {time_limit_s:g} s on {problem.periods} periods without a schedule"
+        return (
+            f"the solver reached its time limit of {time_limit_s:g} s on {problem.periods} periods without a schedule"
+        )
     if status is not SolveStatus.INFEASIBLE:
         return f"the solver ended with status {status.value} and without a schedule"
     battery, closing = problem.battery, problem.closing
@@ -224,6 +227,6 @@ def _why_not(problem: EnergyProblem, status: SolveStatus, time_limit_s: float) -
     reachable = -fall <= needed <= rise if closing.kind is ClosingKind.FIXED else needed <= rise
     limit = "the daily cycle limit" if reachable else "the power limit"
     return (
-        f"the closing state of {closing.energy_mwh:g} MWh cannot be reached from the opening {problem.opening_energy_mwh:g} MWh "
-        f"within {limit} over {problem.periods} periods"
+        f"the closing state of {closing.energy_mwh:g} MWh cannot be reached from the opening "
+        f"{problem.opening_energy_mwh:g} MWh within {limit} over {problem.periods} periods"
     )

@@ -126,9 +126,7 @@ def add_cost(model: pyo.ConcreteModel, numbers: PathNumbers) -> None:
     """Minimise energy bought - energy sold + wear per MWh of throughput - value of the closing energy."""
     model.cost = pyo.Objective(
         expr=pyo.quicksum(
-            cost * model.component(name)[t]
-            for name in VARIABLES
-            for t, cost in enumerate(numbers.cost[name].tolist())
+            cost * model.component(name)[t] for name in VARIABLES for t, cost in enumerate(numbers.cost[name].tolist())
         ),
         sense=pyo.minimize,
     )

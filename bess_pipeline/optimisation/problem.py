@@ -93,7 +93,8 @@ class EnergyProblem:
         day = np.array(np.broadcast_to(np.asarray(self.day_index), _shape(self.day_index, price.size)), dtype=np.int64)
         if not price.shape == hours.shape == day.shape:
             raise UserInputError(
-                f"an optimisation needs one price, duration and day per period, not {price.size}, {hours.size} and {day.size}"
+                "an optimisation needs one price, duration and day per period, not "
+                f"{price.size}, {hours.size} and {day.size}"
             )
         _refuse_numbers(price, hours)
         _refuse_states(self.battery, self.opening_energy_mwh, self.closing)
@@ -170,7 +171,9 @@ def _refuse_numbers(price: FloatArray, hours: FloatArray) -> None:
         )
     bad = np.flatnonzero(~(np.isfinite(hours) & (hours > 0)))
     if bad.size:
-        raise UserInputError(f"the duration of period {bad[0]} is {hours[bad[0]]}: it must be a positive number of hours")
+        raise UserInputError(
+            f"the duration of period {bad[0]} is {hours[bad[0]]}: it must be a positive number of hours"
+        )
 
 
 def _refuse_states(battery: Battery, opening_energy_mwh: float, closing: ClosingState) -> None:

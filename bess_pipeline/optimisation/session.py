@@ -77,13 +77,11 @@ class HighsSession:
         """Change every cost, bound and right-hand side; the matrix and the basis stay."""
         path, columns, rows = self._path, self._path.matrix.shape[1], self._path.matrix.shape[0]
         column, row = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
-        row_lower, row_upper = path.row_bounds(numbers)
         self._refuse_not_finite(numbers)
         self._solver.changeColsCost(columns, column, path.column_vector(numbers.cost))
         lower, upper = path.column_vector(numbers.lower), path.column_vector(numbers.upper)
         self._solver.changeColsBounds(columns, column, lower, upper)
-        for number, low, high in zip(row.tolist(), row_lower.tolist(), row_upper.tolist(), strict=True):
-            self._solver.changeRowBounds(number, low, high)
+        self._solver.changeRowsBounds(rows, row, *path.row_bounds(numbers))
 
     def add_exclusivity(self, periods: IntArray, numbers: PathNumbers) -> None:
         """One binary u per period given: charged <= limit * u and discharged <= limit * (1 - u)."""
@@ -150,4 +148,6 @@ class HighsSession:
             for name, values in by_name.items():
                 bad: NDArray[np.int64] = np.flatnonzero(~np.isfinite(values))
                 if bad.size:
-                    raise SolverError(f"the {kind} of {name} in period {bad[0]} is {values[bad[0]]}, not a finite number")
+                    raise SolverError(
+                        f"the {kind} of {name} in period {bad[0]} is {values[bad[0]]}, not a finite number"
+                    )

@@ -1,0 +1,93 @@
+"""Battery parameters: derived limits, files without house defaults, refusals in one sentence."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from bess_pipeline.battery.parameters import Battery, read_battery_file
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.settings import BatterySettings
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_derived_energies() -> None:
+    battery = Battery(energy_mwh=200, soc_min=0.1, soc_max=0.9, initial_soc=0.5, final_soc=0.25)
+    assert battery.energy_min_mwh == pytest.approx(20)
+    assert battery.energy_max_mwh == pytest.approx(180)
+    assert battery.usable_energy_mwh == pytest.approx(160)
+    assert battery.initial_energy_mwh == 100
+    assert battery.final_energy_mwh == 50
+
+
+def test_settings_carry_the_house_defaults() -> None:
+    battery = Battery.from_settings(BatterySettings())
+    assert (battery.power_mw, battery.energy_mwh, battery.max_cycles_per_day) == (50, 100, 1.5)
+    assert battery.round_trip_efficiency == pytest.approx(0.88)
+    assert battery.final_soc == battery.initial_soc == 0.5
+
+
+def test_settings_keep_a_final_state_of_their_own() -> None:
+    assert Battery.from_settings(BatterySettings(initial_soc=0.5, final_soc=0.2)).final_energy_mwh == pytest.approx(20)
+
+
+def test_an_absent_key_is_no_limit_and_no_loss(tmp_path: Path) -> None:
+    battery = read_battery_file(_file(tmp_path, "energy_mwh = 10\n"))
+    assert battery == Battery(energy_mwh=10.0)
+    assert math.isinf(battery.power_mw)
+    assert battery.round_trip_efficiency == 1.0
+    assert battery.max_cycles_per_day is None
+    assert battery.degradation_cost_gbp_per_mwh == 0.0
+    assert (battery.initial_energy_mwh, battery.final_energy_mwh, battery.usable_energy_mwh) == (0.0, 0.0, 10.0)
+
+
+def test_a_file_may_use_a_battery_table(tmp_path: Path) -> None:
+    text = "[battery]\nenergy_mwh = 4\npower_mw = 2\nsoc_min = 0.1\nsoc_max = 0.9\nmax_cycles_per_day = 1\n"
+    battery = read_battery_file(_file(tmp_path, text))
+    assert (battery.power_mw, battery.max_cycles_per_day) == (2.0, 1.0)
+    assert battery.initial_soc == battery.final_soc == 0.1  # absent: the lowest state, and back to it
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("power_mw = 2", "has no energy_mwh"),
+        ("energy_mwh = 4\npower = 2", "unknown key power:"),
+        ("energy_mwh = 4\npower_mw = 'two'", "power_mw = 'two' is not a number"),
+        ("energy_mwh = 4\npower_mw = true", "power_mw = True is not a number"),
+        ("energy_mwh = 4\npower_mw = inf", "leave the key out for no limit"),
+        ("energy_mwh = 4\npower_mw = 0", "power_mw 0 must be above 0"),
+        ("energy_mwh = 0", "energy_mwh 0 must be above 0"),
+        ("energy_mwh = nan", "energy_mwh = nan is not finite"),
+        ("energy_mwh = 4\nsoc_min = 0.9\nsoc_max = 0.9", "soc_min 0.9 must be below soc_max 0.9"),
+        ("energy_mwh = 4\nsoc_max = 1.1", "soc_max 1.1 must lie between 0 and 1"),
+        ("energy_mwh = 4\ninitial_soc = 0.05\nsoc_min = 0.1", "initial_soc 0.05 must lie between"),
+        ("energy_mwh = 4\nfinal_soc = 2", "final_soc 2 must lie between"),
+        ("energy_mwh = 4\ncharge_efficiency = 0", "charge_efficiency 0 must be above 0"),
+        ("energy_mwh = 4\ndischarge_efficiency = 1.2", "discharge_efficiency 1.2 must be above 0 and at most 1"),
+        ("energy_mwh = 4\ndegradation_cost_gbp_per_mwh = -1", "degradation_cost_gbp_per_mwh -1 must be 0 or more"),
+        ("energy_mwh = 4\nmax_cycles_per_day = 0", "max_cycles_per_day 0 must be above 0"),
+        ("energy_mwh = ", "is not valid TOML"),
+        ("soc_max = 0.9\n[battery]\nenergy_mwh = 4", "not both"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    path = _file(tmp_path, text)
+    with pytest.raises(UserInputError) as caught:
+        read_battery_file(path)
+    message = str(caught.value)
+    assert words in message
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match=r"none\.toml cannot be read: No such file"):
+        read_battery_file(tmp_path / "none.toml")
