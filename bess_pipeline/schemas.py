@@ -25,6 +25,7 @@ SCHEMA_VERSION = 1
 PRICE_LIMIT_GBP_MWH = 20_000.0  # beyond any GB auction or cash-out price: such a value is a fault, not a market
 CAPACITY_PRICE_LIMIT_GBP_MW_H = 1_000.0  # auction limits are +/-999.99 (Aurora, EAC price limits)
 VOLUME_LIMIT = 1e6
+CASH_LIMIT_GBP = 1e9  # a day at the price cap can pay or cost a large battery millions
 
 
 def _date(description: str) -> Any:
@@ -46,6 +47,10 @@ def _price(description: str, *, nullable: bool = False) -> Any:
 
 def _amount(description: str, *, lowest: float | None = None, nullable: bool = False) -> Any:
     return _number(description, limit=VOLUME_LIMIT, lowest=lowest, nullable=nullable)
+
+
+def _cash(description: str) -> Any:
+    return _number(description, limit=CASH_LIMIT_GBP)
 
 
 def _strategy() -> Any:
@@ -186,7 +191,7 @@ class Cashflow(_Table):
     strategy: str = _strategy()  # type: ignore[assignment]
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     stream: str = pa.Field(isin=["day_ahead", "intraday", "imbalance", "response", "reserve", "penalty", "fee", "wear"])
-    amount_gbp: float = _amount("GBP", lowest=-1e9)
+    amount_gbp: float = _cash("GBP")
 
     class Config(_Table.Config):
         unique: ClassVar = ["efa_date", "strategy", "start_utc", "stream"]
@@ -215,8 +220,8 @@ class DailyPnl(_Table):
     efa_date: pandas_engine.Date = _date("trading day")
     strategy: str = _strategy()  # type: ignore[assignment]
     stream: str = pa.Field(description="as in trading.cashflow")
-    pnl_gbp: float = _amount("GBP", lowest=-1e9)
-    pnl_gbp_per_mw: float = _amount("GBP per MW of rating", lowest=-1e9)
+    pnl_gbp: float = _cash("GBP")
+    pnl_gbp_per_mw: float = _cash("GBP per MW of rating")
 
     class Config(_Table.Config):
         unique: ClassVar = ["efa_date", "strategy", "stream"]
