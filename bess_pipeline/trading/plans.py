@@ -1,0 +1,72 @@
+"""The plan of one trading day as a frame, and what a planner answers when it makes none.
+
+What belongs here: the form that every strategy's plan takes, and prices laid on a day's half-hours.
+What does not: how a plan is found (`rule_based.py`, `foresight.py`) and how it is carried out
+(`dispatch.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bess_pipeline import gb_time, schemas
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.battery.physics import simulate
+from bess_pipeline.errors import SolverError
+
+Array = npt.NDArray[np.float64]
+PLAN_TOLERANCE_MW = 1e-6
+
+
+@dataclass(frozen=True)
+class PlanOutcome:
+    """A plan (`trading/plan` rows of one day), or None and the reason in words why there is none."""
+
+    frame: pd.DataFrame | None
+    reason: str = ""
+
+
+def plan_frame(
+    efa_date: date,
+    strategy: str,
+    gate: str,
+    battery: Battery,
+    opening_energy_mwh: float,
+    charge_mw: Array,
+    discharge_mw: Array,
+) -> pd.DataFrame:
+    """`trading/plan` rows of a day (46, 48 or 50) whose whole dispatch is sold day-ahead.
+
+    `charge_mw` and `discharge_mw` are AC-side, one per half-hour. Raises SolverError when the battery
+    could not follow them from `opening_energy_mwh` to within 1e-6 MW; a smaller excess, which is a
+    solver's rounding, is taken out of the plan.
+    """
+    starts = gb_time.efa_half_hours(efa_date)
+    hours = np.full(len(starts), gb_time.HALF_HOUR_H)
+    path = simulate(battery, opening_energy_mwh, charge_mw, discharge_mw, hours)
+    excess = max(np.abs(path.charge_mw - charge_mw).max(), np.abs(path.discharge_mw - discharge_mw).max())
+    if excess > PLAN_TOLERANCE_MW:
+        raise SolverError(f"the {strategy} plan of {efa_date} asks {excess:.3g} MW more than the battery can follow")
+    frame = pd.DataFrame(
+        {
+            "efa_date": [efa_date] * len(starts),
+            "strategy": strategy,
+            "gate": gate,
+            "start_utc": starts,
+            "day_ahead_mw": path.discharge_mw - path.charge_mw,
+            "charge_mw": path.charge_mw,
+            "discharge_mw": path.discharge_mw,
+            "energy_mwh": path.energy_mwh,
+        }
+    )
+    return schemas.validate("trading/plan", frame)
+
+
+def values_at(frame: pd.DataFrame, column: str, starts: pd.DatetimeIndex | pd.Series) -> Array:
+    """`column` of a half-hourly frame at the half-hours `starts`; NaN where the frame has no row."""
+    return frame.set_index("start_utc")[column].reindex(starts).to_numpy(dtype="float64")

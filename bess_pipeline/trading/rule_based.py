@@ -1,0 +1,137 @@
+"""Strategy `rule_based`: charge in the hours that were cheapest of late, discharge in the dearest after.
+
+What belongs here: the rule, and what it may know. What does not: gates and known-when rules
+(`timeline.py`) and the battery's physics (`battery/physics.py`).
+
+The rule, for EFA day D at the day-ahead gate:
+
+1. take the day-ahead prices known by then, of the last `history_days` EFA days that can be wholly known
+   (to D-1 for an auction; to D-2 where the within-day index stands in), complete days only;
+2. average them by London clock hour;
+3. over the hours of D, pick the contiguous block of `rule_hours` hours to charge and the later block of
+   the same length to discharge with the largest margin after losses and wear,
+   `eta_c eta_d (p_discharge - wear) - (p_charge + wear)`; stay idle when no margin is positive;
+4. fill the battery evenly over the first block and empty it evenly over the second, within power, energy
+   and cycle limits, from the opening state.
+
+Blocks are whole clock hours, so power is constant over a product of 15, 30 or 60 minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.trading import timeline
+from bess_pipeline.trading.plans import Array, PlanOutcome, plan_frame
+
+STRATEGY = "rule_based"
+GATE: timeline.Gate = "day_ahead"
+MINIMUM_HISTORY_DAYS = 7
+HALF_HOURS_PER_HOUR = 2
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """First hour of the charge block and of the discharge block (elapsed hours of the day), GBP/MWh margin."""
+
+    charge_hour: int
+    discharge_hour: int
+    margin_gbp_mwh: float
+
+
+def history_window(efa_date: date, history_days: int) -> tuple[date, date]:
+    """First and last EFA day whose prices `plan_day` can use, whatever the source; both included."""
+    return efa_date - timedelta(days=history_days + 1), efa_date - timedelta(days=1)
+
+
+def plan_day(
+    efa_date: date,
+    day_ahead_price: pd.DataFrame,
+    battery: Battery,
+    opening_energy_mwh: float,
+    *,
+    history_days: int,
+    rule_hours: int,
+) -> PlanOutcome:
+    """The plan of `efa_date` (`trading/plan` rows), or the reason why none can be made.
+
+    `day_ahead_price` may hold any `market/day_ahead_price` rows: what was not known at the gate is left
+    out here. `opening_energy_mwh` is the planned state at 23:00 on the day before.
+    """
+    known = timeline.known_by(day_ahead_price, "day_ahead_price", timeline.gate_utc(efa_date, GATE))
+    history = _recent_complete_days(known, efa_date, history_days)
+    days = history["efa_date"].nunique()
+    if days < MINIMUM_HISTORY_DAYS:
+        return PlanOutcome(
+            None,
+            f"{days} complete days of day-ahead prices were known at the day-ahead gate, in the {history_days} "
+            f"days before it; the rule needs {MINIMUM_HISTORY_DAYS}",
+        )
+    hourly_price = _expected_price_by_hour(history, efa_date)
+    blocks = choose_blocks(hourly_price, rule_hours, battery)
+    charge_mw, discharge_mw = _schedule(blocks, len(hourly_price), rule_hours, battery, opening_energy_mwh)
+    frame = plan_frame(efa_date, STRATEGY, GATE, battery, opening_energy_mwh, charge_mw, discharge_mw)
+    return PlanOutcome(frame)
+
+
+def choose_blocks(hourly_price_gbp_mwh: Array, rule_hours: int, battery: Battery) -> Blocks | None:
+    """The pair of blocks, charge before discharge, with the largest positive margin; None when there is none."""
+    mean = np.convolve(hourly_price_gbp_mwh, np.full(rule_hours, 1.0 / rule_hours), mode="valid")
+    wear = battery.degradation_cost_gbp_per_mwh
+    round_trip = battery.charge_efficiency * battery.discharge_efficiency
+    margin = round_trip * (mean[None, :] - wear) - (mean[:, None] + wear)
+    hours = np.arange(len(mean))
+    margin = np.where(hours[None, :] >= hours[:, None] + rule_hours, margin, -np.inf)
+    charge_hour, discharge_hour = np.unravel_index(int(margin.argmax()), margin.shape)
+    best = float(margin[charge_hour, discharge_hour])
+    return Blocks(int(charge_hour), int(discharge_hour), best) if best > 0.0 else None
+
+
+def _recent_complete_days(known: pd.DataFrame, efa_date: date, history_days: int) -> pd.DataFrame:
+    """`start_utc`, price and `efa_date` of the complete known days in the rule's window."""
+    frame = known.assign(efa_date=gb_time.efa_columns(known["start_utc"])["efa_date"])
+    if frame.empty:
+        return frame
+    source = frame.loc[frame["start_utc"].idxmax(), "source"]
+    last = timeline.last_day_known(efa_date, GATE, str(source))
+    window = gb_time.days_between(last - timedelta(days=history_days - 1), last)
+    counts = frame["efa_date"].value_counts()
+    complete = [day for day in window if counts.get(day, 0) == len(gb_time.efa_half_hours(day))]
+    return frame[frame["efa_date"].isin(complete)]
+
+
+def _expected_price_by_hour(history: pd.DataFrame, efa_date: date) -> Array:
+    """Mean known price of each elapsed hour's London clock hour: 23, 24 or 25 values, GBP/MWh."""
+    clock_hour = history["start_utc"].dt.tz_convert(gb_time.LONDON).dt.hour
+    mean = history["day_ahead_price_gbp_mwh"].groupby(clock_hour).mean()
+    hours = gb_time.efa_half_hours(efa_date)[::HALF_HOURS_PER_HOUR].tz_convert(gb_time.LONDON).hour
+    return mean.reindex(hours).to_numpy(dtype="float64")
+
+
+def _schedule(
+    blocks: Blocks | None, hours: int, rule_hours: int, battery: Battery, opening_energy_mwh: float
+) -> tuple[Array, Array]:
+    """Half-hourly charge and discharge, MW, that fill and then empty the battery evenly over the blocks."""
+    charge_mw, discharge_mw = np.zeros(hours * HALF_HOURS_PER_HOUR), np.zeros(hours * HALF_HOURS_PER_HOUR)
+    if blocks is None:
+        return charge_mw, discharge_mw
+    most_mwh = battery.power_mw * rule_hours
+    room_mwh = max(battery.energy_max_mwh - opening_energy_mwh, 0.0)
+    charge_mwh = min(most_mwh, room_mwh / battery.charge_efficiency)
+    full_mwh = opening_energy_mwh + charge_mwh * battery.charge_efficiency
+    cap_mwh = np.inf if battery.max_cycles_per_day is None else battery.max_cycles_per_day * battery.usable_energy_mwh
+    stored_mwh = max(full_mwh - battery.energy_min_mwh, 0.0)
+    discharge_mwh = min(most_mwh, stored_mwh * battery.discharge_efficiency, cap_mwh)
+    _block(charge_mw, blocks.charge_hour, rule_hours)[:] = charge_mwh / rule_hours
+    _block(discharge_mw, blocks.discharge_hour, rule_hours)[:] = discharge_mwh / rule_hours
+    return charge_mw, discharge_mw
+
+
+def _block(power_mw: Array, first_hour: int, rule_hours: int) -> Array:
+    return power_mw[first_hour * HALF_HOURS_PER_HOUR : (first_hour + rule_hours) * HALF_HOURS_PER_HOUR]
