@@ -1,0 +1,81 @@
+"""What the battery did on a trading day: a plan carried out under the battery's physics.
+
+What belongs here: volumes contracted, metered and in imbalance per half-hour, and the state carried
+over midnight. What does not: the plan (`plans.py`), the physics (`battery/physics.py`) and cash
+(`settlement.py`).
+
+imbalance = metered - contracted - activation; what physics clipped of the planned dispatch is the
+forced part of it. No response is contracted yet, so activation is zero.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from bess_pipeline import gb_time, schemas
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.battery.physics import Trajectory, check, simulate
+from bess_pipeline.errors import SolverError
+from bess_pipeline.trading.plans import Array
+
+ROUNDING_MWH = 1e-9
+
+
+def dispatch_day(battery: Battery, plan: pd.DataFrame, opening_energy_mwh: float) -> pd.DataFrame:
+    """`trading/dispatch` rows of the day whose `trading/plan` rows (one strategy, one gate) are given.
+
+    `opening_energy_mwh` is the realised state at 23:00 on the day before. Raises SolverError when the
+    result breaks the energy balance or a limit by more than 1e-6.
+    """
+    plan = plan.sort_values("start_utc", ignore_index=True)
+    hours = np.full(len(plan), gb_time.HALF_HOUR_H)
+    planned_charge = plan["charge_mw"].to_numpy(dtype="float64")
+    planned_discharge = plan["discharge_mw"].to_numpy(dtype="float64")
+    path = simulate(battery, opening_energy_mwh, planned_charge, planned_discharge, hours)
+    _require_feasible(battery, opening_energy_mwh, path, hours)
+    metered_mwh = (path.discharge_mw - path.charge_mw) * hours
+    contracted_mwh = plan["day_ahead_mw"].to_numpy(dtype="float64") * hours
+    frame = plan[["efa_date", "strategy", "start_utc"]].assign(
+        charge_mw=path.charge_mw,
+        discharge_mw=path.discharge_mw,
+        activation_export_mwh=0.0,
+        activation_import_mwh=0.0,
+        contracted_mwh=contracted_mwh,
+        metered_mwh=metered_mwh,
+        imbalance_mwh=_without_rounding(metered_mwh - contracted_mwh),
+        forced_imbalance_mwh=_without_rounding(metered_mwh - (planned_discharge - planned_charge) * hours),
+        energy_mwh=path.energy_mwh,
+    )
+    return schemas.validate("trading/dispatch", frame)
+
+
+def idle_day(efa_date: date, strategy: str, opening_energy_mwh: float) -> pd.DataFrame:
+    """`trading/dispatch` rows of a refused day: nothing sold, nothing moved, the state carried."""
+    starts = gb_time.efa_half_hours(efa_date)
+    zero = dict.fromkeys(schemas.columns("trading/dispatch"), 0.0)
+    frame = pd.DataFrame(zero, index=range(len(starts))).assign(
+        efa_date=[efa_date] * len(starts), strategy=strategy, start_utc=starts, energy_mwh=opening_energy_mwh
+    )
+    return schemas.validate("trading/dispatch", frame)
+
+
+def closing_energy_mwh(dispatch: pd.DataFrame) -> float:
+    """State of energy at the end of a day's dispatch rows, MWh."""
+    return float(dispatch.loc[dispatch["start_utc"].idxmax(), "energy_mwh"])
+
+
+def _without_rounding(volume_mwh: Array) -> Array:
+    return np.where(np.abs(volume_mwh) > ROUNDING_MWH, volume_mwh, 0.0)
+
+
+def _require_feasible(battery: Battery, opening_energy_mwh: float, path: Trajectory, hours: Array) -> None:
+    broken = check(battery, opening_energy_mwh, path.charge_mw, path.discharge_mw, path.energy_mwh, hours)
+    if broken:
+        first = broken[0]
+        raise SolverError(
+            f"the dispatch breaks a limit of the battery: {first.reason} in half-hour {first.period}, "
+            f"by {first.amount:.3g}"
+        )
