@@ -138,10 +138,10 @@ class SourceStatus(_Table):
     source: str = pa.Field(description="provider: elexon, neso, entsoe, file")
     dataset: str = pa.Field(description="table it feeds, e.g. market/system_price")
     date: pandas_engine.Date = _date("settlement date")
-    status: str = pa.Field(isin=["complete", "not_published", "refused"])
+    status: str = pa.Field(isin=["complete", "not_published", "refused"], description="outcome of the day")
     reason: str = pa.Field(description="empty when complete")
-    expected_rows: int = pa.Field(ge=0)
-    rows: int = pa.Field(ge=0)
+    expected_rows: int = pa.Field(ge=0, description="rows of a complete day")
+    rows: int = pa.Field(ge=0, description="rows stored")
     fetched_utc: pandas_engine.DateTime = _utc("when the newest answer was fetched", nullable=True)
 
     class Config(_Table.Config):
@@ -190,7 +190,10 @@ class Cashflow(_Table):
     efa_date: pandas_engine.Date = _date("trading day")
     strategy: str = _strategy()  # type: ignore[assignment]
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
-    stream: str = pa.Field(isin=["day_ahead", "intraday", "imbalance", "response", "reserve", "penalty", "fee", "wear"])
+    stream: str = pa.Field(
+        isin=["day_ahead", "intraday", "imbalance", "response", "reserve", "penalty", "fee", "wear"],
+        description="where the money comes from; wear is a cost and not cash",
+    )
     amount_gbp: float = _cash("GBP")
 
     class Config(_Table.Config):
@@ -202,7 +205,9 @@ class RunStatus(_Table):
 
     efa_date: pandas_engine.Date = _date("trading day")
     strategy: str = _strategy()  # type: ignore[assignment]
-    status: str = pa.Field(isin=["complete", "not_published", "refused", "provisional", "stale"])
+    status: str = pa.Field(
+        isin=["complete", "not_published", "refused", "provisional", "stale"], description="outcome of the day"
+    )
     reason: str = pa.Field(description="empty when complete")
     opening_energy_mwh: float = _amount("state of energy at 23:00 on the day before, MWh", lowest=0.0, nullable=True)
     closing_energy_mwh: float = _amount("state of energy at 23:00, MWh", lowest=0.0, nullable=True)
