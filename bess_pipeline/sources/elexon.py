@@ -39,6 +39,7 @@ from bess_pipeline.sources.parsing import (
     rows_of,
     text_column,
     utc_column,
+    utc_text,
     whole_number,
     without_repeats,
 )
@@ -69,8 +70,8 @@ def fetch_market_index(client: HttpClient, first: date, last: date) -> list[Answ
 
 def _fetch_market_index_chunk(client: HttpClient, first: date, last: date) -> Answer:
     params = {
-        "from": _z(settlement_day_bounds_utc(first)[0]),
-        "to": _z(settlement_day_bounds_utc(last)[1] - HALF_HOUR),
+        "from": utc_text(settlement_day_bounds_utc(first)[0]),
+        "to": utc_text(settlement_day_bounds_utc(last)[1] - HALF_HOUR),
         "dataProviders": MARKET_INDEX_PROVIDER,
         "format": "json",
     }
@@ -133,7 +134,8 @@ def parse_market_index(content: bytes, window: tuple[datetime, datetime] | None 
     frame = pd.DataFrame(rows)
     frame["start_utc"] = utc_column(frame["start_utc"].tolist())
     if window and not frame["start_utc"].between(window[0], window[1], inclusive="left").all():
-        raise PayloadError(f"{_MARKET_INDEX}: asked for {_z(window[0])} to {_z(window[1])}, answered with other times")
+        asked = f"{utc_text(window[0])} to {utc_text(window[1])}"
+        raise PayloadError(f"{_MARKET_INDEX}: asked for {asked}, answered with other times")
     return without_repeats(frame, ["settlement_date", "settlement_period"], _MARKET_INDEX)
 
 
@@ -157,10 +159,10 @@ def _settlement_period(row: Mapping[str, object], what: str) -> tuple[date, int,
     start = instant(row, "startTime", what)
     if not 1 <= period <= periods_in_day(day):
         raise PayloadError(f"{what}: {day} has periods 1 to {periods_in_day(day)}, the answer has {period}")
-    if start != period_start_utc(day, period):
-        raise PayloadError(
-            f"{what}: {day} period {period} starts at {_z(period_start_utc(day, period))}, the answer says {_z(start)}"
-        )
+    expected = period_start_utc(day, period)
+    if start != expected:
+        found = f"the answer says {utc_text(start)}"
+        raise PayloadError(f"{what}: {day} period {period} starts at {utc_text(expected)}, {found}")
     return day, period, start
 
 
@@ -189,8 +191,3 @@ def _get(client: HttpClient, url: str, params: Mapping[str, str], what: str) -> 
 
 def _base(client: HttpClient) -> str:
     return client.settings.elexon_base_url.rstrip("/")
-
-
-def _z(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
-

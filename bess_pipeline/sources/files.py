@@ -28,6 +28,7 @@ from bess_pipeline.sources.parsing import (
     quoted,
     text_column,
     utc_column,
+    utc_text,
     with_settlement_columns,
 )
 
@@ -90,7 +91,7 @@ def to_half_hours(series: PriceSeries, source: str = "file") -> pd.DataFrame:
     start, grid = series.start_utc[0], max(series.step, HALF_HOUR)
     if (start - start.floor("D")) % grid or len(series.start_utc) * series.step % HALF_HOUR:
         raise UserInputError(
-            f"{series.name}: {_z(start)} to {_z(series.start_utc[-1] + series.step)} is not made of whole "
+            f"{series.name}: {utc_text(start)} to {utc_text(series.start_utc[-1] + series.step)} is not made of whole "
             f"{'hours' if minutes == 60 else 'half-hours'}"
         )
     frame = half_hour_prices(series.start_utc, series.price_gbp_mwh, int(minutes))
@@ -137,7 +138,7 @@ def _rows(content: bytes, name: str) -> list[tuple[int, str, str]]:
     places = header.index(TIME_COLUMN), header.index(PRICE_COLUMN)
     for line, row in rows:
         if len(row) <= max(places):
-            raise UserInputError(f"{name}, line {line}: {len(row)} cells, but the first line names {len(header)} columns")
+            raise UserInputError(f"{name}, line {line}: {len(row)} cells, the first line names {len(header)} columns")
     return [(line, row[places[0]].strip(), row[places[1]].strip()) for line, row in rows]
 
 
@@ -166,14 +167,10 @@ def _price(text: str, name: str, line: int) -> float:
 def _check_order(starts: list[datetime], name: str, line: int) -> None:
     before, now, step = starts[-2], starts[-1], starts[1] - starts[0]
     if now == before:
-        raise UserInputError(f"{name}, line {line}: {_z(now)} is there twice")
+        raise UserInputError(f"{name}, line {line}: {utc_text(now)} is there twice")
     if now < before:
-        raise UserInputError(f"{name}, line {line}: {_z(now)} comes after {_z(before)}; sort the rows by {TIME_COLUMN}")
+        order = f"{utc_text(now)} comes after {utc_text(before)}"
+        raise UserInputError(f"{name}, line {line}: {order}; sort the rows by {TIME_COLUMN}")
     if now - before != step:
-        raise UserInputError(
-            f"{name}, line {line}: from {_z(before)} to {_z(now)} is not the file's step of {step}; fill the gap"
-        )
-
-
-def _z(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+        gap = f"from {utc_text(before)} to {utc_text(now)}"
+        raise UserInputError(f"{name}, line {line}: {gap} is not the file's step of {step}; fill the gap")

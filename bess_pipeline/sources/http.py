@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
-from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential, wait_random
 
 from bess_pipeline import __version__
 from bess_pipeline.errors import PayloadError, SourceError, UserInputError
@@ -40,7 +40,7 @@ ORIGINS = ("live", "recorded", "simulated")
 OK = frozenset({200})
 MAX_BYTES = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=15.0, jitter=0.5)
+_BACKOFF = wait_exponential(multiplier=0.5, max=15.0) + wait_random(0.0, 0.5)
 
 
 @dataclass(frozen=True)

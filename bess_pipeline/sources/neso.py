@@ -39,6 +39,7 @@ from bess_pipeline.sources.parsing import (
     rows_of,
     text_column,
     utc_column,
+    utc_text,
     with_settlement_columns,
     without_repeats,
 )
@@ -84,8 +85,8 @@ def fetch_response_results(
     """
     if end_utc <= EAC_START_UTC:
         raise NotPublishedError(
-            f"{_AUCTIONS}: {_iso(start_utc)}Z to {_iso(end_utc)}Z lies before EAC, whose results begin at "
-            f"{_iso(EAC_START_UTC)}Z: ask for later days"
+            f"{_AUCTIONS}: {utc_text(start_utc)} to {utc_text(end_utc)} lies before EAC, whose results begin at "
+            f"{utc_text(EAC_START_UTC)}: ask for later days"
         )
     resources = [r for r in _summary_resources(client) if r.start_utc < end_utc and start_utc < r.end_utc]
     columns = ", ".join(f'"{name}"' for name in ("auctionID", "auctionProduct", "serviceType", *_AUCTION_COLUMNS[1:]))
@@ -93,11 +94,11 @@ def fetch_response_results(
     for resource in resources:
         query = (
             f'SELECT {columns} FROM "{resource.id}" '
-            f"WHERE \"deliveryStart\" >= '{_iso(start_utc)}' AND \"deliveryStart\" < '{_iso(end_utc)}'"
+            f"WHERE \"deliveryStart\" >= '{_naive(start_utc)}' AND \"deliveryStart\" < '{_naive(end_utc)}'"
         )
         answers += _pages(client, query, _AUCTIONS, page_rows)
     if not answers:
-        raise NotPublishedError(f"{_AUCTIONS}: none published yet for {_iso(start_utc)}Z to {_iso(end_utc)}Z")
+        raise NotPublishedError(f"{_AUCTIONS}: none published yet for {utc_text(start_utc)} to {utc_text(end_utc)}")
     return answers
 
 
@@ -131,7 +132,8 @@ def _auction(row: Mapping[str, object]) -> tuple[str, datetime, datetime, float,
     if np.isnan(price) and (np.isnan(volume) or volume == 0):
         volume = 0.0
     elif np.isnan(price) or np.isnan(volume):
-        raise PayloadError(f"{_AUCTIONS}: {row['auctionProduct']} at {_iso(start)}Z has price {price}, volume {volume}")
+        where = f"{row['auctionProduct']} at {utc_text(start)}"
+        raise PayloadError(f"{_AUCTIONS}: {where} has price {price} and volume {volume}")
     return str(row["auctionProduct"]), start, end, price, volume
 
 
@@ -142,8 +144,8 @@ def _check_windows(frame: pd.DataFrame) -> None:
         expected = efa_block_bounds_utc(day, block)
         if (start, end) != expected:
             raise PayloadError(
-                f"{_AUCTIONS}: a response window {_iso(start)}Z to {_iso(end)}Z is not its EFA block "
-                f"{block} of {day}, {_iso(expected[0])}Z to {_iso(expected[1])}Z"
+                f"{_AUCTIONS}: a response window {utc_text(start)} to {utc_text(end)} is not its EFA block "
+                f"{block} of {day}, {utc_text(expected[0])} to {utc_text(expected[1])}"
             )
 
 
@@ -322,5 +324,6 @@ def _base(client: HttpClient) -> str:
     return client.settings.neso_base_url.rstrip("/")
 
 
-def _iso(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _naive(when: datetime) -> str:
+    """UTC without a zone, as the datastore keeps its time stamps."""
+    return utc_text(when).removesuffix("Z")

@@ -32,6 +32,11 @@ def quoted(value: object) -> str:
     return text if len(text) <= _QUOTED_LENGTH else text[:_QUOTED_LENGTH] + "…"
 
 
+def utc_text(when: datetime) -> str:
+    """`2026-03-29T01:00:00Z`, as providers' parameters and our messages write an instant."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def load_json(content: bytes, what: str) -> object:
     """The JSON value of an answer; NotPublishedError when it is empty, PayloadError when it is no strict JSON."""
     if not content.strip():
