@@ -81,7 +81,7 @@ class HighsSession:
         self._solver.changeColsCost(columns, column, path.column_vector(numbers.cost))
         lower, upper = path.column_vector(numbers.lower), path.column_vector(numbers.upper)
         self._solver.changeColsBounds(columns, column, lower, upper)
-        self._solver.changeRowsBounds(rows, row, *path.row_bounds(numbers))
+        self._solver.changeRowsBounds(rows, row, *path.row_bounds(numbers))  # type: ignore[attr-defined]
 
     def add_exclusivity(self, periods: IntArray, numbers: PathNumbers) -> None:
         """One binary u per period given: charged <= limit * u and discharged <= limit * (1 - u)."""
