@@ -104,6 +104,7 @@ def _build(file: Path, lake: Lake, stamp: WorkspaceStamp | None) -> None:
     connection = duckdb.connect(file, config=_OFFLINE)
     try:
         connection.execute("SET TimeZone='UTC'")
+        connection.begin()  # one transaction: a flush to disk for all of it, not one for each statement
         _create_schemas(connection)
         for script in sql_files("tables"):
             _run(connection, script)
@@ -114,6 +115,7 @@ def _build(file: Path, lake: Lake, stamp: WorkspaceStamp | None) -> None:
             "INSERT INTO meta.publication VALUES (?, ?, ?, ?)",
             [schemas.SCHEMA_VERSION, __version__, stamp and stamp.origin, stamp and stamp.day_ahead],
         )
+        connection.commit()
         _create_in_order(connection, [*sql_files("macros"), *sql_files("views")])
         connection.execute("CHECKPOINT")
     finally:
@@ -149,10 +151,14 @@ def _create_in_order(connection: duckdb.DuckDBPyConnection, scripts: Iterable[Pa
     while waiting:
         failed: dict[Path, str] = {}
         for script in waiting:
+            connection.begin()
             try:
                 _run(connection, script)
             except duckdb.CatalogException as error:
+                connection.rollback()
                 failed[script] = first_sentence(error)
+            else:
+                connection.commit()
         if len(failed) == len(waiting):
             script, why = next(iter(failed.items()))
             others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
@@ -161,17 +167,14 @@ def _create_in_order(connection: duckdb.DuckDBPyConnection, scripts: Iterable[Pa
 
 
 def _run(connection: duckdb.DuckDBPyConnection, script: Path) -> None:
-    """Executes a script whole: never split on semicolons, and undone as a whole when it fails."""
-    connection.begin()
+    """Executes a script whole, never split on semicolons; a missing object raises CatalogException."""
     try:
         connection.execute(script.read_text(encoding="utf-8"))
     except duckdb.CatalogException:
-        connection.rollback()
         raise
     except duckdb.Error as error:
         why = first_sentence(error)
     else:
-        connection.commit()
         return
     raise BessError(f"the warehouse cannot be built: sql/{script.parent.name}/{script.name}: {why}")
 
