@@ -178,11 +178,11 @@ def _problem(errors: Mapping[str, list[str]]) -> Reply:
 
 def _known(row: Mapping[Any, Any], column: str) -> Any:
     value = row.get(column)
-    return None if value is None or pd.isna(value) else value
+    return None if value is None or value is pd.NaT or value != value else value  # NaN differs from itself
 
 
 def _stamp(instant: pd.Timestamp) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _date(text: str, name: str) -> date:

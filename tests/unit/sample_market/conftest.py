@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,5 +26,10 @@ def server(market: MarketTables) -> Iterator[MarketServer]:
 
 @pytest.fixture
 def recorded(realdata: Path) -> MarketTables:
-    """The recorded tables."""
+    """The recorded tables, read once; treat as read-only."""
+    return _recorded(realdata)
+
+
+@cache
+def _recorded(realdata: Path) -> MarketTables:
     return load_tables(realdata / "tables")
