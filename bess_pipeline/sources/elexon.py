@@ -37,6 +37,7 @@ from bess_pipeline.sources.parsing import (
     optional_number,
     quoted,
     rows_of,
+    text,
     text_column,
     utc_column,
     utc_text,
@@ -127,7 +128,7 @@ def parse_market_index(content: bytes, window: tuple[datetime, datetime] | None 
     its period, lies outside `window` (half-open) or two rows of one period disagree.
     """
     published = _rows(content, _MARKET_INDEX)
-    used = [row for row in published if field(row, "dataProvider", _MARKET_INDEX) == MARKET_INDEX_PROVIDER]
+    used = [row for row in published if text(row, "dataProvider", _MARKET_INDEX) == MARKET_INDEX_PROVIDER]
     rows = [row for row in (_market_index(row) for row in used) if not _is_placeholder(row)]
     if not rows:
         raise NotPublishedError(f"{_MARKET_INDEX}: {MARKET_INDEX_PROVIDER} has no price yet for what was asked")
@@ -177,7 +178,7 @@ def _rows(content: bytes, what: str) -> list[Mapping[str, object]]:
 
 def _problems(errors: object) -> str:
     groups = errors.values() if isinstance(errors, dict) else [errors]
-    texts = [str(text) for group in groups for text in (group if isinstance(group, list) else [group])]
+    texts = [str(one) for group in groups for one in (group if isinstance(group, list) else [group])]
     return quoted("; ".join(texts))
 
 

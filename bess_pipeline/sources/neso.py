@@ -37,6 +37,7 @@ from bess_pipeline.sources.parsing import (
     optional_number,
     quoted,
     rows_of,
+    text,
     text_column,
     utc_column,
     utc_text,
@@ -110,7 +111,7 @@ def parse_auction_results(content: bytes, products: frozenset[str] = RESPONSE_PR
     where the other is not, or rows of one product and start disagree.
     """
     records = _records(content, _AUCTIONS)
-    rows = [_auction(row) for row in records if field(row, "auctionProduct", _AUCTIONS) in products]
+    rows = [_auction(row) for row in records if text(row, "auctionProduct", _AUCTIONS) in products]
     if not rows:
         raise NotPublishedError(f"{_AUCTIONS}: nothing published yet for {', '.join(sorted(products))}")
     product, start, end, price, volume = zip(*rows, strict=True)
@@ -261,8 +262,8 @@ def parse_n2ex_prices(content: bytes, label_zone: str = N2EX_LABEL_ZONE) -> pd.D
 
 
 def _hour_start(row: Mapping[str, object], zone: ZoneInfo) -> datetime:
-    day, label = calendar_date(row, "Date", _N2EX), field(row, "Delivery Period", _N2EX)
-    hours = _PERIOD.fullmatch(str(label).strip())
+    day, label = calendar_date(row, "Date", _N2EX), text(row, "Delivery Period", _N2EX)
+    hours = _PERIOD.fullmatch(label.strip())
     if not hours or int(hours[1]) > 23 or int(hours[2]) % 24 != (int(hours[1]) + 1) % 24:
         raise PayloadError(f"{_N2EX}: Delivery Period is not an hour such as 09:00 - 10:00: {quoted(label)}")
     return datetime(day.year, day.month, day.day, int(hours[1]), tzinfo=zone).astimezone(UTC)

@@ -28,8 +28,8 @@ _QUOTED_LENGTH = 200
 
 def quoted(value: object) -> str:
     """A value of a provider for a message: short, on one line, without secrets."""
-    text = " ".join(redact(str(value)).split())
-    return text if len(text) <= _QUOTED_LENGTH else text[:_QUOTED_LENGTH] + "…"
+    line = " ".join(redact(str(value)).split())
+    return line if len(line) <= _QUOTED_LENGTH else line[:_QUOTED_LENGTH] + "…"
 
 
 def utc_text(when: datetime) -> str:
@@ -66,6 +66,14 @@ def field(row: Mapping[str, object], name: str, what: str) -> object:
     if name not in row:
         raise PayloadError(f"{what}: a row has no field {name} (renamed or dropped by the provider?)")
     return row[name]
+
+
+def text(row: Mapping[str, object], name: str, what: str) -> str:
+    """A text."""
+    value = field(row, name, what)
+    if not isinstance(value, str):
+        raise PayloadError(f"{what}: {name} is not a text: {quoted(value)}")
+    return value
 
 
 def number(row: Mapping[str, object], name: str, what: str) -> float:

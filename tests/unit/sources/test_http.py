@@ -68,8 +68,11 @@ def reset(handler: Any) -> None:
     handler.close_connection = True
 
 
+BROKEN_GZIP = gzip.compress(b'{"data": 1}', mtime=0)[:-9]
+
+
 def broken_gzip(handler: Any) -> None:
-    reply(handler, gzip.compress(b'{"data": 1}')[:-9], Content_Encoding="gzip")
+    reply(handler, BROKEN_GZIP, Content_Encoding="gzip")
 
 
 # --- the answer -------------------------------------------------------------------------------------
@@ -173,7 +176,7 @@ def test_broken_compression_is_retried_once_and_kept_for_inspection(server: Serv
     with pytest.raises(RejectedAnswerError, match="compressed") as caught:
         make_client(max_attempts=4).get("elexon", server.url)
     assert len(server.targets) == 2
-    assert caught.value.answer.content == gzip.compress(b'{"data": 1}')[:-9]
+    assert caught.value.answer.content == BROKEN_GZIP
 
 
 def test_connection_refused_names_the_host(make_client: Make, refusing_url: str, clock: Clock) -> None:
