@@ -1,0 +1,113 @@
+"""The look shared by all figures: palette, axes, footer, and saving to the same bytes every time.
+
+What belongs here: appearance and PNG files. What does not: what is drawn (`dispatch.py`, `pnl.py`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from functools import wraps
+from itertools import cycle
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bess_pipeline.atomic import write_bytes
+from bess_pipeline.figures.provenance import Provenance
+
+P = ParamSpec("P")
+
+# Okabe and Ito's palette, told apart with any common colour blindness.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#222222",
+)  # fmt: skip
+GREY = "#6B6B6B"
+CHARGE_COLOUR, DISCHARGE_COLOUR = BLUE, VERMILION
+STRATEGY_COLOURS = {"rule_based": BLUE, "day_ahead_perfect_foresight": VERMILION}
+OTHER_COLOURS = (GREEN, PURPLE, ORANGE, SKY, BLACK)
+STRATEGY_LABELS = {
+    "rule_based": "rule-based",
+    "day_ahead_perfect_foresight": "day-ahead perfect foresight (upper bound)",
+}
+
+DPI = 144
+STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.labelcolor": BLACK,
+    "axes.edgecolor": "#9A9A9A",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": "white",
+}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Run a drawing function under the project's style, whatever the user's matplotlibrc says."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with matplotlib.style.context(["default", STYLE]):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def strategy_label(strategy: str) -> str:
+    """The name of a strategy in a legend."""
+    return STRATEGY_LABELS.get(strategy, strategy.replace("_", " "))
+
+
+def strategy_colours(strategies: Iterable[str]) -> dict[str, str]:
+    """A colour for each strategy, in the order of their names; a strategy keeps its colour in all figures."""
+    names = sorted(strategies)
+    others = cycle(OTHER_COLOURS)
+    return {name: STRATEGY_COLOURS.get(name) or next(others) for name in names}
+
+
+def heading(figure: Figure, title: str, subtitle: str) -> None:
+    """A bold title and a plain line below it, at the top left."""
+    height = figure.get_figheight()
+    figure.text(0.012, 1 - 0.10 / height, title, fontsize=12.5, fontweight="bold", va="top", color=BLACK)
+    figure.text(0.012, 1 - 0.38 / height, subtitle, fontsize=9.5, va="top", color=GREY)
+
+
+def footer(figure: Figure, provenance: Provenance) -> None:
+    """Origin and attribution at the foot of the figure."""
+    origin = provenance.origin_label
+    text = f"{origin[:1].upper()}{origin[1:]}. {provenance.attribution}"
+    figure.text(0.012, 0.08 / figure.get_figheight(), text, fontsize=7.5, color=GREY, va="bottom")
+
+
+def zero_line(axes: Axes) -> None:
+    """A line at zero that stands out from the grid."""
+    axes.axhline(0.0, color=GREY, linewidth=0.9, zorder=1.5)
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as PNG: the same figure gives the same bytes (no date, no software name)."""
+    buffer = io.BytesIO()
+    with matplotlib.style.context(["default", STYLE]):
+        FigureCanvasAgg(figure)
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure atomically; BessError when the disk refuses."""
+    write_bytes(path, png_bytes(figure))
