@@ -1,0 +1,156 @@
+"""The report page and the terminal table: what they state, escaped, whole and repeatable."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from bess_pipeline import schemas
+from bess_pipeline.figures.provenance import Provenance
+from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
+from bess_pipeline.report.tables import number, pnl_table_text
+from bess_pipeline.trading.status import status_row
+
+FIRST = date(2024, 3, 30)
+PNG = b"\x89PNG\r\n\x1a\nbytes"
+
+
+def pnl_rows(*rows: tuple[int, str, str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        [(FIRST + timedelta(days=n), strategy, stream, gbp, gbp / 50.0) for n, strategy, stream, gbp in rows],
+        columns=list(schemas.columns("risk/daily_pnl")),
+    )
+    return schemas.validate("risk/daily_pnl", frame)
+
+
+PNL = pnl_rows(
+    (0, "rule_based", "day_ahead", 12_345.6),
+    (0, "rule_based", "imbalance", -0.2),
+    (0, "rule_based", "wear", -1_000.0),
+    (1, "rule_based", "day_ahead", -2_000.0),
+    (0, "day_ahead_perfect_foresight", "day_ahead", 30_000.0),
+)
+STATUS = pd.concat(
+    [
+        status_row(FIRST, "rule_based", "complete", opening_energy_mwh=50.0, closing_energy_mwh=5.0),
+        status_row(FIRST + timedelta(days=1), "rule_based", "refused", "<script>alert('no price')</script> & more"),
+    ],
+    ignore_index=True,
+)
+INPUTS = ReportInputs(
+    first=FIRST,
+    last=FIRST + timedelta(days=1),
+    pnl=PNL,
+    run_status=STATUS,
+    power_mw=50.0,
+    energy_mwh=100.0,
+    provenance=Provenance("recorded", "elexon_mid", 2026),
+    settings_fingerprint="0123456789ab",
+    as_of_utc=datetime(2024, 4, 2, 9, 0, tzinfo=UTC),
+    figures=(ReportFigure('Cumulative "P&L"', PNG),),
+)
+
+
+class _Page(HTMLParser):
+    """Open tags, their balance, text, and every address the page refers to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.words = ""
+        self.addresses: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def page(inputs: ReportInputs = INPUTS) -> _Page:
+    return _Page(build_report(inputs))
+
+
+def test_the_page_is_whole_escaped_and_fetches_nothing() -> None:
+    parsed = page()
+    assert parsed.open == []
+    assert "script" not in parsed.tags
+    assert "<script>alert('no price')</script> & more" in parsed.words
+    assert parsed.addresses == ["data:image/png;base64," + base64.b64encode(PNG).decode()]
+    assert 'Cumulative "P&L"' in parsed.words
+
+
+def test_headline_numbers_and_their_convention() -> None:
+    words = page().words
+    for part in ("10,346", "-1,000", "9,345", "93.45", "34.1", "30,000", "times 365", "idle and refused"):
+        assert part in words, part
+
+
+def test_origin_source_omissions_and_fingerprint_are_stated() -> None:
+    words = page().words
+    for part in (
+        "Origin: recorded GB data. Day-ahead price: market index standing in for day-ahead.",
+        "not a day-ahead auction result",
+        "Response and reserve revenues",
+        "Balancing Mechanism acceptances",
+        "0123456789ab",
+        "Contains BMRS data © Elexon Limited",
+        "data as of 2024-04-02 09:00 UTC",
+    ):
+        assert part in words, part
+    simulated = page(dataclasses.replace(INPUTS, provenance=Provenance("simulated", "neso_n2ex", 2026))).words
+    assert "simulated prices" in simulated
+    assert "Elexon" not in simulated
+
+
+def test_days_that_are_not_complete_are_listed() -> None:
+    assert "On a refused day the battery is idle" in page().words
+    complete = page(dataclasses.replace(INPUTS, run_status=STATUS.iloc[:1])).words
+    assert "Every day of the window is complete." in complete
+
+
+def test_a_window_without_a_day_says_so() -> None:
+    nothing = dataclasses.replace(
+        INPUTS,
+        pnl=schemas.empty_frame("risk/daily_pnl"),
+        run_status=schemas.empty_frame("trading/run_status"),
+        figures=(),
+    )
+    parsed = page(nothing)
+    assert parsed.open == []
+    assert parsed.words.count("No settled day in this window.") == 2
+    assert "no day was run" in parsed.words
+    assert "Every day" not in parsed.words
+
+
+def test_the_same_inputs_give_the_same_page() -> None:
+    assert build_report(INPUTS) == build_report(INPUTS)
+
+
+def test_terminal_table() -> None:
+    lines = pnl_table_text(PNL).splitlines()
+    assert lines[1].split() == [
+        "strategy", "day-ahead", "imbalance", "cash", "wear", "after", "wear", "days", "£/MW/day", "£k/MW/year",
+    ]  # fmt: skip
+    assert lines[3].split() == ["rule-based", "10,346", "0", "10,345", "-1,000", "9,345", "2", "93.45", "34.1"]
+    assert lines[4].split()[-8:] == ["30,000", "0", "30,000", "0", "30,000", "1", "600.00", "219.0"]
+    assert len({len(line) for line in lines[1:]}) == 1
+    assert pnl_table_text(schemas.empty_frame("risk/daily_pnl")).startswith("no settled day")
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.2, "0"), (-1234.5, "-1,234"), (0.0, "0"), (999_999.6, "1,000,000")])
+def test_numbers(value: float, text: str) -> None:
+    assert number(value) == text
