@@ -41,7 +41,7 @@ def daily_pnl(cashflow: pd.DataFrame, power_mw: float) -> pd.DataFrame:
     keys = ["efa_date", "strategy", "stream"]
     if cashflow.empty:
         return schemas.empty_frame("risk/daily_pnl")
-    total = cashflow.groupby(keys, as_index=False)["amount_gbp"].sum().rename(columns={"amount_gbp": "pnl_gbp"})
+    total = cashflow.groupby(keys)["amount_gbp"].sum().rename("pnl_gbp").reset_index()
     return schemas.validate("risk/daily_pnl", total.assign(pnl_gbp_per_mw=total["pnl_gbp"] / power_mw))
 
 

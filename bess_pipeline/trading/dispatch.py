@@ -64,7 +64,7 @@ def idle_day(efa_date: date, strategy: str, opening_energy_mwh: float) -> pd.Dat
 
 def closing_energy_mwh(dispatch: pd.DataFrame) -> float:
     """State of energy at the end of a day's dispatch rows, MWh."""
-    return float(dispatch.loc[dispatch["start_utc"].idxmax(), "energy_mwh"])
+    return float(dispatch["energy_mwh"].iloc[int(dispatch["start_utc"].argmax())])
 
 
 def _without_rounding(volume_mwh: Array) -> Array:

@@ -103,7 +103,7 @@ def price_products(day_ahead_price: pd.DataFrame, days: list[date]) -> Products:
     return Products(
         tuple(complete),
         grouped["day_ahead_price_gbp_mwh"].mean().to_numpy(dtype="float64"),
-        grouped.size().to_numpy(dtype="float64") * gb_time.HALF_HOUR_H,
+        np.asarray(grouped.size() * gb_time.HALF_HOUR_H, dtype="float64"),
         grouped["day_index"].first().to_numpy(dtype="int64"),
         grouped.ngroup().to_numpy(dtype="int64"),
     )

@@ -98,8 +98,8 @@ def _recent_complete_days(known: pd.DataFrame, efa_date: date, history_days: int
     frame = known.assign(efa_date=gb_time.efa_columns(known["start_utc"])["efa_date"])
     if frame.empty:
         return frame
-    source = frame.loc[frame["start_utc"].idxmax(), "source"]
-    last = timeline.last_day_known(efa_date, GATE, str(source))
+    source = str(frame["source"].iloc[int(frame["start_utc"].argmax())])
+    last = timeline.last_day_known(efa_date, GATE, source)
     window = gb_time.days_between(last - timedelta(days=history_days - 1), last)
     counts = frame["efa_date"].value_counts()
     complete = [day for day in window if counts.get(day, 0) == len(gb_time.efa_half_hours(day))]

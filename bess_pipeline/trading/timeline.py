@@ -97,5 +97,5 @@ def _whole_day_known_utc(efa_date: date, source: str) -> datetime:
 
 def _auction_known_utc(start_utc: pd.Series) -> pd.Series:
     days = gb_time.efa_columns(start_utc)["efa_date"]
-    instants = {day: pd.Timestamp(day_ahead_result_utc(day)) for day in days.unique()}
-    return days.map(instants).astype(gb_time.UTC_DTYPE)
+    instants = {day: day_ahead_result_utc(day) for day in days.unique()}
+    return pd.to_datetime(days.map(instants), utc=True).dt.as_unit("us")

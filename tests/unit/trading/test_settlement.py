@@ -70,7 +70,8 @@ def test_imbalance_without_a_system_price_is_provisional_and_names_count_and_fir
     settled = settle_day(rows, PRICES, prices, NO_WEAR)
     assert settled.status == "provisional"
     assert settled.reason == (
-        "no system price for 2 half-hours in which there was imbalance, the first in settlement date 2024-02-19 period 48"
+        "no system price for 2 half-hours in which there was imbalance, "
+        "the first in settlement date 2024-02-19 period 48"
     )
     assert cash(settled, "imbalance") == pytest.approx(100.0)  # period 20 only
 
