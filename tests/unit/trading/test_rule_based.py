@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def frame_of(outcome: PlanOutcome) -> pd.DataFrame:
     return outcome.frame
 
 
+@cache
 def history(day: date, source: str = "neso_n2ex") -> pd.DataFrame:
     return day_ahead(day - timedelta(days=30), day, cheap_at_three_dear_at_seventeen, source=source)
 
