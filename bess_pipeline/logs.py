@@ -28,7 +28,10 @@ _SHORTEST_SECRET = 4  # a shorter value is no token, and replacing it would garb
 
 _PATTERNS = (
     # 'securityToken': '...' of a dictionary or of JSON, ENTSOE_API_TOKEN='...' of a repr
-    (re.compile(r"(?i)(security_?token|api_?token|api_?key)([\"']?\s*[:=]\s*b?[\"'])[^\"']+"), rf"\1\2{REDACTED}"),
+    (
+        re.compile(r"(?i)(security_?token|api_?token|api_?key)([\"']?\s*[:=]\s*b?[\"'])[^\"']+"),
+        rf"\1\2{REDACTED}",
+    ),
     # Authorization: Bearer ..., 'Authorization': 'Basic ...'
     (
         re.compile(r"(?i)\b((?:proxy-)?authorization)([\"']?\s*[:=]\s*b?[\"']?)(?:[a-z]+\s+)?[^\s\"',;}\]]+"),
