@@ -51,7 +51,9 @@ def configure_logging(level: int | str = logging.INFO, run_id: str | None = None
     """Send every logger's lines to stderr, redacted, with a run id; returns the run id.
 
     `run_id` is a label of this process (default: eight random hex digits). Calling it again replaces
-    level and run id (and reads the token again) instead of printing lines twice. Raises ValueError for an unknown level.
+    level and run id (and reads the token again) instead of printing lines twice.
+
+    Raises ValueError for an unknown level.
     """
     label = run_id or secrets.token_hex(4)
     root = logging.getLogger()
