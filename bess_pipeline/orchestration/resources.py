@@ -7,6 +7,7 @@ one sentence. What does not: resolving settings (`runtime.py`).
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,7 @@ def one_sentence(compute: Callable[..., Any]) -> Callable[..., Any]:
             sentence = str(error)
         raise dg.Failure(description=sentence, allow_retries=False)
 
+    wrapped.__signature__ = inspect.signature(compute, eval_str=True)  # type: ignore[attr-defined]  # Dagster reads it
     return wrapped
 
 

@@ -83,7 +83,7 @@ def _raw_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsDefi
         description=f"{feed.asks} Every answer is kept as it came: bytes, URL without token, fetch time, SHA-256.",
     )
     @one_sentence
-    def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         dataset = _dataset(runtime, feed.table)
         if dataset is None or dataset.raw != feed.raw[0]:
@@ -120,7 +120,7 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
         ],
     )
     @one_sentence
-    def market(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def market(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         dataset = _dataset(runtime, feed.table)
         days = _wanted(context, runtime, dataset) if dataset else []
@@ -152,7 +152,7 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         metadata=metadata.table_metadata(SOURCE_STATUS),
     )
     @one_sentence
-    def source_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def source_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days = requested_days(context)
         store = OutcomeStore(runtime.workspace.raw / "outcomes")

@@ -49,7 +49,7 @@ def _warehouse(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         description="bess.duckdb: all tables of the lake with the views of sql/, rebuilt and published by one rename.",
     )
     @one_sentence
-    def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         path = publish(runtime.workspace)
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
@@ -65,7 +65,7 @@ def _figures(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         description="Dispatch overlays of telling days, and cumulative P&L with drawdown.",
     )
     @one_sentence
-    def figures(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def figures(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         window = settled_window(runtime.workspace)
         if window is None:
@@ -84,7 +84,7 @@ def _summary(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         description="The report page: P&L by strategy and stream, days that are not complete, figures.",
     )
     @one_sentence
-    def summary(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def summary(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         window = settled_window(runtime.workspace)
         if window is None:
@@ -103,7 +103,7 @@ def _verdict(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         description="Fails the run when a requested day that has ended is not complete, and lists which and why.",
     )
     @one_sentence
-    def verdict(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def verdict(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days = [day for day in requested_days(context) if day <= runtime.last_finished_day()]
         lines = [str(problem) for problem in not_complete(runtime.workspace.lake, days)]

@@ -85,7 +85,7 @@ def _chain_asset(
         description=f"{description} {metadata.describe(table)}",
     )
     @one_sentence
-    def chain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def chain(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         replay = make_replay(runtime)
         days = _wanted(context, replay)
@@ -107,7 +107,7 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         check_specs=[dg.AssetCheckSpec("energy_balance", asset=key, description="State of energy follows the flows.")],
     )
     @one_sentence
-    def dispatch(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def dispatch(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         replay = make_replay(runtime)
         days = _wanted(context, replay)
@@ -134,7 +134,7 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
     )
     @one_sentence
-    def cashflow(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def cashflow(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         replay, lake = make_replay(runtime), runtime.workspace.lake
         days = _wanted(context, replay)
@@ -167,7 +167,7 @@ def _run_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinitio
         ],
     )
     @one_sentence
-    def run_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def run_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         replay, lake = make_replay(runtime), runtime.workspace.lake
         days = _wanted(context, replay)
@@ -188,7 +188,7 @@ def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition
         description=metadata.describe(DAILY_PNL),
     )
     @one_sentence
-    def daily_pnl(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def daily_pnl(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days = requested_days(context)
         rows = make_replay(runtime).pnl(days)
@@ -227,7 +227,7 @@ def _result(
     days: Sequence[date],
     statuses: Sequence[DayStatus],
     check_results: Sequence[dg.AssetCheckResult] = (),
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     lines = [f"{s.day} {s.strategy}: {s.status}: {s.reason}" for s in statuses if s.status != "complete"]
     for line in lines:
         context.log.warning(f"{table} {line}")
