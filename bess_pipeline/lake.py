@@ -62,6 +62,29 @@ class Lake:
         atomic.write_bytes(target, _parquet(table, valid, stamp or {}))
         return len(valid)
 
+    def write_days(
+        self, table: str, frames: Mapping[date, pd.DataFrame], stamp: Mapping[str, str] | None = None
+    ) -> dict[date, RefusedFrameError]:
+        """Replaces many partitions, as `write` would one by one; the refusal of each day that was refused.
+
+        The days are validated together, which costs little more than one; only where that refuses
+        is each day judged on its own, so that a bad day never touches a good one.
+        """
+        refused: dict[date, RefusedFrameError] = {}
+        try:
+            whole = schemas.validate(table, pd.concat(list(frames.values()))) if frames else schemas.empty_frame(table)
+            parts = _by_day(table, whole, frames)
+        except RefusedFrameError:
+            for day, frame in frames.items():
+                try:
+                    self.write(table, day, frame, stamp)
+                except RefusedFrameError as refusal:
+                    refused[day] = refusal
+            return refused
+        for day, part in parts.items():
+            atomic.write_bytes(self.path(table, day), _parquet(table, part, stamp or {}))
+        return refused
+
     def read(self, table: str, first: date, last: date) -> pd.DataFrame:
         """The rows of all partitions from `first` to `last`, both included, in key order.
 
@@ -155,12 +178,29 @@ def _require_day(table: str, day: date, frame: pd.DataFrame) -> None:
     belongs = _partition_days(table, frame)
     if belongs is not None:
         _refuse_rows(table, frame, belongs != day, f"do not belong to the partition of {day.isoformat()}")
+    _require_periods(table, frame)
+
+
+def _require_periods(table: str, frame: pd.DataFrame) -> None:
     if {"settlement_period", "start_utc"} <= set(frame.columns):
         clock = gb_time.settlement_columns(frame["start_utc"])
         wrong = (clock["settlement_date"] != frame["settlement_date"]) | (
             clock["settlement_period"] != frame["settlement_period"]
         )
         _refuse_rows(table, frame, wrong, "have a start_utc that is not the start of their settlement period")
+
+
+def _by_day(table: str, whole: pd.DataFrame, frames: Mapping[date, pd.DataFrame]) -> dict[date, pd.DataFrame]:
+    """The validated rows of each day, refused when a day has more or fewer of them than it was given."""
+    belongs = _partition_days(table, whole)
+    if belongs is None:
+        raise RefusedFrameError(f"{table} has no key that says which day a row belongs to")
+    days = dict(tuple(whole.groupby(belongs)))
+    parts = {day: days.get(day, schemas.empty_frame(table)).reset_index(drop=True) for day in frames}
+    if any(len(parts[day]) != len(frame) for day, frame in frames.items()):
+        raise RefusedFrameError(f"{table}: rows do not belong to the partition they were given for")
+    _require_periods(table, whole)
+    return parts
 
 
 def _refuse_rows(table: str, frame: pd.DataFrame, wrong: pd.Series, what: str) -> None:

@@ -22,14 +22,14 @@ from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
 from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
 from bess_pipeline.sources.http import HttpClient
-from bess_pipeline.workspace import Workspace, effective_sources
+from bess_pipeline.workspace import Origin, Workspace, effective_sources, require_origin
 
 
 @dataclass(frozen=True)
 class MarketIdentity:
     """What stands behind the base URLs: a real market, recorded tables or the sample market."""
 
-    origin: str
+    origin: Origin
     day_ahead: DayAheadSource | None = None
     first_date: date | None = None
     last_date: date | None = None
@@ -44,17 +44,25 @@ class Runtime:
 
     @cached_property
     def mode(self) -> Mode:
-        """live, sample or files: the setting, else what the workspace is stamped with."""
-        return effective_sources(self.settings, self.workspace.stamp())[0]
+        """live, sample or files: the setting, else the workspace's stamp, else what the market says it is."""
+        stamp = self.workspace.stamp()
+        if self.settings.sources.mode is None and stamp is None:
+            return "sample" if identify_market(self.settings.sources).origin == "simulated" else "live"
+        return effective_sources(self.settings, stamp)[0]
 
     @cached_property
     def identity(self) -> MarketIdentity:
-        """The market that answers; asked once, and only where it is not a provider's own address."""
-        if self.mode == "sample":
-            return MarketIdentity("simulated", "neso_n2ex")
+        """The market that answers; asked once, and only where it is not a provider's own address.
+
+        Raises OriginError when the market is simulated and the mode is not, or the reverse.
+        """
         if self.mode == "files":
             return MarketIdentity("recorded", "file")
-        return identify_market(self.settings.sources)
+        if self.mode == "sample" and not _base_url_given(self.settings.sources):
+            return MarketIdentity("simulated", "neso_n2ex")
+        found = identify_market(self.settings.sources)
+        require_origin(self.mode, found.origin)
+        return found
 
     @property
     def day_ahead(self) -> DayAheadSource:
@@ -155,8 +163,3 @@ def identify_market(sources: SourcesSettings) -> MarketIdentity:
 def _base_url_given(sources: SourcesSettings) -> bool:
     default = SourcesSettings.model_fields["elexon_base_url"].default
     return sources.elexon_base_url != default
-
-
-def with_market(settings: Settings, sources: SourcesSettings) -> Settings:
-    """`settings` with other source settings (for a market that a command has started)."""
-    return settings.model_copy(update={"sources": sources})

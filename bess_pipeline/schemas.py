@@ -9,6 +9,7 @@ asset `market/system_price`, queried as `market.system_price`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -266,21 +267,25 @@ def _kind(column: object) -> tuple[pyarrow.DataType, str, str]:
     return _KINDS["str" if name.startswith("str") else name]
 
 
+@functools.cache
 def columns(table: str) -> Mapping[str, pa.Column]:
     """Column name -> Pandera column of a table, in stored order."""
     return TABLES[table].to_schema().columns
 
 
-def keys(table: str) -> list[str]:
+@functools.cache
+def keys(table: str) -> tuple[str, ...]:
     """Key columns of a table."""
-    return list(TABLES[table].to_schema().unique or [])
+    return tuple(TABLES[table].to_schema().unique or ())
 
 
+@functools.cache
 def arrow_schema(table: str) -> pyarrow.Schema:
     """Arrow schema of a table's Parquet files."""
     return pyarrow.schema([pyarrow.field(n, _kind(c.dtype)[0], nullable=c.nullable) for n, c in columns(table).items()])
 
 
+@functools.cache
 def duckdb_types(table: str) -> dict[str, str]:
     """Column name -> DuckDB type, as `DESCRIBE` prints it."""
     return {n: _kind(c.dtype)[1] for n, c in columns(table).items()}
@@ -309,7 +314,7 @@ def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
             cases = error.failure_cases
         else:
             ordered = valid[list(columns(table))]
-            return ordered.sort_values(keys(table), kind="stable").reset_index(drop=True)
+            return ordered.sort_values(list(keys(table)), kind="stable").reset_index(drop=True)
     raise _refusal(table, cases)
 
 

@@ -6,6 +6,7 @@ formats (`cli.py`).
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from bess_pipeline import gb_time
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.battery.parameters import Battery, read_battery_file
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.optimisation.price_file import optimise_price_series
+from bess_pipeline.optimisation.price_file import OptimiseResult, optimise_price_series
 from bess_pipeline.report.publish import daily_pnl, settled_window, write_figures, write_report
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.risk.pnl import totals
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
-from bess_pipeline.sources.files import parse_price_csv, read_file
+from bess_pipeline.sources.files import PriceSeries, parse_price_csv, read_file
 from bess_pipeline.trading.replay import PLAN
 from bess_pipeline.warehouse import query
 
@@ -49,7 +50,27 @@ def optimise_prices(settings: Settings, prices: Path, battery_file: Path | None,
     result = optimise_price_series(series.start_utc, series.price_gbp_mwh, series.step, battery)
     if output is not None:
         write_bytes(output, result.frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode())
-    return result.summary() | ({"schedule": str(output)} if output else {})
+    return _summary(result, battery, series) | ({"schedule": str(output)} if output else {})
+
+
+def _summary(result: OptimiseResult, battery: Battery, series: PriceSeries) -> dict[str, Any]:
+    ends = series.start_utc[-1] + series.step
+    return {
+        "periods": len(series.start_utc),
+        "step_minutes": series.step.total_seconds() / 60,
+        "from_utc": series.start_utc[0].isoformat(),
+        "to_utc": ends.isoformat(),
+        "power_mw": battery.power_mw if math.isfinite(battery.power_mw) else "no limit",
+        "energy_mwh": battery.energy_mwh,
+        "cash_gbp": round(result.cash_gbp, 2),
+        "wear_gbp": round(result.wear_gbp, 2),
+        "profit_after_wear_gbp": round(result.profit_after_wear_gbp, 2),
+        "equivalent_cycles": round(result.equivalent_cycles, 3),
+        "gap": result.gap,
+        "status": str(result.status),
+        "method": result.method,
+        "seconds": round(result.solve_seconds, 3),
+    }
 
 
 def make_report(settings: Settings, first: date | None, last: date | None) -> tuple[Path, str, list[dict[str, Any]]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bess_pipeline import gb_time
@@ -23,7 +24,6 @@ from bess_pipeline.settings import DayAheadSource, Mode, SourcesSettings, entsoe
 from bess_pipeline.sources import elexon, entsoe, files, neso
 from bess_pipeline.sources.http import Answer, HttpClient
 
-RESPONSE_PRODUCTS = ("DCH", "DCL", "DMH", "DML", "DRH", "DRL")
 ONE_DAY = timedelta(days=1)
 
 Fetch = Callable[[HttpClient, date, date], list[Answer]]
@@ -66,7 +66,7 @@ def _response_grid(day: date) -> pd.DataFrame:
     """Windows that start on a settlement date: blocks 2 to 6 of that EFA day and block 1 of the next."""
     starts = [gb_time.efa_block_bounds_utc(day, block)[0] for block in range(2, 7)]
     starts.append(gb_time.efa_block_bounds_utc(day + ONE_DAY, 1)[0])
-    index = pd.MultiIndex.from_product([RESPONSE_PRODUCTS, starts], names=["product", "delivery_start_utc"])
+    index = pd.MultiIndex.from_product([neso.RESPONSE_PRODUCTS, starts], names=["product", "delivery_start_utc"])
     frame = index.to_frame(index=False)
     frame["delivery_start_utc"] = frame["delivery_start_utc"].astype(gb_time.UTC_DTYPE)
     return frame
@@ -220,10 +220,15 @@ def expected_datasets(mode: Mode, day_ahead: DayAheadSource, settings: SourcesSe
 def missing_keys(dataset: Dataset, rows: pd.DataFrame, day: date) -> tuple[int, Sequence[str]]:
     """(expected rows, readable keys that a complete day has and `rows` lack)."""
     grid = dataset.grid(day)
-    keys = list(grid.columns)
-    joined = grid.merge(rows[keys].drop_duplicates(), on=keys, how="left", indicator=True)
-    absent = joined.loc[joined["_merge"] == "left_only", keys]
+    absent = grid[~among(grid, rows, list(grid.columns))]
     return len(grid), [" ".join(_readable(value) for value in row) for row in absent.itertuples(index=False)]
+
+
+def among(frame: pd.DataFrame, rows: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
+    """Boolean per row of `frame`: whether `rows` has a row with the same `keys`."""
+    if len(keys) == 1:
+        return frame[keys[0]].isin(rows[keys[0]]).to_numpy()
+    return pd.MultiIndex.from_frame(frame[list(keys)]).isin(pd.MultiIndex.from_frame(rows[list(keys)]))
 
 
 def _readable(value: object) -> str:

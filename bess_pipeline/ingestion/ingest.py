@@ -23,7 +23,7 @@ import pandas as pd
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.errors import BessError, NotPublishedError, PayloadError, RefusedFrameError, SourceError
-from bess_pipeline.ingestion.datasets import Dataset, missing_keys
+from bess_pipeline.ingestion.datasets import Dataset, among, missing_keys
 from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
 from bess_pipeline.lake import Lake
 from bess_pipeline.sources.http import Answer, HttpClient
@@ -45,6 +45,14 @@ class Outcome:
     expected_rows: int
     rows: int
     fetched_utc: datetime | None
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """Rows a partition is to be replaced by (None = what is stored stays), and the outcome then."""
+
+    rows: pd.DataFrame | None
+    outcome: Outcome
 
 
 class Ingestion:
@@ -76,11 +84,16 @@ class Ingestion:
     def build(self, dataset: Dataset, days: Sequence[date]) -> list[Outcome]:
         """Build the partitions of `days` from the vault and say how each stands."""
         frames = _ParsedBodies(dataset, self.vault)
-        outcomes = [self._build_day(dataset, day, frames) for day in days]
-        self._complete_neighbours(dataset, days, frames)
-        for outcome in outcomes:
-            self.outcomes.put(outcome)
-        return outcomes
+        touched = [*self._unfinished_neighbour(dataset, days), *days]
+        drafts = {day: self._draft(dataset, day, frames) for day in touched}
+        refused = self.lake.write_days(
+            dataset.table, {day: draft.rows for day, draft in drafts.items() if draft.rows is not None}
+        )
+        for day, refusal in refused.items():
+            drafts[day] = self._refused_draft(dataset, day, REFUSED, str(refusal))
+        for draft in drafts.values():
+            self.outcomes.put(draft.outcome)
+        return [drafts[day].outcome for day in days]
 
     def _opened(self, dataset: Dataset, day: date, result: dict[date, Failure | None]) -> bool:
         opens = dataset.opens_utc(day)
@@ -123,40 +136,46 @@ class Ingestion:
         self.vault.note_failure(dataset.raw, day, failure)
         return failure
 
-    def _build_day(self, dataset: Dataset, day: date, frames: _ParsedBodies) -> Outcome:
-        record = self.vault.newest(dataset.raw, day)
+    def _draft(self, dataset: Dataset, day: date, frames: _ParsedBodies) -> _Draft:
+        """What a day's partition would become, and the outcome if its rows pass validation."""
         try:
             rows = frames.around(day)
             expected, missing = missing_keys(dataset, rows, day)
-            if not rows.empty:
-                self._write(dataset, day, rows)
+            mine = self._not_less_than_stored(dataset, day, rows)
         except BessError as error:
-            expected, _ = missing_keys(dataset, schemas.empty_frame(dataset.table), day)
             status = NOT_PUBLISHED if isinstance(error, NotPublishedError) else REFUSED
-            return self._outcome(dataset, day, status, str(error), expected, 0, record)
+            return self._refused_draft(dataset, day, status, str(error))
+        record = self.vault.newest(dataset.raw, day)
         if not missing:
-            return self._outcome(dataset, day, COMPLETE, "", expected, expected, record)
+            return _Draft(mine, self._outcome(dataset, day, COMPLETE, "", expected, expected, record))
         status, reason = self._why_missing(dataset, day, expected, missing)
-        return self._outcome(dataset, day, status, reason, expected, expected - len(missing), record)
+        return _Draft(mine, self._outcome(dataset, day, status, reason, expected, expected - len(missing), record))
 
-    def _write(self, dataset: Dataset, day: date, rows: pd.DataFrame) -> None:
+    def _refused_draft(self, dataset: Dataset, day: date, status: str, reason: str) -> _Draft:
+        """An outcome without rows: what is stored stays."""
+        record = self.vault.newest(dataset.raw, day)
+        return _Draft(None, self._outcome(dataset, day, status, reason, len(dataset.grid(day)), 0, record))
+
+    def _not_less_than_stored(self, dataset: Dataset, day: date, rows: pd.DataFrame) -> pd.DataFrame | None:
+        """The rows of the partition, None without any; RefusedFrameError when they lack any that is stored."""
         mine = _of_partition(dataset, rows, day)
-        stored = self.lake.read(dataset.table, day, day)
-        keys = schemas.keys(dataset.table)
-        lost = len(stored.merge(mine[keys], on=keys, how="left", indicator=True).query("_merge == 'left_only'"))
-        if lost:
-            raise RefusedFrameError(
-                f"{dataset.table} {day}: the newest answer lacks {lost} rows that are stored; the stored day stays"
-            )
-        self.lake.write(dataset.table, day, mine)
+        if mine.empty:
+            return None
+        if self.lake.has(dataset.table, day):
+            stored = self.lake.read(dataset.table, day, day)
+            lost = int((~among(stored, mine, schemas.keys(dataset.table))).sum())
+            if lost:
+                raise RefusedFrameError(
+                    f"{dataset.table} {day}: the newest answer lacks {lost} rows that are stored; the stored day stays"
+                )
+        return mine
 
-    def _complete_neighbours(self, dataset: Dataset, days: Sequence[date], frames: _ParsedBodies) -> None:
-        """A product day ends in the settlement date before it began: finish that stored partition."""
+    def _unfinished_neighbour(self, dataset: Dataset, days: Sequence[date]) -> list[date]:
+        """The stored day before `days`, whose last hour belongs to the product day that is now built."""
         if len(dataset.records) == 1 or not days:
-            return
+            return []
         before = days[0] - timedelta(days=1)
-        if self.lake.has(dataset.table, before):
-            self.outcomes.put(self._build_day(dataset, before, frames))
+        return [before] if self.lake.has(dataset.table, before) else []
 
     def _why_missing(self, dataset: Dataset, day: date, expected: int, missing: Sequence[str]) -> tuple[str, str]:
         failure = self.vault.failure(dataset.raw, day)

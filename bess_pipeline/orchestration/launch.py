@@ -6,7 +6,6 @@ backfill. What does not: the command line (`cli.py`) and what a run does (`asset
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -18,7 +17,9 @@ from bess_pipeline import gb_time
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.ingest import OutcomeStore
-from bess_pipeline.orchestration.assets.trading import make_replay
+from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
+from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL
+from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.jobs import INGEST, PLAN_AHEAD, PUBLISH, TRADE, days_to_plan
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
@@ -27,13 +28,17 @@ from bess_pipeline.workspace import Workspace
 
 Progress = Callable[[str], None]
 MAX_STALE_PASSES = 50
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the log is in the UI
 ONE_DAY = timedelta(days=1)
+POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 
 def initialise_dagster_home(home: Path) -> None:
     """Create Dagster's storage once (called under the workspace's lock: two creators break it)."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         instance.get_runs_count()
+        for pool in POOLS:  # Dagster applies the default limit only to pools that it has met
+            instance.event_log_storage.set_concurrency_slots(pool, 1)
 
 
 @contextmanager
@@ -119,7 +124,7 @@ class Launcher:
     def _execute(self, job: str, first: date, last: date, force: bool) -> bool:
         tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: SKIP_FINISHED})
         result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, tags=tags, raise_on_error=False
+            instance=self.instance, tags=tags, raise_on_error=False, run_config=_QUIET
         )
         for event in result.all_events:
             if event.is_step_failure and job != PUBLISH:
@@ -128,8 +133,3 @@ class Launcher:
                 sentence = failure.description if failure else (error.message.strip() if error else "no reason given")
                 raise BessError(str(sentence))
         return result.success
-
-
-def quiet_dagster() -> None:
-    """Keep Dagster's own step log off the terminal; it is in the Dagster home and the UI."""
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)

@@ -6,8 +6,8 @@ either over HTTP as Elexon, NESO and ENTSO-E would. What does not: reading any o
 """
 
 from bess_pipeline.sample_market.faults import Fault
-from bess_pipeline.sample_market.server import MarketServer, serve_forever
+from bess_pipeline.sample_market.server import MarketServer
 from bess_pipeline.sample_market.simulate import simulate
 from bess_pipeline.sample_market.tables import MarketTables, load_tables
 
-__all__ = ["Fault", "MarketServer", "MarketTables", "load_tables", "serve_forever", "simulate"]
+__all__ = ["Fault", "MarketServer", "MarketTables", "load_tables", "simulate"]

@@ -116,18 +116,6 @@ class MarketServer:
         return reply or json_reply({"statusCode": 404, "message": "Resource not found"}, status=404)
 
 
-def serve_forever(
-    tables: MarketTables, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], None] = print
-) -> None:
-    """Serve until interrupted; `announce` gets one line when the port is open."""
-    with MarketServer(tables, host, port) as server:
-        announce(f"listening on {server.url}")
-        try:
-            server.stopping.wait()
-        except KeyboardInterrupt:
-            return
-
-
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.sample_market import Fault, MarketServer, MarketTables, serve_forever
+from bess_pipeline.sample_market import Fault, MarketServer, MarketTables
 from bess_pipeline.sample_market.server import ORIGIN_HEADER
 
 PRICES = "/balancing/settlement/system-prices/2026-03-29"
@@ -260,18 +260,3 @@ def test_the_port_is_free_again_after_use(market: MarketTables) -> None:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     with MarketServer(market, port=port) as again:
         assert get(again, PRICES).ok
-
-
-def test_serve_forever_announces_its_address_once(market: MarketTables) -> None:
-    lines: list[str] = []
-    ready = threading.Event()
-
-    def announce(line: str) -> None:
-        lines.append(line)
-        ready.set()
-
-    threading.Thread(target=serve_forever, args=(market,), kwargs={"announce": announce}, daemon=True).start()
-    assert ready.wait(20)
-    (line,) = lines
-    assert line.startswith("listening on http://127.0.0.1:")
-    assert requests.get(line.removeprefix("listening on ") + PRICES, timeout=20).ok
