@@ -273,10 +273,9 @@ def columns(table: str) -> Mapping[str, pa.Column]:
     return TABLES[table].to_schema().columns
 
 
-@functools.cache
-def keys(table: str) -> tuple[str, ...]:
+def keys(table: str) -> list[str]:
     """Key columns of a table."""
-    return tuple(TABLES[table].to_schema().unique or ())
+    return list(TABLES[table].to_schema().unique or [])
 
 
 @functools.cache
@@ -314,7 +313,7 @@ def validate(table: str, frame: pd.DataFrame) -> pd.DataFrame:
             cases = error.failure_cases
         else:
             ordered = valid[list(columns(table))]
-            return ordered.sort_values(list(keys(table)), kind="stable").reset_index(drop=True)
+            return ordered.sort_values(keys(table), kind="stable").reset_index(drop=True)
     raise _refusal(table, cases)
 
 

@@ -49,7 +49,7 @@ def dispatch_day(battery: Battery, plan: pd.DataFrame, opening_energy_mwh: float
         forced_imbalance_mwh=_without_rounding(metered_mwh - (planned_discharge - planned_charge) * hours),
         energy_mwh=path.energy_mwh,
     )
-    return schemas.validate("trading/dispatch", frame)
+    return frame
 
 
 def idle_day(efa_date: date, strategy: str, opening_energy_mwh: float) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def idle_day(efa_date: date, strategy: str, opening_energy_mwh: float) -> pd.Dat
     frame = pd.DataFrame(zero, index=range(len(starts))).assign(
         efa_date=[efa_date] * len(starts), strategy=strategy, start_utc=starts, energy_mwh=opening_energy_mwh
     )
-    return schemas.validate("trading/dispatch", frame)
+    return frame
 
 
 def closing_energy_mwh(dispatch: pd.DataFrame) -> float:

@@ -32,8 +32,8 @@ def problems(draw: st.DrawFn, cycles: bool = True) -> EnergyProblem:
         discharge_efficiency=draw(st.sampled_from([0.8, 0.9381, 1.0])),
         soc_min=low,
         soc_max=high,
-        initial_soc=opening,
-        final_soc=opening,
+        initial_soc=min(opening, high),
+        final_soc=min(opening, high),
         degradation_cost_gbp_per_mwh=draw(st.sampled_from([0.0, 1.2, 5.0])),
         max_cycles_per_day=draw(st.sampled_from([None, 0.4, 1.0, 3.0])) if cycles else None,
     )

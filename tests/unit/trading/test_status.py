@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from bess_pipeline import schemas
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.trading.status import status_row
 
@@ -37,4 +38,4 @@ def test_a_refused_day_may_lack_its_states_but_never_its_reason() -> None:
 
 def test_an_unknown_status_is_refused() -> None:
     with pytest.raises(RefusedFrameError, match="status"):
-        status_row(DAY, "rule_based", "fine", "because")
+        schemas.validate("trading/run_status", status_row(DAY, "rule_based", "fine", "because"))
