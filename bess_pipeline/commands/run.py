@@ -17,6 +17,7 @@ import click
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
 from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl
@@ -45,9 +46,10 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     started = perf_counter()
     with _launcher(settings, say) as launcher:
         runtime = launcher.runtime
-        runs = launcher.backfill(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force, history_from=FIRST_DATE)
-        planned = launcher.plan_ahead(force=force)
-        if runs or planned or not runtime.workspace.database.is_file():
+        if force or not _demo_is_done(launcher):
+            launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force)
+            launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
+            launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
         else:
             say("nothing to compute: all 28 days are complete with these settings (bess demo --force computes them again)")
@@ -56,6 +58,16 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
     click.echo(pnl_table_text(daily_pnl(runtime.workspace, Window(DEMO_FIRST_DAY, DEMO_LAST_DAY))))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))
+
+
+def _demo_is_done(launcher: Launcher) -> bool:
+    days = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
+    return (
+        launcher.runtime.workspace.database.is_file()
+        and launcher.planned_ahead()
+        and not launcher.unfetched(FIRST_DATE, DEMO_LAST_DAY)
+        and not make_replay(launcher.runtime).unfinished(days)
+    )
 
 
 def run_backfill(settings: Settings, first: date, last: date, *, force: bool, say: Say) -> list[NotComplete]:

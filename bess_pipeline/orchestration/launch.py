@@ -59,31 +59,40 @@ class Launcher:
         self.progress = progress
         self.definitions = build_defs(runtime.settings)
 
-    def backfill(self, first: date, last: date, *, force: bool = False, history_from: date | None = None) -> int:
-        """Make the trading days `first` to `last` complete; the number of runs it took.
+    def backfill(self, first: date, last: date, *, force: bool = False) -> int:
+        """Make the trading days `first` to `last` complete, with the history that plans need; the number of runs.
 
-        The history that plans need (or all of it from `history_from`) is ingested before. Finished days are
-        left alone unless `force`. Raises BessError when a run could not work at all.
+        Finished days are left alone unless `force`. Raises BessError when a run could not work at all.
         """
-        unfetched = self._unfetched(history_from or self.history_start(first), last, force)
-        ingests = gb_time.consecutive_runs(unfetched, DAYS_PER_RUN)
-        for run in ingests:
+        return self.ingest(self.history_start(first), last, force=force) + self.trade(first, last, force=force)
+
+    def ingest(self, first: date, last: date, *, force: bool = False) -> int:
+        """Fetch and build the market days that are not complete; the number of runs it took."""
+        runs = gb_time.consecutive_runs(self.unfetched(first, last, force=force), DAYS_PER_RUN)
+        for run in runs:
             self._run(INGEST, run[0], run[-1], force)
+        return len(runs)
+
+    def trade(self, first: date, last: date, *, force: bool = False) -> int:
+        """Replay the trading days that are not finished, in order; the number of runs it took."""
         days = gb_time.days_between(first, last)
-        wanted = days if force else make_replay(self.runtime).unfinished(days)
-        trades = gb_time.consecutive_runs(wanted, DAYS_PER_RUN)
-        for run in trades:
+        runs = gb_time.consecutive_runs(days if force else make_replay(self.runtime).unfinished(days), DAYS_PER_RUN)
+        for run in runs:
             self._run(TRADE, run[0], run[-1], force)
             self._settle_stale(run[-1])
-        return len(ingests) + len(trades)
+        return len(runs)
 
     def plan_ahead(self, *, force: bool = False) -> list[date]:
         """Fetch what is known and plan up to the next trading day; the days planned, none when all were."""
-        days, replay = days_to_plan(self.runtime), make_replay(self.runtime)
-        if not force and all(replay.planned(day) for day in days):
+        days = days_to_plan(self.runtime)
+        if not force and self.planned_ahead():
             return []
         self._run(PLAN_AHEAD, days[0], days[-1], force)
         return days
+
+    def planned_ahead(self) -> bool:
+        """True when every trading day up to the next one has a plan made with these settings."""
+        return all(make_replay(self.runtime).planned(day) for day in days_to_plan(self.runtime))
 
     def publish(self, first: date, last: date) -> bool:
         """Warehouse, figures, report and verdict over the days; False when a day is not complete."""
@@ -97,7 +106,8 @@ class Launcher:
         earliest = max(self.runtime.settings.data.first_date, self.runtime.identity.first_date or date.min)
         return max(wanted, min(earliest, first - ONE_DAY))
 
-    def _unfetched(self, first: date, last: date, force: bool) -> list[date]:
+    def unfetched(self, first: date, last: date, *, force: bool = False) -> list[date]:
+        """The days of which some dataset is not complete; all of them with `force`."""
         days = gb_time.days_between(first, last)
         if force:
             return days

@@ -53,12 +53,13 @@ def plan_days(
     opening_energy_mwh: float,
     *,
     margin_days: int,
+    closing_energy_mwh: float | None = None,
 ) -> dict[date, pd.DataFrame]:
     """A `trading/plan` frame for each of `days` whose prices are complete; other days are absent.
 
     `days` are consecutive EFA days (ValueError otherwise). One problem over them and `margin_days` more, as
-    far as `market/day_ahead_price` rows are given, ending at the battery's final state or above (or as high
-    as its rating can bring it). Raises SolverError when there is no schedule, or none proven to within 0.1 %
+    far as `market/day_ahead_price` rows are given. It ends at `closing_energy_mwh` or above (or as high as the
+    rating can bring it); with None it ends free, as the strategies do that it bounds. Raises SolverError when there is no schedule, or none proven to within 0.1 %
     of the optimum.
     """
     first, last = days[0], days[-1]
@@ -73,7 +74,7 @@ def plan_days(
         day_index=products.day_index,
         battery=battery,
         opening_energy_mwh=opening_energy_mwh,
-        closing=_closing(products, battery, opening_energy_mwh),
+        closing=_closing(products, battery, opening_energy_mwh, closing_energy_mwh),
     )
     schedule = optimise_energy(problem)
     if not schedule.gap <= MAXIMUM_GAP:
@@ -117,9 +118,13 @@ def _product_start(starts: pd.DatetimeIndex, part: pd.DataFrame) -> pd.Series:
     return pd.Series(starts - back, index=part.index)
 
 
-def _closing(products: Products, battery: Battery, opening_energy_mwh: float) -> ClosingState:
+def _closing(
+    products: Products, battery: Battery, opening_energy_mwh: float, closing_energy_mwh: float | None
+) -> ClosingState:
+    if closing_energy_mwh is None:
+        return ClosingState.free()
     reachable_mwh = opening_energy_mwh + battery.charge_efficiency * battery.power_mw * float(products.hours.sum())
-    return ClosingState.at_least(min(battery.final_energy_mwh, reachable_mwh))
+    return ClosingState.at_least(min(closing_energy_mwh, reachable_mwh))
 
 
 def _plans_by_day(

@@ -162,7 +162,12 @@ class Replay:
         if opening.energy_mwh is not None:
             try:
                 plans = foresight.plan_days(
-                    days, prices, self.battery, opening.energy_mwh, margin_days=margin.days
+                    days,
+                    prices,
+                    self.battery,
+                    opening.energy_mwh,
+                    margin_days=margin.days,
+                    closing_energy_mwh=None if self.settings.battery.final_soc is None else self.battery.final_energy_mwh,
                 )
             except BessError as error:
                 problem = str(error)

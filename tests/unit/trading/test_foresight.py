@@ -63,7 +63,7 @@ def optimum_by_linprog(prices: pd.DataFrame, battery: Battery, opening_mwh: floa
 def test_value_equals_an_independent_linear_programme(cycles: float) -> None:
     battery = dataclasses.replace(BATTERY, max_cycles_per_day=cycles)
     prices = random_prices(FIRST, LAST)
-    plans = foresight.plan_days(DAYS, prices, battery, 50.0, margin_days=7)
+    plans = foresight.plan_days(DAYS, prices, battery, 50.0, margin_days=7, closing_energy_mwh=50.0)
     assert after_wear(plans, prices, battery) == pytest.approx(optimum_by_linprog(prices, battery, 50.0), rel=1e-7)
     for frame in plans.values():
         assert frame["discharge_mw"].sum() * 0.5 <= cycles * 90.0 + 1e-6
@@ -71,7 +71,7 @@ def test_value_equals_an_independent_linear_programme(cycles: float) -> None:
 
 
 def test_plans_are_a_frame_a_day_constant_over_the_hour_with_the_state_carried() -> None:
-    plans = foresight.plan_days(DAYS, random_prices(FIRST, LAST), BATTERY, 50.0, margin_days=1)
+    plans = foresight.plan_days(DAYS, random_prices(FIRST, LAST), BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
     assert [len(plans[day]) for day in DAYS] == [48, 46, 48]
     state = 50.0
     for day in DAYS:
@@ -87,8 +87,8 @@ def test_plans_are_a_frame_a_day_constant_over_the_hour_with_the_state_carried()
 
 def test_half_hourly_products_may_differ_within_the_hour_and_are_worth_more() -> None:
     prices = random_prices(FIRST, LAST, resolution=30)
-    fine = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1)
-    hourly = foresight.plan_days(DAYS, prices.assign(native_resolution_minutes=60), BATTERY, 50.0, margin_days=1)
+    fine = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    hourly = foresight.plan_days(DAYS, prices.assign(native_resolution_minutes=60), BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
     assert after_wear(fine, prices, BATTERY) > after_wear(hourly, prices, BATTERY) + 1.0
 
 
@@ -96,8 +96,8 @@ def test_the_margin_is_seen_and_not_returned() -> None:
     prices = random_prices(FIRST, LAST + timedelta(days=1))
     dear = gb_time.efa_columns(prices["start_utc"])["efa_date"] > LAST
     prices["day_ahead_price_gbp_mwh"] = prices["day_ahead_price_gbp_mwh"].mask(dear, 5_000.0)
-    with_margin = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1)
-    without = foresight.plan_days(DAYS, prices[~dear], BATTERY, 50.0, margin_days=1)
+    with_margin = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    without = foresight.plan_days(DAYS, prices[~dear], BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
     assert list(with_margin) == list(without) == DAYS
     assert with_margin[LAST]["energy_mwh"].iloc[-1] == pytest.approx(95.0)
     assert without[LAST]["energy_mwh"].iloc[-1] < 95.0
@@ -106,7 +106,7 @@ def test_the_margin_is_seen_and_not_returned() -> None:
 def test_a_day_without_all_its_prices_is_left_out_and_the_state_carries_over_it() -> None:
     prices = random_prices(FIRST, LAST)
     hole = prices.drop(index=prices.index[60])  # on the 31st
-    plans = foresight.plan_days(DAYS, hole, BATTERY, 50.0, margin_days=1)
+    plans = foresight.plan_days(DAYS, hole, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
     assert list(plans) == [FIRST, LAST]
     after = plans[LAST].iloc[0]
     flow = after["charge_mw"] * BATTERY.charge_efficiency - after["discharge_mw"] / BATTERY.discharge_efficiency
@@ -126,8 +126,16 @@ def test_no_complete_day_gives_no_plan() -> None:
 
 def test_a_final_state_beyond_reach_is_approached_as_far_as_the_rating_allows() -> None:
     slow = dataclasses.replace(BATTERY, power_mw=1.0)
-    plans = foresight.plan_days([FIRST], random_prices(FIRST, FIRST), slow, 5.0, margin_days=1)
+    plans = foresight.plan_days([FIRST], random_prices(FIRST, FIRST), slow, 5.0, margin_days=1, closing_energy_mwh=50.0)
     assert plans[FIRST]["energy_mwh"].iloc[-1] == pytest.approx(5.0 + 24 * slow.charge_efficiency)
+
+
+def test_a_free_end_sells_what_is_left_and_earns_no_less_than_a_bound_one() -> None:
+    prices = random_prices(FIRST, FIRST)
+    free = foresight.plan_days([FIRST], prices, BATTERY, 50.0, margin_days=1)
+    held = foresight.plan_days([FIRST], prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    assert free[FIRST]["energy_mwh"].iloc[-1] == pytest.approx(BATTERY.energy_min_mwh)
+    assert after_wear(free, prices, BATTERY) > after_wear(held, prices, BATTERY)
 
 
 def test_days_that_do_not_follow_one_another_are_refused() -> None:
