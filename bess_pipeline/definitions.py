@@ -6,6 +6,7 @@ What belongs here: assembling definitions from settings. What does not: anything
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -23,9 +24,13 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     """The definitions under `settings`, or under the settings of the environment with `overrides`."""
     chosen = settings or load_settings(**overrides)
     partitions = daily_partitions(chosen.data.first_date)
+    with warnings.catch_warnings():
+        # Backfill policies and offsets of partition mappings: in every release of Dagster since 1.5, still called beta.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        assets = [*ingest_assets(partitions), *trading_assets(partitions, chosen.trading), *publish_assets(partitions)]
     return dg.Definitions(
-        assets=[*ingest_assets(partitions), *trading_assets(partitions, chosen.trading), *publish_assets(partitions)],
-        jobs=jobs(partitions),
+        assets=assets,
+        jobs=jobs(),
         schedules=[daily_schedule(chosen)],
         resources={RUNTIME: runtime_resource(chosen)},
         executor=dg.in_process_executor,

@@ -42,12 +42,10 @@ def asset_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(name.split("/"))
 
 
-def jobs(partitions: dg.PartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
-    """The jobs that the command line, the UI and the schedule share."""
+def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs that the command line, the UI and the schedule share; partitioned as their assets are."""
     return [
-        dg.define_asset_job(
-            name, selection=[asset_key(asset) for asset in assets], partitions_def=partitions, description=text
-        )
+        dg.define_asset_job(name, selection=[asset_key(asset) for asset in assets], description=text)
         for name, (assets, text) in _JOBS.items()
     ]
 
