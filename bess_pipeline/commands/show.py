@@ -1,7 +1,8 @@
 """Commands that show what is stored or compute one answer: plan, optimise, report and query.
 
 What belongs here: reading a result and shaping it for the terminal. What does not: printing and
-formats (`cli.py`).
+formats (`cli.py`). What only one command needs and takes seconds to import (Pyomo, matplotlib) is
+imported by that command.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,15 +18,15 @@ from bess_pipeline import gb_time
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.battery.parameters import Battery, read_battery_file
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.optimisation.price_file import OptimiseResult, optimise_price_series
-from bess_pipeline.report.publish import daily_pnl, settled_window, write_figures, write_report
-from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.risk.pnl import totals
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.sources.files import PriceSeries, parse_price_csv, read_file
 from bess_pipeline.trading.replay import PLAN
 from bess_pipeline.warehouse import query
+
+if TYPE_CHECKING:
+    from bess_pipeline.optimisation.price_file import OptimiseResult
 
 
 def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
@@ -45,6 +46,8 @@ def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
 
 def optimise_prices(settings: Settings, prices: Path, battery_file: Path | None, output: Path | None) -> dict[str, Any]:
     """Optimise a price CSV and write its schedule; the summary that is printed."""
+    from bess_pipeline.optimisation.price_file import optimise_price_series
+
     battery = read_battery_file(battery_file) if battery_file else Battery.from_settings(settings.battery)
     series = parse_price_csv(read_file(prices).content, prices.name)
     result = optimise_price_series(series.start_utc, series.price_gbp_mwh, series.step, battery)
@@ -75,6 +78,9 @@ def _summary(result: OptimiseResult, battery: Battery, series: PriceSeries) -> d
 
 def make_report(settings: Settings, first: date | None, last: date | None) -> tuple[Path, str, list[dict[str, Any]]]:
     """Write figures and page of the window; (path of the page, table as text, table as records)."""
+    from bess_pipeline.report.publish import daily_pnl, settled_window, write_figures, write_report
+    from bess_pipeline.report.tables import pnl_table_text
+
     runtime = Runtime(settings)
     workspace = runtime.workspace
     window = settled_window(workspace, first, last)

@@ -21,7 +21,6 @@ import pandas as pd
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import SolverError
-from bess_pipeline.optimisation.energy import optimise_energy
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
 from bess_pipeline.trading.plans import Array, plan_frame
 
@@ -62,6 +61,8 @@ def plan_days(
     rating can bring it); with None it ends free, as the strategies do that it bounds. Raises SolverError when there is no schedule, or none proven to within 0.1 %
     of the optimum.
     """
+    from bess_pipeline.optimisation.energy import optimise_energy  # Pyomo and SciPy: seconds that only a solve pays
+
     first, last = days[0], days[-1]
     if list(days) != gb_time.days_between(first, last):
         raise ValueError(f"the days of a foresight problem must follow one another from {first} to {last}")

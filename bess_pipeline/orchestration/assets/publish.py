@@ -14,7 +14,6 @@ from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence
-from bess_pipeline.report.publish import newest_figures, settled_window, write_figures, write_report
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.schemas import TABLES
 from bess_pipeline.verdict import not_complete
@@ -66,6 +65,11 @@ def _figures(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     @one_sentence
     def figures(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from bess_pipeline.report.publish import (  # matplotlib: paid where figures are drawn
+            settled_window,
+            write_figures,
+        )
+
         runtime: Runtime = getattr(context.resources, RUNTIME)
         window = settled_window(runtime.workspace)
         if window is None:
@@ -85,6 +89,8 @@ def _summary(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     @one_sentence
     def summary(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from bess_pipeline.report.publish import newest_figures, settled_window, write_report
+
         runtime: Runtime = getattr(context.resources, RUNTIME)
         window = settled_window(runtime.workspace)
         if window is None:
@@ -108,8 +114,9 @@ def _verdict(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         days = [day for day in requested_days(context) if day <= runtime.last_finished_day()]
         lines = [str(problem) for problem in not_complete(runtime.workspace.lake, days)]
         if lines:
+            bad = len({line[:10] for line in lines})
             raise dg.Failure(
-                description=f"{len({line[:10] for line in lines})} of {len(days)} days are not complete:\n" + "\n".join(lines),
+                description=f"{bad} of {len(days)} days are not complete:\n" + "\n".join(lines),
                 metadata=metadata.problems_metadata(lines),
                 allow_retries=False,
             )
