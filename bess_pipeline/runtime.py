@@ -94,13 +94,17 @@ class Runtime:
         """What this workspace ingests."""
         return expected_datasets(self.mode, self.day_ahead, self.settings.sources)
 
-    def admit(self, origin: str) -> None:
-        """Stamp a new workspace with `origin`, or raise OriginError when it holds another."""
-        if origin != self.identity.origin:
+    def admit(self, origin: str | None) -> None:
+        """Stamp a new workspace with `origin`, or raise OriginError when it holds another.
+
+        The user's own file has none (None) and takes that of the market it joins.
+        """
+        expected = self.identity.origin
+        if origin not in (None, expected):
             raise OriginError(
-                f"an answer says its data is {origin} but the market was taken for {self.identity.origin}: nothing was written"
+                f"an answer says its data is {origin} but the market was taken for {expected}: nothing was written"
             )
-        self.workspace.claim(origin, self.day_ahead)
+        self.workspace.claim(expected, self.day_ahead)
 
     def check_admission(self) -> None:
         """Raise OriginError before any request when this market's data cannot enter the workspace."""
@@ -118,8 +122,8 @@ class Runtime:
     def ingestion(self) -> Iterator[Ingestion]:
         """An `Ingestion` connected to the market; a sample market lives as long as the block."""
         with market_connection(self.settings.sources, self.mode) as sources:
-            client = HttpClient(sources, self.now)
-            yield Ingestion(self.workspace.raw, self.workspace.lake, client, self.now, self.admit)
+            with HttpClient(sources, self.now) as client:
+                yield Ingestion(self.workspace.raw, self.workspace.lake, client, self.now, self.admit)
 
 
 @contextmanager

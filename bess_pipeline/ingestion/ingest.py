@@ -58,12 +58,17 @@ class _Draft:
 class Ingestion:
     """Fetches and builds days of one workspace.
 
-    `admit` is called with the origin of every answer before anything is stored and raises
-    OriginError when the workspace holds data of another origin.
+    `admit` is called with the origin of every answer (None for the user's own file) before anything
+    is stored and raises OriginError when the workspace holds data of another origin.
     """
 
     def __init__(
-        self, raw_root: Path, lake: Lake, client: HttpClient, now: Callable[[], datetime], admit: Callable[[str], None]
+        self,
+        raw_root: Path,
+        lake: Lake,
+        client: HttpClient,
+        now: Callable[[], datetime],
+        admit: Callable[[str | None], None],
     ) -> None:
         self.vault = RawVault(raw_root)
         self.outcomes = OutcomeStore(raw_root / "outcomes")
@@ -128,7 +133,7 @@ class Ingestion:
         return result
 
     def _admit(self, answers: Iterable[Answer]) -> None:
-        for origin in {answer.origin for answer in answers if answer.source != "file"}:
+        for origin in {None if answer.source == "file" else answer.origin for answer in answers}:
             self.admit(origin)
 
     def _fail(self, dataset: Dataset, day: date, status: str, reason: str) -> Failure:
@@ -271,7 +276,7 @@ def source_status_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     frame = pd.DataFrame([dataclasses.asdict(outcome) for outcome in outcomes])
     if frame.empty:
         return schemas.empty_frame("market/source_status")
-    frame["fetched_utc"] = pd.to_datetime(frame["fetched_utc"], utc=True).astype(gb_time.UTC_DTYPE)
+    frame["fetched_utc"] = pd.to_datetime(frame["fetched_utc"], utc=True).dt.as_unit("us")
     return frame
 
 
