@@ -21,7 +21,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -46,6 +55,10 @@ def _aware(value: datetime | None) -> datetime | None:
     if value.tzinfo is None:
         raise ValueError("carries no time zone; give UTC, for example 2026-04-12T08:50:00Z")
     return value.astimezone(UTC)
+
+
+def _none_when_empty(value: object) -> object:
+    return None if value == "" else value
 
 
 class _Section(BaseModel):
@@ -116,11 +129,13 @@ class DataSettings(_Section):
 
 class ScheduleSettings(_Section):
     cron: str = Field("30 11 * * *", description="London time; 03:00 or later, because 01:00-02:00 moves")
-    look_back_days: int = Field(35, ge=1, le=400, description="how far back a refresh retries days that are not complete")
+    look_back_days: int = Field(35, ge=1, le=400, description="how far back a refresh retries incomplete days")
 
 
 class ReportSettings(_Section):
-    copy_figures_to: Path | None = Field(Path("reports/figures"), description="a second copy of the newest figures")
+    copy_figures_to: Annotated[Path | None, BeforeValidator(_none_when_empty)] = Field(
+        Path("reports/figures"), description="a second copy of the newest figures; empty = none"
+    )
 
 
 class Settings(BaseSettings):

@@ -47,9 +47,9 @@ def _sources(lake: Lake, day: date) -> list[NotComplete]:
         return [NotComplete(day, "market data", "refused", "never ingested")]
     rows = lake.read("market/source_status", day, day)
     return [
-        NotComplete(day, row.dataset, row.status, row.reason)
-        for row in rows.itertuples()
-        if row.status != COMPLETE
+        NotComplete(day, row["dataset"], row["status"], row["reason"])
+        for row in rows.to_dict("records")
+        if row["status"] != COMPLETE
     ]
 
 
@@ -58,5 +58,7 @@ def _trading(lake: Lake, day: date) -> list[NotComplete]:
         return [NotComplete(day, "trading", "refused", "never run")]
     rows = lake.read("trading/run_status", day, day)
     return [
-        NotComplete(day, row.strategy, row.status, row.reason) for row in rows.itertuples() if row.status != COMPLETE
+        NotComplete(day, row["strategy"], row["status"], row["reason"])
+        for row in rows.to_dict("records")
+        if row["status"] != COMPLETE
     ]

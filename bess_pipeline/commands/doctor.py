@@ -78,7 +78,8 @@ def _data(runtime: Runtime) -> str:
         listed = "; ".join(map(str, problems[:5])) + (" …" if len(problems) > 5 else "")
         raise BessError(f"{bad} of {len(days)} trading days are not complete: {listed}")
     span = f"{days[0]} to {days[-1]}, " if days else ""
-    return f"{span}{len(days)} trading days, all complete; partitions: " + ", ".join(f"{t} {n}" for t, n in counts.items())
+    partitions = ", ".join(f"{table} {count}" for table, count in counts.items())
+    return f"{span}{len(days)} trading days, all complete; partitions: {partitions}"
 
 
 def _database(runtime: Runtime) -> str:

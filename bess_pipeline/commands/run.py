@@ -52,7 +52,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
         else:
-            say("nothing to compute: all 28 days are complete with these settings (bess demo --force computes them again)")
+            say("nothing to compute: all 28 days are complete with these settings (--force computes them again)")
     problems = not_complete(runtime.workspace.lake, gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY))
     if problems:
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
@@ -79,10 +79,12 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
         runtime.check_first_day(first)
         end = runtime.last_finished_day()
         if first > end:
-            raise UserInputError(f"{first} has not ended yet (now is {runtime.now():%Y-%m-%dT%H:%MZ}): the last ended day is {end}")
+            now = f"{runtime.now():%Y-%m-%dT%H:%MZ}"
+            raise UserInputError(f"{first} has not ended yet (now is {now}): the last ended day is {end}")
         say(f"day-ahead price: {_day_ahead_words(runtime)}")
         days = gb_time.days_between(first, last)
-        late = [NotComplete(day, "trading", "not_published", "the trading day has not ended") for day in days if day > end]
+        unended = "the trading day has not ended"
+        late = [NotComplete(day, "trading", "not_published", unended) for day in days if day > end]
         last = min(last, end)
         return [*_run_days(launcher, gb_time.days_between(first, last), force, say), *late]
 

@@ -68,7 +68,7 @@ def _response_grid(day: date) -> pd.DataFrame:
     starts.append(gb_time.efa_block_bounds_utc(day + ONE_DAY, 1)[0])
     index = pd.MultiIndex.from_product([neso.RESPONSE_PRODUCTS, starts], names=["product", "delivery_start_utc"])
     frame = index.to_frame(index=False)
-    frame["delivery_start_utc"] = frame["delivery_start_utc"].astype(gb_time.UTC_DTYPE)
+    frame["delivery_start_utc"] = frame["delivery_start_utc"].dt.as_unit("us")
     return frame
 
 
@@ -187,7 +187,9 @@ def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Datase
             chunk_days=100_000,
         )
     return _day_ahead(
-        source, elexon.fetch_market_index, lambda content: market_index_as_day_ahead(elexon.parse_market_index(content)),
+        source,
+        elexon.fetch_market_index,
+        lambda content: market_index_as_day_ahead(elexon.parse_market_index(content)),
         chunk_days=6,
     )
 
@@ -211,7 +213,7 @@ def expected_datasets(mode: Mode, day_ahead: DayAheadSource, settings: SourcesSe
     """The datasets a workspace of this mode and day-ahead source ingests."""
     if mode == "files":
         if day_ahead != "file":
-            raise UserInputError('mode = "files" reads its prices from files: set day_ahead = "file" and day_ahead_file')
+            raise UserInputError('mode = "files" reads prices from files: set day_ahead = "file" and day_ahead_file')
         chosen = [day_ahead_price("file", settings)]
         return chosen + ([file_system_price(settings)] if settings.system_price_file else [])
     return [system_price(), market_index_price(), auction_clearing(), day_ahead_price(day_ahead, settings)]

@@ -112,19 +112,27 @@ class Ingestion:
         return False
 
     def _fetch_chunk(self, dataset: Dataset, days: list[date]) -> dict[date, Failure | None]:
+        """Ask for a run of days at once; one by one where an answer to all of them is of no use.
+
+        An answer that cannot be read is kept all the same, for inspection, and noted as a failure.
+        """
         fetched_utc = self.now()
         try:
             answers = dataset.fetch(self.client, days[0], days[-1])
+        except RejectedAnswerError as error:
+            answers, problem = [error.answer], error
         except SourceError as error:
-            if len(days) > 1 and isinstance(error, PayloadError | NotPublishedError):
-                return self._one_by_one(dataset, days)
-            status = NOT_PUBLISHED if isinstance(error, NotPublishedError) else REFUSED
-            return {day: self._fail(dataset, day, status, str(error)) for day in days}
+            answers, problem = [], error
+        else:
+            problem = _unreadable(dataset, answers)
         self._admit(answers)
-        if len(days) > 1 and not _readable(dataset, answers):
+        if len(days) > 1 and isinstance(problem, PayloadError | NotPublishedError):
             return self._one_by_one(dataset, days)
-        self.vault.keep(dataset.raw, days, answers, fetched_utc)
-        return dict.fromkeys(days)
+        if answers:
+            self.vault.keep(dataset.raw, days, answers, fetched_utc)
+        if problem is None:
+            return dict.fromkeys(days)
+        return {day: self._fail(dataset, day, _status_of(problem), str(problem)) for day in days}
 
     def _one_by_one(self, dataset: Dataset, days: list[date]) -> dict[date, Failure | None]:
         result: dict[date, Failure | None] = {}

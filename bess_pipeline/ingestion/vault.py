@@ -7,8 +7,8 @@ complete day is (`datasets.py`).
 Layout under `raw/`:
 
 * `objects/ab/abcd….gz`  one file per distinct body, named by its SHA-256
-* `records/<dataset>/<day>/<fetched_utc>-<id>.json`  which bodies an ask for that day brought,
-  with URL (no token), status and fetch time
+* `records/<dataset>/<day>/<fetched_utc>-<n>-<id>.json`  which bodies the n-th ask for that day
+  brought, with URL (no token), status and fetch time
 * `failures/<dataset>/<day>.json`  why the newest ask failed; removed by the next good one
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -76,14 +76,16 @@ class RawVault:
                 "bodies": [asdict(body) for body in bodies],
             }
             text = json.dumps(record, indent=1, sort_keys=True).encode()
-            name = f"{stamp}-{hashlib.sha256(text).hexdigest()[:12]}.json"
-            write_bytes(self._record_folder(dataset, day) / name, text)
+            self._keep_record(dataset, day, stamp, text)
             self._failure_file(dataset, day).unlink(missing_ok=True)
 
     def newest(self, dataset: str, day: date) -> RawRecord | None:
         """The newest record of a day, or None when it was never fetched."""
-        names = sorted(self._record_folder(dataset, day).glob("*.json"))
-        return self._read_record(names[-1]) if names else None
+        return next(iter(self.records(dataset, day)), None)
+
+    def records(self, dataset: str, day: date) -> Iterator[RawRecord]:
+        """All records of a day, the newest first."""
+        return (self._read_record(path) for path in reversed(self._record_files(dataset, day)))
 
     def body(self, sha256: str) -> bytes:
         """The bytes of one stored answer; BessError when the file is gone or damaged."""
@@ -118,6 +120,16 @@ class RawVault:
         return RawBody(
             answer.source, answer.url, answer.status, answer.content_type, answer.sha256, answer.origin
         )
+
+    def _keep_record(self, dataset: str, day: date, stamp: str, text: bytes) -> None:
+        """The count in the name orders asks of one instant, as a set clock makes them; a repeat adds nothing."""
+        known = self._record_files(dataset, day)
+        if not known or known[-1].read_bytes() != text:
+            name = f"{stamp}-{len(known):06d}-{hashlib.sha256(text).hexdigest()[:12]}.json"
+            write_bytes(self._record_folder(dataset, day) / name, text)
+
+    def _record_files(self, dataset: str, day: date) -> list[Path]:
+        return sorted(self._record_folder(dataset, day).glob("*.json"))
 
     def _object(self, sha256: str) -> Path:
         return self.root / "objects" / sha256[:2] / f"{sha256}.gz"

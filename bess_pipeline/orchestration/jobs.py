@@ -23,7 +23,7 @@ from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGH
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 SCHEDULE = "daily_refresh"
 
-INGEST_ASSETS = tuple(sorted({raw for feed in FEEDS for raw in feed.raw} | {feed.table for feed in FEEDS} | {SOURCE_STATUS}))
+INGEST_ASSETS = (*sorted({raw for feed in FEEDS for raw in feed.raw}), *(feed.table for feed in FEEDS), SOURCE_STATUS)
 TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
 PLAN_ASSETS = (*INGEST_ASSETS, PLAN, WAREHOUSE)

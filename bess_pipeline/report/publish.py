@@ -121,7 +121,7 @@ def _telling_days(workspace: Workspace, window: Window) -> list[date]:
     """The last complete day and every complete clock-change day of the window."""
     status = _rows(workspace, "trading.run_status", window)
     complete = status.groupby("efa_date")["status"].agg(lambda values: bool((values == "complete").all()))
-    days = [day for day, whole in complete.items() if whole]
+    days = [_as_date(day) for day, whole in complete.items() if whole]
     changes = [day for day in days if len(gb_time.efa_half_hours(day)) != 48]
     return sorted({*changes, *days[-1:]})
 
@@ -129,7 +129,8 @@ def _telling_days(workspace: Workspace, window: Window) -> list[date]:
 def _rows(workspace: Workspace, table: str, window: Window) -> pd.DataFrame:
     rows = query(
         workspace.database,
-        f"SELECT * FROM {table} WHERE efa_date BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)} ORDER BY ALL",
+        f"SELECT * FROM {table} WHERE efa_date "
+        f"BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)} ORDER BY ALL",
     )
     rows["efa_date"] = rows["efa_date"].map(_as_date).astype(object)
     return rows

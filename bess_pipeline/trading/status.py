@@ -11,7 +11,6 @@ from datetime import date
 import pandas as pd
 
 
-
 def status_row(
     efa_date: date,
     strategy: str,
