@@ -27,7 +27,11 @@ FORMATS = click.Choice(["table", "json", "csv"])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--workspace", type=click.Path(path_type=Path, file_okay=False), help="Folder of the data (BESS_WORKSPACE; default data/live).")
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the data (BESS_WORKSPACE; default data/live).",
+)
 @click.option("--verbose", is_flag=True, help="Log what happens to stderr.")
 @click.version_option(__version__, prog_name="bess")
 @click.pass_context
@@ -111,7 +115,9 @@ def plan(workspace: Path | None, day: datetime | None, form: str) -> None:
 
 @bess.command()
 @click.option("--prices", required=True, type=click.Path(path_type=Path), help="CSV with start_utc, price_gbp_mwh.")
-@click.option("--battery", type=click.Path(path_type=Path), help="TOML; a key absent from it means no limit and no loss.")
+@click.option(
+    "--battery", type=click.Path(path_type=Path), help="TOML; a key absent from it means no limit and no loss."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Write the schedule to this CSV.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj

@@ -121,9 +121,11 @@ class Runtime:
     @contextmanager
     def ingestion(self) -> Iterator[Ingestion]:
         """An `Ingestion` connected to the market; a sample market lives as long as the block."""
-        with market_connection(self.settings.sources, self.mode) as sources:
-            with HttpClient(sources, self.now) as client:
-                yield Ingestion(self.workspace.raw, self.workspace.lake, client, self.now, self.admit)
+        with (
+            market_connection(self.settings.sources, self.mode) as sources,
+            HttpClient(sources, self.now) as client,
+        ):
+            yield Ingestion(self.workspace.raw, self.workspace.lake, client, self.now, self.admit)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
         why = reasons[0] if reasons else "run `bess refresh` for coming days or `bess backfill` for past ones"
         raise UserInputError(f"workspace {settings.workspace} has no plan for {day}: {why}")
     local = frame["start_utc"].dt.tz_convert(gb_time.LONDON).dt.strftime("%a %H:%M")
-    frame.insert(frame.columns.get_loc("start_utc") + 1, "london", local)
+    frame.insert(list(frame.columns).index("start_utc") + 1, "london", local)
     return frame
 
 
@@ -89,7 +89,7 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
     figures = write_figures(settings, workspace, window, runtime.now())
     page = write_report(settings, workspace, window, figures, runtime.now())
     pnl = daily_pnl(workspace, window)
-    records = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
+    records = [] if pnl.empty else [{str(k): v for k, v in r.items()} for r in totals(pnl).reset_index().to_dict("records")]
     return page, pnl_table_text(pnl), records
 
 

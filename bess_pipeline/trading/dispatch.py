@@ -38,7 +38,7 @@ def dispatch_day(battery: Battery, plan: pd.DataFrame, opening_energy_mwh: float
     _require_feasible(battery, opening_energy_mwh, path, hours)
     metered_mwh = (path.discharge_mw - path.charge_mw) * hours
     contracted_mwh = plan["day_ahead_mw"].to_numpy(dtype="float64") * hours
-    frame = plan[["efa_date", "strategy", "start_utc"]].assign(
+    return plan[["efa_date", "strategy", "start_utc"]].assign(
         charge_mw=path.charge_mw,
         discharge_mw=path.discharge_mw,
         activation_export_mwh=0.0,
@@ -49,17 +49,15 @@ def dispatch_day(battery: Battery, plan: pd.DataFrame, opening_energy_mwh: float
         forced_imbalance_mwh=_without_rounding(metered_mwh - (planned_discharge - planned_charge) * hours),
         energy_mwh=path.energy_mwh,
     )
-    return frame
 
 
 def idle_day(efa_date: date, strategy: str, opening_energy_mwh: float) -> pd.DataFrame:
     """`trading/dispatch` rows of a refused day: nothing sold, nothing moved, the state carried."""
     starts = gb_time.efa_half_hours(efa_date)
     zero = dict.fromkeys(schemas.columns("trading/dispatch"), 0.0)
-    frame = pd.DataFrame(zero, index=range(len(starts))).assign(
+    return pd.DataFrame(zero, index=range(len(starts))).assign(
         efa_date=[efa_date] * len(starts), strategy=strategy, start_utc=starts, energy_mwh=opening_energy_mwh
     )
-    return frame
 
 
 def closing_energy_mwh(dispatch: pd.DataFrame) -> float:

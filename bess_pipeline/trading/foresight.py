@@ -58,8 +58,8 @@ def plan_days(
 
     `days` are consecutive EFA days (ValueError otherwise). One problem over them and `margin_days` more, as
     far as `market/day_ahead_price` rows are given. It ends at `closing_energy_mwh` or above (or as high as the
-    rating can bring it); with None it ends free, as the strategies do that it bounds. Raises SolverError when there is no schedule, or none proven to within 0.1 %
-    of the optimum.
+    rating can bring it); with None it ends free, as the strategies do that it bounds. Raises SolverError when
+    there is no schedule, or none proven to within 0.1 % of the optimum.
     """
     from bess_pipeline.optimisation.energy import optimise_energy  # Pyomo and SciPy: seconds that only a solve pays
 

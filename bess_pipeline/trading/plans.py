@@ -52,7 +52,7 @@ def plan_frame(
     excess = max(np.abs(path.charge_mw - charge_mw).max(), np.abs(path.discharge_mw - discharge_mw).max())
     if excess > PLAN_TOLERANCE_MW:
         raise SolverError(f"the {strategy} plan of {efa_date} asks {excess:.3g} MW more than the battery can follow")
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "efa_date": [efa_date] * len(starts),
             "strategy": strategy,
@@ -64,7 +64,6 @@ def plan_frame(
             "energy_mwh": path.energy_mwh,
         }
     )
-    return frame
 
 
 def values_at(frame: pd.DataFrame, column: str, starts: pd.DatetimeIndex | pd.Series) -> Array:

@@ -71,6 +71,8 @@ class Replay:
         self.lake = lake
         self.now = now
         self.battery = Battery.from_settings(settings.battery)
+        # where a final state is set, the bound must reach it; else it ends free, as the strategies do
+        self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
         self._declared = chain_starts
         self._declare = declare_chain_start
 
@@ -167,7 +169,7 @@ class Replay:
                     self.battery,
                     opening.energy_mwh,
                     margin_days=margin.days,
-                    closing_energy_mwh=None if self.settings.battery.final_soc is None else self.battery.final_energy_mwh,
+                    closing_energy_mwh=self._closing_mwh,
                 )
             except BessError as error:
                 problem = str(error)
@@ -279,11 +281,20 @@ class Replay:
             self._declare(day)
             return Opening(self.battery.initial_energy_mwh, day)
         return Opening(
-            None, None, f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
+            None,
+            None,
+            f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start",
         )
 
     def _write_plan(
-        self, table: str, day: date, strategy: str, frame: pd.DataFrame | None, opening: Opening, reason: str, inputs: str
+        self,
+        table: str,
+        day: date,
+        strategy: str,
+        frame: pd.DataFrame | None,
+        opening: Opening,
+        reason: str,
+        inputs: str,
     ) -> None:
         stamp = self._stamp(inputs) | {f"reason.{strategy}": reason}
         if opening.energy_mwh is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -131,7 +132,10 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
         rows = sum(outcome.rows for outcome in outcomes)
         return dg.MaterializeResult(
             metadata=metadata.rows_metadata(rows, days) | metadata.problems_metadata(lines),
-            check_results=[_period_counts(key, lines, days), _price_bounds(key, runtime, feed, requested_days(context))],
+            check_results=[
+                _period_counts(key, lines, days),
+                _price_bounds(key, runtime, feed, requested_days(context)),
+            ],
         )
 
     return market
@@ -193,11 +197,13 @@ def _price_bounds(key: dg.AssetKey, runtime: Runtime, feed: Feed, days: Sequence
     values = frame[feed.value_column].dropna()
     low, high = feed.plausible
     outside = int(((values < low) | (values > high)).sum())
-    found = {"lowest": float(values.min()), "highest": float(values.max())} if len(values) else {}
+    found: dict[str, Any] = {"outside": outside, "plausible": f"{low:g} to {high:g}"}
+    if len(values):
+        found |= {"lowest": float(values.min()), "highest": float(values.max())}
     return dg.AssetCheckResult(
         check_name="price_bounds",
         asset_key=key,
         passed=outside == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"outside": outside, "plausible": f"{low:g} to {high:g}"} | found,
+        metadata=found,
     )

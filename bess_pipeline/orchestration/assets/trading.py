@@ -42,11 +42,13 @@ def trading_assets(partitions: dg.PartitionsDefinition, trading: TradingSettings
     past = _dep(DAY_AHEAD, -(trading.history_days + 2), -1)
     outcome = _dep(DAY_AHEAD, -1, trading.foresight_margin_days)
     return [
-        _chain_asset(partitions, PLAN, [past], "Rule-based plan at the day-ahead gate, from prices known by then.", "plan"),
+        _chain_asset(
+            partitions, PLAN, [past], "Rule-based plan at the day-ahead gate, from prices known by then.", "plan"
+        ),
         _chain_asset(
             partitions, FORESIGHT, [outcome],
-            "Upper bound: the schedule a perfect forecast of day-ahead prices would give, one problem over the run's days "
-            "and the known days after them. The only trading asset that may see later prices.", "foresight",
+            "Upper bound: the schedule a perfect forecast of day-ahead prices would give, one problem over the run's "
+            "days and the known days after them. The only trading asset that may see later prices.", "foresight",
         ),
         _dispatch_asset(partitions),
         _cashflow_asset(partitions),
@@ -130,7 +132,7 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         kinds={"python", "pandas"},
         description=metadata.describe(CASHFLOW),
         check_specs=[
-            dg.AssetCheckSpec("cash_reconciles", asset=key, description="Cash equals volumes times prices, to the penny.")
+            dg.AssetCheckSpec("cash_reconciles", asset=key, description="Cash is volumes times prices, to the penny.")
         ],
     )
     @one_sentence

@@ -88,7 +88,8 @@ def test_plans_are_a_frame_a_day_constant_over_the_hour_with_the_state_carried()
 def test_half_hourly_products_may_differ_within_the_hour_and_are_worth_more() -> None:
     prices = random_prices(FIRST, LAST, resolution=30)
     fine = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
-    hourly = foresight.plan_days(DAYS, prices.assign(native_resolution_minutes=60), BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    by_hour = prices.assign(native_resolution_minutes=60)
+    hourly = foresight.plan_days(DAYS, by_hour, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
     assert after_wear(fine, prices, BATTERY) > after_wear(hourly, prices, BATTERY) + 1.0
 
 
