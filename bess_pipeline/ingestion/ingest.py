@@ -26,10 +26,11 @@ from bess_pipeline.errors import BessError, NotPublishedError, PayloadError, Ref
 from bess_pipeline.ingestion.datasets import Dataset, among, missing_keys
 from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
 from bess_pipeline.lake import Lake
-from bess_pipeline.sources.http import Answer, HttpClient
+from bess_pipeline.sources.http import Answer, HttpClient, RejectedAnswerError
 
 COMPLETE, NOT_PUBLISHED, REFUSED = "complete", "not_published", "refused"
 LATE_AFTER = timedelta(hours=24)
+ONE_DAY = timedelta(days=1)
 _NAMED = 3
 
 
@@ -77,6 +78,18 @@ class Ingestion:
         self.now = now
         self.admit = admit
 
+    def unfinished(self, dataset: Dataset, days: Iterable[date]) -> list[date]:
+        """The days that were not complete when they were last built, or never built."""
+        return [day for day in days if not self.outcomes.complete(dataset.table, day)]
+
+    def unanswered(self, dataset: Dataset, days: Iterable[date]) -> list[date]:
+        """The unfinished days that must be asked for: no complete answer waits in the vault to be built.
+
+        One waits there when a run was stopped between asking and building (promise P8).
+        """
+        frames = _ParsedBodies(dataset, self.vault)
+        return [day for day in self.unfinished(dataset, days) if not self._waits(dataset, day, frames)]
+
     def fetch(self, dataset: Dataset, days: Sequence[date]) -> dict[date, Failure | None]:
         """Ask for `days` and keep the answers; the failure of each day, or None where it went well."""
         result: dict[date, Failure | None] = {}
@@ -89,7 +102,7 @@ class Ingestion:
     def build(self, dataset: Dataset, days: Sequence[date]) -> list[Outcome]:
         """Build the partitions of `days` from the vault and say how each stands."""
         frames = _ParsedBodies(dataset, self.vault)
-        touched = [*self._unfinished_neighbour(dataset, days), *days]
+        touched = sorted({*self._unfinished_neighbours(dataset, days), *days})
         drafts = {day: self._draft(dataset, day, frames) for day in touched}
         refused = self.lake.write_days(
             dataset.table, {day: draft.rows for day, draft in drafts.items() if draft.rows is not None}
@@ -99,6 +112,16 @@ class Ingestion:
         for draft in drafts.values():
             self.outcomes.put(draft.outcome)
         return [drafts[day].outcome for day in days]
+
+    def _waits(self, dataset: Dataset, day: date, frames: _ParsedBodies) -> bool:
+        record, outcome = self.vault.newest(dataset.raw, day), self.outcomes.get(dataset.table, day)
+        judged = outcome.fetched_utc if outcome else None
+        if record is None or (judged is not None and judged >= record.fetched_utc):
+            return False
+        try:
+            return not missing_keys(dataset, frames.around(day), day)[1]
+        except BessError:
+            return False
 
     def _opened(self, dataset: Dataset, day: date, result: dict[date, Failure | None]) -> bool:
         opens = dataset.opens_utc(day)
@@ -117,14 +140,7 @@ class Ingestion:
         An answer that cannot be read is kept all the same, for inspection, and noted as a failure.
         """
         fetched_utc = self.now()
-        try:
-            answers = dataset.fetch(self.client, days[0], days[-1])
-        except RejectedAnswerError as error:
-            answers, problem = [error.answer], error
-        except SourceError as error:
-            answers, problem = [], error
-        else:
-            problem = _unreadable(dataset, answers)
+        answers, problem = self._ask(dataset, days[0], days[-1])
         self._admit(answers)
         if len(days) > 1 and isinstance(problem, PayloadError | NotPublishedError):
             return self._one_by_one(dataset, days)
@@ -133,6 +149,16 @@ class Ingestion:
         if problem is None:
             return dict.fromkeys(days)
         return {day: self._fail(dataset, day, _status_of(problem), str(problem)) for day in days}
+
+    def _ask(self, dataset: Dataset, first: date, last: date) -> tuple[list[Answer], SourceError | None]:
+        """What came, also where it cannot be used, and why it cannot."""
+        try:
+            answers = dataset.fetch(self.client, first, last)
+        except RejectedAnswerError as error:
+            return [error.answer], error
+        except SourceError as error:
+            return [], error
+        return answers, _unreadable(dataset, answers)
 
     def _one_by_one(self, dataset: Dataset, days: list[date]) -> dict[date, Failure | None]:
         result: dict[date, Failure | None] = {}
@@ -156,8 +182,7 @@ class Ingestion:
             expected, missing = missing_keys(dataset, rows, day)
             mine = self._not_less_than_stored(dataset, day, rows)
         except BessError as error:
-            status = NOT_PUBLISHED if isinstance(error, NotPublishedError) else REFUSED
-            return self._refused_draft(dataset, day, status, str(error))
+            return self._refused_draft(dataset, day, _status_of(error), str(error))
         record = self.vault.newest(dataset.raw, day)
         if not missing:
             return _Draft(mine, self._outcome(dataset, day, COMPLETE, "", expected, expected, record))
@@ -165,9 +190,11 @@ class Ingestion:
         return _Draft(mine, self._outcome(dataset, day, status, reason, expected, expected - len(missing), record))
 
     def _refused_draft(self, dataset: Dataset, day: date, status: str, reason: str) -> _Draft:
-        """An outcome without rows: what is stored stays."""
+        """An outcome without new rows: what is stored stays, and is counted."""
         record = self.vault.newest(dataset.raw, day)
-        return _Draft(None, self._outcome(dataset, day, status, reason, len(dataset.grid(day)), 0, record))
+        stored = self.lake.read(dataset.table, day + min(dataset.records) * ONE_DAY, day)
+        expected, missing = missing_keys(dataset, stored, day)
+        return _Draft(None, self._outcome(dataset, day, status, reason, expected, expected - len(missing), record))
 
     def _not_less_than_stored(self, dataset: Dataset, day: date, rows: pd.DataFrame) -> pd.DataFrame | None:
         """The rows of the partition, None without any; RefusedFrameError when they lack any that is stored."""
@@ -183,12 +210,12 @@ class Ingestion:
                 )
         return mine
 
-    def _unfinished_neighbour(self, dataset: Dataset, days: Sequence[date]) -> list[date]:
-        """The stored day before `days`, whose last hour belongs to the product day that is now built."""
-        if len(dataset.records) == 1 or not days:
+    def _unfinished_neighbours(self, dataset: Dataset, days: Sequence[date]) -> list[date]:
+        """Stored days right before one of `days`: their last hour belongs to the product day that is now built."""
+        if len(dataset.records) == 1:
             return []
-        before = days[0] - timedelta(days=1)
-        return [before] if self.lake.has(dataset.table, before) else []
+        before = (run[0] - ONE_DAY for run in gb_time.consecutive_runs(days))
+        return [day for day in before if self.lake.has(dataset.table, day)]
 
     def _why_missing(self, dataset: Dataset, day: date, expected: int, missing: Sequence[str]) -> tuple[str, str]:
         failure = self.vault.failure(dataset.raw, day)
@@ -250,26 +277,38 @@ class _ParsedBodies:
         self.parse = lru_cache(maxsize=8)(self._parse)
 
     def around(self, day: date) -> pd.DataFrame:
-        """Rows of the table from all records that may hold the day; the newest answer of a row wins."""
-        records = [self.vault.newest(self.dataset.raw, day + timedelta(days=n)) for n in self.dataset.records]
-        parts = [self.of_record(record, day) for record in sorted(filter(None, records), key=_fetched)]
-        parts = [part for part in parts if not part.empty]
+        """Rows of the table from all records that may hold the day; the newest answer of a row wins.
+
+        Raises the error of the day's own newest answer when there is none that can be read.
+        """
+        found = [self._of_record(day + n * ONE_DAY, day) for n in self.dataset.records]
+        parts = [rows for _, rows in sorted(filter(None, found), key=lambda one: one[0]) if not rows.empty]
         if not parts:
             return schemas.empty_frame(self.dataset.table)
         return pd.concat(parts).drop_duplicates(schemas.keys(self.dataset.table), keep="last", ignore_index=True)
 
-    def of_record(self, record: RawRecord, day: date) -> pd.DataFrame:
-        """Rows of one record that lie within a day of `day`; a neighbour's damage is its own outcome."""
-        try:
-            parts = [self.parse(body.sha256) for body in record.bodies]
-        except BessError:
-            if record.day == day:
-                raise
-            parts = []
-        parts = [part for part in parts if not part.empty]
-        if not parts:
-            return schemas.empty_frame(self.dataset.table)
-        rows = pd.concat(parts, ignore_index=True)
+    def _of_record(self, record_day: date, day: date) -> tuple[datetime, pd.DataFrame] | None:
+        """Fetch time, and rows within a day of `day`, of the newest record of `record_day` that can be read.
+
+        Where a provider's answer cannot be read an older one stands; a body that is damaged on our disk
+        ends the search, because what it said is not known. A neighbour's trouble is its own outcome.
+        """
+        problem: BessError | None = None
+        for record in self.vault.records(self.dataset.raw, record_day):
+            try:
+                parts = [self.parse(body.sha256) for body in record.bodies]
+            except SourceError as error:
+                problem = problem or error
+                continue
+            except BessError as error:
+                problem = error
+                break
+            return record.fetched_utc, self._within(pd.concat(parts, ignore_index=True), day)
+        if problem is not None and record_day == day:
+            raise problem
+        return None
+
+    def _within(self, rows: pd.DataFrame, day: date) -> pd.DataFrame:
         start = gb_time.efa_day_bounds_utc(day)[0]
         end = gb_time.settlement_day_bounds_utc(day)[1]
         instants = rows[self.dataset.partition_start]
@@ -294,15 +333,15 @@ def _of_partition(dataset: Dataset, rows: pd.DataFrame, day: date) -> pd.DataFra
     return rows[(instants >= start) & (instants < end)]
 
 
-def _readable(dataset: Dataset, answers: Sequence[Answer]) -> bool:
+def _unreadable(dataset: Dataset, answers: Sequence[Answer]) -> SourceError | None:
+    """Why answers cannot be read, None when they can; a mistake in the user's own file is raised."""
     try:
         for answer in answers:
             dataset.parse(answer.content)
-    except BessError:
-        return False
-    return True
+    except SourceError as error:
+        return error
+    return None
 
 
-def _fetched(record: RawRecord | None) -> datetime:
-    assert record is not None
-    return record.fetched_utc
+def _status_of(error: BessError) -> str:
+    return NOT_PUBLISHED if isinstance(error, NotPublishedError) else REFUSED

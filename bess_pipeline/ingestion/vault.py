@@ -17,6 +17,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -92,7 +93,9 @@ class RawVault:
         path = self._object(sha256)
         try:
             content = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError, gzip.BadGzipFile) as error:
+        except FileNotFoundError:
+            reason = "it is gone"
+        except (OSError, EOFError, zlib.error) as error:
             reason = str(error)
         else:
             if hashlib.sha256(content).hexdigest() == sha256:
@@ -114,12 +117,17 @@ class RawVault:
         return Failure(data["status"], data["reason"], datetime.fromisoformat(data["at_utc"]))
 
     def _keep_body(self, answer: Answer) -> RawBody:
-        path = self._object(answer.sha256)
-        if not path.exists():
-            write_bytes(path, gzip.compress(answer.content, mtime=0))
-        return RawBody(
-            answer.source, answer.url, answer.status, answer.content_type, answer.sha256, answer.origin
-        )
+        if not self._holds(answer.sha256):
+            write_bytes(self._object(answer.sha256), gzip.compress(answer.content, mtime=0))
+        return RawBody(answer.source, answer.url, answer.status, answer.content_type, answer.sha256, answer.origin)
+
+    def _holds(self, sha256: str) -> bool:
+        """True when the body is stored whole; one that was damaged is written again."""
+        try:
+            self.body(sha256)
+        except BessError:
+            return False
+        return True
 
     def _keep_record(self, dataset: str, day: date, stamp: str, text: bytes) -> None:
         """The count in the name orders asks of one instant, as a set clock makes them; a repeat adds nothing."""

@@ -89,8 +89,10 @@ def _raw_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsDefi
         if dataset is None or dataset.raw != feed.raw[0]:
             instead = f"read from {dataset.raw}" if dataset else f"not part of mode {runtime.mode}"
             return dg.MaterializeResult(metadata={"asked": 0, "note": f"{feed.table} is {instead}"})
-        days = _wanted(context, runtime, dataset)
+        days = requested_days(context)
         with runtime.ingestion() as ingestion:
+            if skips_finished(context):
+                days = ingestion.unanswered(dataset, days)
             failures = ingestion.fetch(dataset, days)
         lines = [f"{day}: {failure.status}: {failure.reason}" for day, failure in failures.items() if failure]
         for line in lines:
@@ -123,8 +125,10 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
     def market(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         dataset = _dataset(runtime, feed.table)
-        days = _wanted(context, runtime, dataset) if dataset else []
+        days = requested_days(context) if dataset else []
         with runtime.ingestion() as ingestion:
+            if dataset and skips_finished(context):
+                days = ingestion.unfinished(dataset, days)
             outcomes = ingestion.build(dataset, days) if dataset else []
         lines = [f"{o.date}: {o.status}: {o.reason}" for o in outcomes if o.status != "complete"]
         for line in lines:
@@ -171,15 +175,6 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
 
 def _dataset(runtime: Runtime, table: str) -> Dataset | None:
     return next((dataset for dataset in runtime.datasets() if dataset.table == table), None)
-
-
-def _wanted(context: dg.AssetExecutionContext, runtime: Runtime, dataset: Dataset) -> list[date]:
-    """The requested days, less the complete ones where the run leaves finished days alone."""
-    days = requested_days(context)
-    if not skips_finished(context):
-        return days
-    store = OutcomeStore(runtime.workspace.raw / "outcomes")
-    return [day for day in days if not store.complete(dataset.table, day)]
 
 
 def _period_counts(key: dg.AssetKey, lines: Sequence[str], days: Sequence[date]) -> dg.AssetCheckResult:
