@@ -89,7 +89,8 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
     figures = write_figures(settings, workspace, window, runtime.now())
     page = write_report(settings, workspace, window, figures, runtime.now())
     pnl = daily_pnl(workspace, window)
-    records = [] if pnl.empty else [{str(k): v for k, v in r.items()} for r in totals(pnl).reset_index().to_dict("records")]
+    summed = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
+    records = [{str(name): value for name, value in row.items()} for row in summed]
     return page, pnl_table_text(pnl), records
 
 

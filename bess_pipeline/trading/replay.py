@@ -13,7 +13,7 @@ state carries on. What cannot be done for one day is written as that day's reaso
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -236,12 +236,7 @@ class Replay:
         settled = self.lake.stamp(CASHFLOW, day) if self.lake.has(CASHFLOW, day) else {}
         results, rows = [], []
         for strategy in STRATEGY_PLANS:
-            status, reason = "refused", f"{DISPATCH} of {day} was never run"
-            for stamp in (settled, dispatched):
-                if stamp.get(f"status.{strategy}"):
-                    status, reason = stamp[f"status.{strategy}"], stamp[f"reason.{strategy}"]
-                if status != "complete" and stamp is dispatched:
-                    break
+            status, reason = _standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
             results.append(DayStatus(day, strategy, status, reason))
             rows.append(_status_row(day, strategy, status, reason, dispatched))
         vintages = dispatched.get("inputs", "") + settled.get("inputs", "")
@@ -338,6 +333,17 @@ def _state_stamp(strategy: str, opening: Opening, closing_mwh: float) -> dict[st
         f"closing.{strategy}": repr(closing_mwh),
         f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
     }
+
+
+def _standing(day: date, strategy: str, stamps: Mapping[str, dict[str, str]]) -> tuple[str, str]:
+    """Status and reason of a day: those of the first table, in the order of `stamps`, that is not complete."""
+    for table, stamp in stamps.items():
+        status = stamp.get(f"status.{strategy}")
+        if not status:
+            return "refused", f"{table} of {day} was never run"
+        if status != "complete":
+            return status, stamp[f"reason.{strategy}"]
+    return "complete", ""
 
 
 def _status_row(day: date, strategy: str, status: str, reason: str, stamp: dict[str, str]) -> pd.DataFrame:
