@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bess_pipeline import gb_time
+from bess_pipeline import gb_time, sample_dates
 from bess_pipeline.errors import OriginError, SourceError, UserInputError
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
 from bess_pipeline.ingestion.ingest import Ingestion
@@ -76,9 +76,7 @@ class Runtime:
     def now(self) -> datetime:
         """The only "now": the setting, else the end of the demo in simulated data, else the wall clock."""
         if self.settings.clock.now_utc is None and self.mode == "sample":
-            from bess_pipeline.sample_market.simulate import NOW_UTC
-
-            return NOW_UTC
+            return sample_dates.NOW_UTC
         return self.settings.now()
 
     def last_finished_day(self) -> date:

@@ -23,7 +23,7 @@ from bess_pipeline.orchestration.launch import Launcher, dagster_instance
 from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.runtime import Runtime, market_connection
-from bess_pipeline.sample_market.simulate import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
+from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
 from bess_pipeline.verdict import NotComplete, not_complete
 

@@ -36,7 +36,7 @@ short systems have the heavier tail.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -53,17 +53,13 @@ from bess_pipeline.gb_time import (
     settlement_columns,
     settlement_day_bounds_utc,
 )
+from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE, LAST_DATE, NOW_UTC
 from bess_pipeline.sample_market.frequency import frequency_of_day
 from bess_pipeline.sample_market.response import ResponseLaw, response_auction
 from bess_pipeline.sample_market.tables import SYSTEM_PRICE_LAG, MarketTables
 
 Values = NDArray[np.float64]
 
-FIRST_DATE = date(2025, 11, 1)
-LAST_DATE = date(2026, 4, 13)
-DEMO_FIRST_DAY = date(2026, 3, 15)
-DEMO_LAST_DAY = date(2026, 4, 11)
-NOW_UTC = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)
 DEFAULT_SEED = 20260329
 
 

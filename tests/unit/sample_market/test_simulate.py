@@ -18,13 +18,9 @@ from bess_pipeline.gb_time import (
     periods_in_day,
     settlement_half_hours,
 )
+from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE, LAST_DATE, NOW_UTC
 from bess_pipeline.sample_market import MarketTables, simulate
 from bess_pipeline.sample_market.simulate import (
-    DEMO_FIRST_DAY,
-    DEMO_LAST_DAY,
-    FIRST_DATE,
-    LAST_DATE,
-    NOW_UTC,
     MarketLaw,
 )
 

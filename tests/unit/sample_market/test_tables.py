@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.sample_dates import FIRST_DATE, LAST_DATE, NOW_UTC
 from bess_pipeline.sample_market import MarketTables, load_tables
-from bess_pipeline.sample_market.simulate import FIRST_DATE, LAST_DATE, NOW_UTC
 
 
 @pytest.fixture
