@@ -182,7 +182,9 @@ class Ingestion:
             expected, missing = missing_keys(dataset, rows, day)
             mine = self._not_less_than_stored(dataset, day, rows)
         except BessError as error:
-            return self._refused_draft(dataset, day, _status_of(error), str(error))
+            failure = self.vault.failure(dataset.raw, day) if isinstance(error, SourceError) else None
+            status, reason = (failure.status, failure.reason) if failure else (_status_of(error), str(error))
+            return self._refused_draft(dataset, day, status, reason)
         record = self.vault.newest(dataset.raw, day)
         if not missing:
             return _Draft(mine, self._outcome(dataset, day, COMPLETE, "", expected, expected, record))
