@@ -7,11 +7,12 @@ settings themselves (`settings.py`), the stamp file (`workspace.py`), fetching (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -59,7 +60,7 @@ class Runtime:
         if self.mode == "files":
             return MarketIdentity("recorded", "file")
         if self.mode == "sample" and not _base_url_given(self.settings.sources):
-            return MarketIdentity("simulated", "neso_n2ex")
+            return MarketIdentity("simulated", "neso_n2ex", sample_dates.FIRST_DATE, sample_dates.LAST_DATE)
         found = identify_market(self.settings.sources)
         require_origin(self.mode, found.origin)
         return found
@@ -147,21 +148,17 @@ def identify_market(sources: SourcesSettings) -> MarketIdentity:
     host = f"{parts.scheme}://{parts.netloc}"
     try:
         answer = requests.get(f"{host}/bess/market", timeout=(sources.connect_timeout_s, sources.read_timeout_s))
-        found = answer.json() if answer.ok else None
+        return _identity(answer.json()) if answer.ok else MarketIdentity("live")
     except requests.ConnectionError:
         problem = f"nothing answers at {host}: start `bess serve-market` there or mend [sources] elexon_base_url"
-    except (requests.RequestException, ValueError):
-        return MarketIdentity("live")
-    else:
-        if not isinstance(found, dict):
-            return MarketIdentity("live")
-        return MarketIdentity(
-            found["origin"],
-            found.get("day_ahead_leg"),
-            date.fromisoformat(found["first_date"]),
-            date.fromisoformat(found["last_date"]),
-        )
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return MarketIdentity("live")  # a mirror or proxy of a provider knows nothing of our path
     raise SourceError(problem)
+
+
+def _identity(found: Mapping[str, Any]) -> MarketIdentity:
+    first, last = (date.fromisoformat(found[name]) for name in ("first_date", "last_date"))
+    return MarketIdentity(found["origin"], found["day_ahead_leg"], first, last)
 
 
 def _base_url_given(sources: SourcesSettings) -> bool:

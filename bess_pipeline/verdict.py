@@ -43,9 +43,9 @@ def not_complete(lake: Lake, days: Sequence[date], *, trading: bool = True) -> l
 
 
 def _sources(lake: Lake, day: date) -> list[NotComplete]:
-    if not lake.has("market/source_status", day):
-        return [NotComplete(day, "market data", "refused", "never ingested")]
     rows = lake.read("market/source_status", day, day)
+    if rows.empty:
+        return [NotComplete(day, "market data", "refused", "never ingested")]
     return [
         NotComplete(day, row["dataset"], row["status"], row["reason"])
         for row in rows.to_dict("records")
@@ -54,9 +54,9 @@ def _sources(lake: Lake, day: date) -> list[NotComplete]:
 
 
 def _trading(lake: Lake, day: date) -> list[NotComplete]:
-    if not lake.has("trading/run_status", day):
-        return [NotComplete(day, "trading", "refused", "never run")]
     rows = lake.read("trading/run_status", day, day)
+    if rows.empty:
+        return [NotComplete(day, "trading", "refused", "never run")]
     return [
         NotComplete(day, row["strategy"], row["status"], row["reason"])
         for row in rows.to_dict("records")

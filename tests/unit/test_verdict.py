@@ -1,0 +1,101 @@
+"""The list of what is not complete, read from the per-day tables and from nothing else."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bess_pipeline import schemas
+from bess_pipeline.lake import Lake
+from bess_pipeline.trading.status import status_row
+from bess_pipeline.verdict import NotComplete, not_complete
+
+FIRST, SECOND, THIRD = date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30)
+SOURCES = ("market/system_price", "market/day_ahead_price")
+STRATEGIES = ("rule_based", "day_ahead_perfect_foresight")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Two complete days."""
+    lake = Lake(tmp_path / "lake", tmp_path / "quarantine")
+    for day in (FIRST, SECOND):
+        write_sources(lake, day, {})
+        write_trading(lake, day, {})
+    return lake
+
+
+def write_sources(lake: Lake, day: date, problems: dict[str, tuple[str, str]]) -> None:
+    rows = []
+    for dataset in SOURCES:
+        status, reason = problems.get(dataset, ("complete", ""))
+        rows.append(
+            {
+                "source": "elexon",
+                "dataset": dataset,
+                "date": day,
+                "status": status,
+                "reason": reason,
+                "expected_rows": 48,
+                "rows": 48 if status == "complete" else 0,
+                "fetched_utc": pd.NaT,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    frame["fetched_utc"] = pd.to_datetime(frame["fetched_utc"], utc=True).astype("datetime64[us, UTC]")
+    lake.write("market/source_status", day, frame)
+
+
+def write_trading(lake: Lake, day: date, problems: dict[str, tuple[str, str]]) -> None:
+    rows = [status_row(day, strategy, *problems.get(strategy, ("complete", ""))) for strategy in STRATEGIES]
+    lake.write("trading/run_status", day, pd.concat(rows, ignore_index=True))
+
+
+def test_complete_days_leave_nothing_to_say(lake: Lake) -> None:
+    assert not_complete(lake, [FIRST, SECOND]) == []
+    assert not_complete(lake, []) == []
+
+
+def test_every_status_but_complete_is_listed_with_its_reason_in_day_order(lake: Lake) -> None:
+    write_sources(lake, FIRST, {SOURCES[0]: ("refused", "web page"), SOURCES[1]: ("not_published", "later")})
+    write_trading(lake, SECOND, {STRATEGIES[0]: ("provisional", "no price"), STRATEGIES[1]: ("stale", "moved")})
+    found = not_complete(lake, [FIRST, SECOND])
+    assert sorted(found, key=str) == [
+        NotComplete(FIRST, SOURCES[1], "not_published", "later"),
+        NotComplete(FIRST, SOURCES[0], "refused", "web page"),
+        NotComplete(SECOND, STRATEGIES[1], "stale", "moved"),
+        NotComplete(SECOND, STRATEGIES[0], "provisional", "no price"),
+    ]
+    assert [problem.day for problem in found] == [FIRST, FIRST, SECOND, SECOND]
+    assert str(found[-1]).startswith("2026-03-29  ")
+
+
+def test_a_bad_day_says_nothing_about_its_neighbours(lake: Lake) -> None:
+    write_trading(lake, FIRST, {STRATEGIES[0]: ("refused", "no history")})
+    assert not_complete(lake, [SECOND]) == []
+    assert [str(problem) for problem in not_complete(lake, [FIRST])] == ["2026-03-28  rule_based  refused: no history"]
+
+
+def test_a_day_nothing_is_known_of_is_not_complete(lake: Lake) -> None:
+    assert [(problem.what, problem.reason) for problem in not_complete(lake, [THIRD])] == [
+        ("market data", "never ingested"),
+        ("trading", "never run"),
+    ]
+
+
+def test_sources_alone_can_be_asked_for(lake: Lake) -> None:
+    write_trading(lake, FIRST, {STRATEGIES[0]: ("refused", "no history")})
+    assert not_complete(lake, [FIRST], trading=False) == []
+    assert [problem.what for problem in not_complete(lake, [THIRD], trading=False)] == ["market data"]
+
+
+def test_a_status_table_without_rows_does_not_pass_for_complete(lake: Lake) -> None:
+    lake.write("trading/run_status", FIRST, schemas.empty_frame("trading/run_status"))
+    lake.write("market/source_status", SECOND, schemas.empty_frame("market/source_status"))
+    assert {(problem.day, problem.what) for problem in not_complete(lake, [FIRST, SECOND])} == {
+        (FIRST, "trading"),
+        (SECOND, "market data"),
+    }
