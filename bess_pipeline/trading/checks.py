@@ -30,17 +30,25 @@ def energy_balance_error_mwh(dispatch: pd.DataFrame, battery: Battery) -> float:
 def cash_difference_gbp(
     cashflow: pd.DataFrame, dispatch: pd.DataFrame, day_ahead: pd.DataFrame, system: pd.DataFrame, battery: Battery
 ) -> float:
-    """|stored cash - cash recomputed from dispatch and prices|, GBP, all strategies and streams together.
+    """Sum of |stored cash - cash recomputed from dispatch and prices| over strategies and streams, GBP.
 
-    Half-hours without a price are left out on both sides, as settlement leaves them out.
+    Each stream of each strategy is compared by itself, so that no error hides behind another. Half-hours
+    without a price are left out on both sides, as settlement leaves them out.
     """
     rows = dispatch.merge(day_ahead[["start_utc", "day_ahead_price_gbp_mwh"]], on="start_utc", how="left")
     rows = rows.merge(system[["start_utc", "system_price_gbp_mwh"]], on="start_utc", how="left")
-    sold = rows["contracted_mwh"] * rows["day_ahead_price_gbp_mwh"]
-    imbalance = (rows["metered_mwh"] - rows["contracted_mwh"]) * rows["system_price_gbp_mwh"]
-    wear = (rows["charge_mw"] + rows["discharge_mw"]) * gb_time.HALF_HOUR_H * battery.degradation_cost_gbp_per_mwh
-    recomputed = sold.sum() + imbalance.sum() - wear.sum()
-    return abs(float(cashflow["amount_gbp"].sum()) - float(recomputed))
+    throughput_mwh = (rows["charge_mw"] + rows["discharge_mw"]) * gb_time.HALF_HOUR_H
+    recomputed = pd.DataFrame(
+        {
+            "strategy": rows["strategy"],
+            "day_ahead": rows["contracted_mwh"] * rows["day_ahead_price_gbp_mwh"],
+            "imbalance": (rows["metered_mwh"] - rows["contracted_mwh"]) * rows["system_price_gbp_mwh"],
+            "wear": -throughput_mwh * battery.degradation_cost_gbp_per_mwh,
+        }
+    )
+    expected = recomputed.groupby("strategy").sum().stack().rename_axis(["strategy", "stream"])
+    stored = cashflow.groupby(["strategy", "stream"])["amount_gbp"].sum()
+    return float(stored.sub(expected, fill_value=0.0).abs().to_numpy(dtype="float64").sum())
 
 
 def opening_gaps(run_status: pd.DataFrame, tolerance_mwh: float = 1e-6) -> pd.DataFrame:
