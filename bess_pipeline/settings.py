@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -61,6 +62,16 @@ def _none_when_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _http_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is no address; give one such as https://data.elexon.co.uk/bmrs/api/v1")
+    return value
+
+
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -97,9 +108,9 @@ class SourcesSettings(_Section):
 
     mode: Mode | None = None
     day_ahead: DayAheadSource | None = None
-    elexon_base_url: str = "https://data.elexon.co.uk/bmrs/api/v1"
-    neso_base_url: str = "https://api.neso.energy"
-    entsoe_base_url: str = "https://web-api.tp.entsoe.eu/api"
+    elexon_base_url: HttpAddress = "https://data.elexon.co.uk/bmrs/api/v1"
+    neso_base_url: HttpAddress = "https://api.neso.energy"
+    entsoe_base_url: HttpAddress = "https://web-api.tp.entsoe.eu/api"
     entsoe_zone_eic: str = Field("10YGB----------A", description="bidding zone of the ENTSO-E day-ahead price")
     day_ahead_file: Path | None = Field(None, description="CSV of start_utc, price_gbp_mwh")
     system_price_file: Path | None = Field(None, description="CSV of start_utc, price_gbp_mwh (mode files)")
@@ -201,12 +212,16 @@ def load_settings(**overrides: Any) -> Settings:
     """
     if CONFIG_FILE_VARIABLE in os.environ and not config_file().is_file():
         raise UserInputError(f"the settings file {config_file()} named by {CONFIG_FILE_VARIABLE} does not exist")
+    if config_file().exists() and not config_file().is_file():
+        raise UserInputError(f"{config_file()} is no file: move it, or name the settings file in {CONFIG_FILE_VARIABLE}")
     _refuse_unknown_names(set(os.environ) - {CONFIG_FILE_VARIABLE}, "the environment")
     _refuse_unknown_names(_dotenv(), str(_ENV_FILE))
     try:
         return Settings(_env_file=_ENV_FILE if _ENV_FILE.is_file() else None, **overrides)
     except ValidationError as error:
         message = _sentence(error)
+    except UnicodeDecodeError:
+        message = f"{config_file()} cannot be read as TOML: it is not UTF-8 text"
     except tomllib.TOMLDecodeError as error:
         message = f"{config_file()} cannot be read as TOML: {error}"
     except (SettingsError, ValueError) as error:

@@ -17,6 +17,7 @@ import click
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.ingestion.datasets import check_files
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
@@ -74,13 +75,9 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
     """Make the days `first` to `last` complete; what is not complete after it."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    with _launcher(settings, say) as launcher:
+    with _launcher(settings, say, first) as launcher:
         runtime = launcher.runtime
-        runtime.check_first_day(first)
         end = runtime.last_finished_day()
-        if first > end:
-            now = f"{runtime.now():%Y-%m-%dT%H:%MZ}"
-            raise UserInputError(f"{first} has not ended yet (now is {now}): the last ended day is {end}")
         say(f"day-ahead price: {_day_ahead_words(runtime)}")
         days = gb_time.days_between(first, last)
         unended = "the trading day has not ended"
@@ -118,17 +115,27 @@ def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -
 
 
 @contextmanager
-def _launcher(settings: Settings, say: Say) -> Iterator[Launcher]:
-    """A launcher connected to its market; nothing is written before the market is known to be admissible."""
+def _launcher(settings: Settings, say: Say, first: date | None = None) -> Iterator[Launcher]:
+    """A launcher connected to its market; nothing is written before market, files and `first` are admissible."""
     probe = Runtime(settings)
     probe.check_admission()
-    probe.datasets()
+    check_files(probe.datasets())
+    if first is not None:
+        _check_first_day(probe, first)
+    probe.workspace.ensure()
     with market_connection(settings.sources, probe.mode) as sources:
         if sources is not settings.sources:
             say(f"the sample market listens on {sources.neso_base_url}")
         runtime = Runtime(settings.model_copy(update={"sources": sources.model_copy(update={"mode": probe.mode})}))
         with dagster_instance(runtime.workspace) as instance:
             yield Launcher(runtime, instance, say)
+
+
+def _check_first_day(runtime: Runtime, first: date) -> None:
+    runtime.check_first_day(first)
+    end, now = runtime.last_finished_day(), runtime.now()
+    if first > end:
+        raise UserInputError(f"{first} has not ended yet (now is {now:%Y-%m-%dT%H:%MZ}): the last ended day is {end}")
 
 
 def _day_ahead_words(runtime: Runtime) -> str:

@@ -36,7 +36,8 @@ class Dataset:
     """One market table and everything that is particular to it.
 
     `records` are the day offsets of raw records that may hold rows of a day; `grid` gives the key
-    columns a complete day must have, judged over `records`; `chunk_days` bounds one ask.
+    columns a complete day must have, judged over `records`; `chunk_days` bounds one ask; `file` is
+    the user's own file that it reads, where it does.
     """
 
     table: str
@@ -50,6 +51,7 @@ class Dataset:
     chunk_days: int = 1
     first_day: date = date(2000, 1, 1)
     own_raw: bool = True
+    file: Path | None = None
     opens_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[0]
     due_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[1]
 
@@ -128,7 +130,13 @@ def auction_clearing() -> Dataset:
 
 
 def _day_ahead(
-    source: DayAheadSource, fetch: Fetch, parse: Parse, *, chunk_days: int, records: tuple[int, ...] = (-1, 0, 1)
+    source: DayAheadSource,
+    fetch: Fetch,
+    parse: Parse,
+    *,
+    chunk_days: int,
+    records: tuple[int, ...] = (-1, 0, 1),
+    file: Path | None = None,
 ) -> Dataset:
     provider = {"neso_n2ex": "neso", "entsoe": "entsoe", "elexon_mid": "elexon", "file": "file"}[source]
     stands_in = source == "elexon_mid"
@@ -143,6 +151,7 @@ def _day_ahead(
         records=records,
         chunk_days=chunk_days,
         own_raw=not stands_in,
+        file=file,
         opens_utc=(lambda day: gb_time.efa_day_bounds_utc(day)[0]) if stands_in else day_ahead_published_utc,
         due_utc=(lambda day: gb_time.efa_day_bounds_utc(day)[1]) if stands_in else day_ahead_published_utc,
     )
@@ -185,6 +194,7 @@ def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Datase
             lambda client, first, last: [files.read_file(path)],
             lambda content: files.to_half_hours(files.parse_price_csv(content, path.name)),
             chunk_days=100_000,
+            file=path,
         )
     return _day_ahead(
         source,
@@ -206,6 +216,7 @@ def file_system_price(settings: SourcesSettings) -> Dataset:
         grid=_settlement_grid,
         partition_start="start_utc",
         chunk_days=100_000,
+        file=path,
     )
 
 
@@ -217,6 +228,13 @@ def expected_datasets(mode: Mode, day_ahead: DayAheadSource, settings: SourcesSe
         chosen = [day_ahead_price("file", settings)]
         return chosen + ([file_system_price(settings)] if settings.system_price_file else [])
     return [system_price(), market_index_price(), auction_clearing(), day_ahead_price(day_ahead, settings)]
+
+
+def check_files(datasets: Sequence[Dataset]) -> None:
+    """Read the user's own files once before anything is stored; UserInputError when one cannot be used."""
+    for dataset in datasets:
+        if dataset.file is not None:
+            dataset.parse(files.read_file(dataset.file).content)
 
 
 def missing_keys(dataset: Dataset, rows: pd.DataFrame, day: date) -> tuple[int, Sequence[str]]:
