@@ -15,7 +15,7 @@ from bess_pipeline.orchestration.assets.ingest import ingest_assets
 from bess_pipeline.orchestration.assets.publish import publish_assets
 from bess_pipeline.orchestration.assets.trading import trading_assets
 from bess_pipeline.orchestration.jobs import daily_schedule, jobs
-from bess_pipeline.orchestration.partitions import daily_partitions
+from bess_pipeline.orchestration.partitions import daily_partitions, days_of_data
 from bess_pipeline.orchestration.resources import RUNTIME, runtime_resource
 from bess_pipeline.settings import Settings, load_settings
 
@@ -23,11 +23,11 @@ from bess_pipeline.settings import Settings, load_settings
 def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
     """The definitions under `settings`, or under the settings of the environment with `overrides`."""
     chosen = settings or load_settings(**overrides)
-    partitions = daily_partitions(chosen.data.first_date)
+    partitions = daily_partitions(*days_of_data(chosen))
     with warnings.catch_warnings():
         # Backfill policies and offsets of partition mappings: in every release of Dagster since 1.5, still called beta.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = [*ingest_assets(partitions), *trading_assets(partitions, chosen.trading), *publish_assets(partitions)]
+        assets = [*ingest_assets(partitions), *trading_assets(partitions), *publish_assets(partitions)]
     return dg.Definitions(
         assets=assets,
         jobs=jobs(),

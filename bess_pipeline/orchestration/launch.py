@@ -23,6 +23,7 @@ from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.jobs import INGEST, PLAN_AHEAD, PUBLISH, TRADE, days_to_plan
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
+from bess_pipeline.orchestration.running import fail_dead_runs
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.workspace import Workspace
 
@@ -43,10 +44,11 @@ def initialise_dagster_home(home: Path) -> None:
 
 @contextmanager
 def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
-    """The workspace's Dagster instance, its home made ready."""
+    """The workspace's Dagster instance, its home made ready and runs that died with their process marked so."""
     workspace.ensure()
     home = workspace.prepare_dagster_home(initialise_dagster_home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
+        fail_dead_runs(instance, workspace)
         yield instance
 
 

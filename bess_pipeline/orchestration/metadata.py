@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from bess_pipeline import schemas
+from bess_pipeline.lake import Lake
+from bess_pipeline.orchestration.partitions import requested_days
 
 OWNERS = ["team:trading-analytics"]
 _LISTED = 20
@@ -49,9 +52,12 @@ def describe(table: str) -> str:
     return (schemas.TABLES[table].__doc__ or "").strip()
 
 
-def rows_metadata(rows: int, days: Sequence[object]) -> dict[str, Any]:
-    """Rows written and the days they are for."""
-    found: dict[str, Any] = {"dagster/partition_row_count": rows, "days": len(days)}
+def rows_metadata(context: dg.AssetExecutionContext, lake: Lake, table: str, days: Sequence[date]) -> dict[str, Any]:
+    """Rows of the table now, and the days that the run worked on; each partition's event gets its own rows."""
+    for day in requested_days(context):
+        rows = {"dagster/partition_row_count": lake.count(table, [day])}
+        context.add_asset_metadata(rows, partition_key=day.isoformat())
+    found: dict[str, Any] = {"dagster/row_count": lake.count(table), "days_worked_on": len(days)}
     if days:
         found |= {"first_day": str(days[0]), "last_day": str(days[-1])}
     return found
@@ -68,8 +74,10 @@ def problems_metadata(lines: Sequence[str]) -> dict[str, Any]:
 
 
 def picture_metadata(pictures: Mapping[str, Path]) -> dict[str, Any]:
-    """PNG files as pictures in the UI."""
-    return {
-        name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})")
-        for name, path in pictures.items()
-    }
+    """PNG files as pictures in the UI, as wide as the window that shows them."""
+    return {name.replace("_", " "): dg.MetadataValue.md(_picture(name, path)) for name, path in pictures.items()}
+
+
+def _picture(name: str, path: Path) -> str:
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{name}" width="100%" src="data:image/png;base64,{content}">'

@@ -4,14 +4,20 @@ What belongs here: London days as partitions and how a run's days are read from 
 does not: market windows of a day, which come from `gb_time` and never from window arithmetic.
 
 The key is the settlement date for `raw/*` and `market/*` and the EFA date for the rest;
-`end_offset=2` gives tomorrow's plan a partition.
+`end_offset=2` gives tomorrow's plan a partition. A sample market has an end, and so have its partitions:
+the UI then shows the days that can be filled, and calls the last of them the latest.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
+
+from bess_pipeline import sample_dates
+from bess_pipeline.errors import OriginError
+from bess_pipeline.settings import Settings
+from bess_pipeline.workspace import Workspace, effective_sources
 
 PARTITION_ZONE = "Europe/London"
 DAYS_PER_RUN = 31
@@ -20,9 +26,26 @@ RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
-def daily_partitions(first_date: date) -> dg.DailyPartitionsDefinition:
-    """London days from `first_date` to the day after tomorrow's start."""
-    return dg.DailyPartitionsDefinition(start_date=first_date.isoformat(), timezone=PARTITION_ZONE, end_offset=2)
+def daily_partitions(first_date: date, last_date: date | None = None) -> dg.DailyPartitionsDefinition:
+    """London days from `first_date` to `last_date`, or to tomorrow, always, where the data has no end."""
+    if last_date is None:
+        return dg.DailyPartitionsDefinition(start_date=first_date.isoformat(), timezone=PARTITION_ZONE, end_offset=2)
+    after = last_date + timedelta(days=1)
+    return dg.DailyPartitionsDefinition(
+        start_date=first_date.isoformat(), end_date=after.isoformat(), timezone=PARTITION_ZONE
+    )
+
+
+def days_of_data(settings: Settings) -> tuple[date, date | None]:
+    """First and last day that the workspace's market can have; no last one where the market goes on."""
+    first = settings.data.first_date
+    try:
+        mode = effective_sources(settings, Workspace(settings.workspace).stamp())[0]
+    except OriginError:
+        mode = "live"  # the settings contradict the workspace; each run says so
+    if mode != "sample":
+        return first, None
+    return max(first, sample_dates.FIRST_DATE), None if settings.clock.now_utc else sample_dates.LAST_DATE
 
 
 def requested_days(context: dg.AssetExecutionContext) -> list[date]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
 
 from bess_pipeline.errors import BessError
-from bess_pipeline.runtime import Runtime
+from bess_pipeline.orchestration.running import RunningRuntime, note_process
 from bess_pipeline.settings import Settings
 
 RUNTIME = "runtime"
@@ -25,8 +26,12 @@ SKIP_FINISHED = "skip"
 def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
     """A resource that gives every run its own view of settings and workspace."""
 
-    def make(_: dg.InitResourceContext) -> Runtime:
-        return Runtime(settings)
+    def make(context: dg.InitResourceContext) -> Iterator[RunningRuntime]:
+        with ExitStack() as held:
+            runtime = RunningRuntime(settings, held)
+            if context.instance is not None and context.run_id is not None:
+                note_process(context.instance, runtime.workspace, context.run_id)
+            yield runtime
 
     return dg.ResourceDefinition(make, description="Settings and workspace, resolved for this run.")
 

@@ -133,9 +133,9 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
         lines = [f"{o.date}: {o.status}: {o.reason}" for o in outcomes if o.status != "complete"]
         for line in lines:
             context.log.warning(f"{feed.table} {line}")
-        rows = sum(outcome.rows for outcome in outcomes)
         return dg.MaterializeResult(
-            metadata=metadata.rows_metadata(rows, days) | metadata.problems_metadata(lines),
+            metadata=metadata.rows_metadata(context, runtime.workspace.lake, feed.table, days)
+            | metadata.problems_metadata(lines),
             check_results=[
                 _period_counts(key, lines, days),
                 _price_bounds(key, runtime, feed, requested_days(context)),
@@ -161,14 +161,13 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
     @one_sentence
     def source_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        days = requested_days(context)
+        days, lake = requested_days(context), runtime.workspace.lake
         store = OutcomeStore(runtime.workspace.raw / "outcomes")
         tables = [dataset.table for dataset in runtime.datasets()]
-        rows = 0
         for day in days:
             outcomes = [found for table in tables if (found := store.get(table, day))]
-            rows += runtime.workspace.lake.write(SOURCE_STATUS, day, source_status_frame(outcomes))
-        return dg.MaterializeResult(metadata=metadata.rows_metadata(rows, days))
+            lake.write(SOURCE_STATUS, day, source_status_frame(outcomes))
+        return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))
 
     return source_status
 

@@ -1,8 +1,11 @@
 """Assets `trading/*` and `risk/daily_pnl`: plans, dispatch, cash, status and P&L of trading days.
 
-What belongs here: dependencies, pools and checks. What does not: how a day is traded
-(`trading/replay.py`). `trading/plan` and `trading/dispatch` depend on no later partition; only the
-foresight bound may look at prices of days to come.
+What belongs here: dependencies, pools and checks. What does not: how a day is traded, and how far back
+or ahead a step reads prices (`trading/replay.py`): only the foresight bound may see prices of days to come.
+
+Dependencies are day on day, and only dispatch depends on the day before. The history that a plan reads is
+data and no lineage: Dagster's backfill follows mappings downstream, so that with a month of history in
+one, a request for two days would plan the whole month after them, in run upon run.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
+from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
-from bess_pipeline.settings import TradingSettings
 from bess_pipeline.trading import checks
 from bess_pipeline.trading.replay import (
     CASHFLOW,
@@ -37,31 +40,22 @@ ENERGY_TOLERANCE_MWH = 1e-6
 CASH_TOLERANCE_GBP = 0.005
 
 
-def trading_assets(partitions: dg.PartitionsDefinition, trading: TradingSettings) -> list[dg.AssetsDefinition]:
+def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All trading assets and the daily P&L, in the order of a day."""
-    past = _dep(DAY_AHEAD, -(trading.history_days + 2), -1)
-    outcome = _dep(DAY_AHEAD, -1, trading.foresight_margin_days)
     return [
-        _chain_asset(
-            partitions, PLAN, [past], "Rule-based plan at the day-ahead gate, from prices known by then.", "plan"
+        _plan_asset(
+            partitions, PLAN, "plan", {"python"}, "Rule-based plan at the day-ahead gate, from prices known by then."
         ),
-        _chain_asset(
-            partitions, FORESIGHT, [outcome],
+        _plan_asset(
+            partitions, FORESIGHT, "foresight", {"python", "pyomo", "highs"},
             "Upper bound: the schedule a perfect forecast of day-ahead prices would give, one problem over the run's "
-            "days and the known days after them. The only trading asset that may see later prices.", "foresight",
+            "days and the known days after them. The only trading asset that may see later prices.",
         ),
         _dispatch_asset(partitions),
         _cashflow_asset(partitions),
         _run_status_asset(partitions),
         _daily_pnl_asset(partitions),
     ]
-
-
-def _dep(table: str, first: int, last: int) -> dg.AssetDep:
-    mapping = dg.TimeWindowPartitionMapping(
-        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
-    )
-    return dg.AssetDep(table.split("/"), partition_mapping=mapping)
 
 
 def _common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict[str, Any]:
@@ -76,33 +70,37 @@ def _common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict
     }
 
 
-def _chain_asset(
-    partitions: dg.PartitionsDefinition, table: str, deps: list[dg.AssetDep], description: str, step: str
+def _plan_asset(
+    partitions: dg.PartitionsDefinition, table: str, step: str, kinds: set[str], description: str
 ) -> dg.AssetsDefinition:
     @dg.asset(
         **_common(partitions, table, "trading"),
-        deps=[*deps, _dep(table, -1, -1)],
+        deps=[DAY_AHEAD.split("/")],
         pool=CHAIN_POOL,
-        kinds={"python", "pyomo", "highs"} if step == "foresight" else {"python"},
+        kinds=kinds,
         description=f"{description} {metadata.describe(table)}",
     )
     @one_sentence
-    def chain(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        runtime: Runtime = getattr(context.resources, RUNTIME)
+    def planned(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        runtime: RunningRuntime = getattr(context.resources, RUNTIME)
+        runtime.hold_trading_chain()
         replay = make_replay(runtime)
         days = _wanted(context, replay)
         statuses = replay.plan(days) if step == "plan" else replay.foresight(days)
         return _result(context, runtime.workspace.lake, table, days, statuses)
 
-    return chain
+    return planned
 
 
 def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     key = dg.AssetKey(DISPATCH.split("/"))
+    the_day_before = dg.TimeWindowPartitionMapping(
+        start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
 
     @dg.asset(
         **_common(partitions, DISPATCH, "trading"),
-        deps=[PLAN.split("/"), FORESIGHT.split("/"), _dep(DISPATCH, -1, -1)],
+        deps=[PLAN.split("/"), FORESIGHT.split("/"), dg.AssetDep(key, partition_mapping=the_day_before)],
         pool=CHAIN_POOL,
         kinds={"python", "numpy"},
         description=f"{metadata.describe(DISPATCH)} Each day starts from the closing state of the day before.",
@@ -110,7 +108,8 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     @one_sentence
     def dispatch(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        runtime: Runtime = getattr(context.resources, RUNTIME)
+        runtime: RunningRuntime = getattr(context.resources, RUNTIME)
+        runtime.hold_trading_chain()
         replay = make_replay(runtime)
         days = _wanted(context, replay)
         statuses = replay.dispatch(days)
@@ -128,7 +127,7 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
     @dg.asset(
         **_common(partitions, CASHFLOW, "trading"),
-        deps=[DISPATCH.split("/"), _dep(DAY_AHEAD, -1, 0), _dep(SYSTEM_PRICE, -1, 0)],
+        deps=[DISPATCH.split("/"), DAY_AHEAD.split("/"), SYSTEM_PRICE.split("/")],
         kinds={"python", "pandas"},
         description=metadata.describe(CASHFLOW),
         check_specs=[
@@ -193,8 +192,8 @@ def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition
     def daily_pnl(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days = requested_days(context)
-        rows = make_replay(runtime).pnl(days)
-        return dg.MaterializeResult(metadata=metadata.rows_metadata(rows, days))
+        make_replay(runtime).pnl(days)
+        return dg.MaterializeResult(metadata=metadata.rows_metadata(context, runtime.workspace.lake, DAILY_PNL, days))
 
     return daily_pnl
 
@@ -233,8 +232,7 @@ def _result(
     lines = [f"{s.day} {s.strategy}: {s.status}: {s.reason}" for s in statuses if s.status != "complete"]
     for line in lines:
         context.log.warning(f"{table} {line}")
-    rows = len(lake.read(table, days[0], days[-1])) if days else 0
     return dg.MaterializeResult(
-        metadata=metadata.rows_metadata(rows, days) | metadata.problems_metadata(lines),
+        metadata=metadata.rows_metadata(context, lake, table, days) | metadata.problems_metadata(lines),
         check_results=list(check_results),
     )
