@@ -213,7 +213,7 @@ def load_settings(**overrides: Any) -> Settings:
     if CONFIG_FILE_VARIABLE in os.environ and not config_file().is_file():
         raise UserInputError(f"the settings file {config_file()} named by {CONFIG_FILE_VARIABLE} does not exist")
     if config_file().exists() and not config_file().is_file():
-        raise UserInputError(f"{config_file()} is no file: move it, or name the settings file in {CONFIG_FILE_VARIABLE}")
+        raise UserInputError(f"{config_file()} is no file: move it, or name the file in {CONFIG_FILE_VARIABLE}")
     _refuse_unknown_names(set(os.environ) - {CONFIG_FILE_VARIABLE}, "the environment")
     _refuse_unknown_names(_dotenv(), str(_ENV_FILE))
     try:

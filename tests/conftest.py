@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,27 @@ def realdata() -> Path:
     if not REALDATA.is_dir():
         pytest.skip("recorded GB data (../shared/realdata) is not beside this checkout")
     return REALDATA
+
+
+@pytest.fixture(scope="session")
+def small_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five trading days of the sample market (`small_workspace.py`); read-only."""
+    from small_workspace import build
+
+    return build(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def small(small_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small workspace under its settings, in an empty working directory; read-only."""
+    from small_workspace import use_settings
+
+    use_settings(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    return small_workspace
+
+
+@pytest.fixture
+def small_copy(small: Path, tmp_path: Path) -> Path:
+    """A copy of the small workspace to change."""
+    return Path(shutil.copytree(small, tmp_path / "copy"))

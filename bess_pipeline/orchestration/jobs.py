@@ -68,7 +68,7 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
 def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
     """The schedule's runs at the runtime's `now`; all days missed since the last one are in them."""
-    plan = days_to_plan(runtime)
+    plan = [] if planned_ahead(runtime) else days_to_plan(runtime)
     stamp = runtime.now().isoformat(timespec="minutes")
     requests = [
         _request(f"settle {run[0]} {run[-1]} {stamp}", run[0], run[-1], None)
@@ -94,6 +94,12 @@ def days_to_settle(runtime: Runtime) -> list[date]:
 def days_to_plan(runtime: Runtime) -> list[date]:
     """From the first trading day that has not ended to the next one."""
     return gb_time.days_between(runtime.last_finished_day() + timedelta(days=1), runtime.next_trading_day())
+
+
+def planned_ahead(runtime: Runtime) -> bool:
+    """True when every trading day up to the next one has a plan made with these settings."""
+    replay = make_replay(runtime)
+    return all(replay.planned(day) for day in days_to_plan(runtime))
 
 
 def _request(run_key: str, first: date, last: date, assets: tuple[str, ...] | None) -> dg.RunRequest:

@@ -39,9 +39,7 @@ def simulated(folder: Path) -> Path:
 def recorded_market() -> Iterator[MarketServer]:
     """A server of recorded tables: three days, made here."""
     days = [date(2024, 5, 1), date(2024, 5, 2), date(2024, 5, 3)]
-    starts = gb_time.half_hours(
-        gb_time.settlement_day_bounds_utc(days[0])[0], gb_time.settlement_day_bounds_utc(days[-1])[1]
-    )
+    starts = gb_time.settlement_half_hours(days[0]).append([gb_time.settlement_half_hours(day) for day in days[1:]])
     prices = gb_time.settlement_columns(starts).assign(start_utc=starts, system_price_gbp_mwh=70.0)
     blocks = [(day, block, *gb_time.efa_block_bounds_utc(day, block)) for day in days for block in range(1, 7)]
     auction = pd.DataFrame(blocks, columns=["efa_date", "efa_block", "delivery_start_utc", "delivery_end_utc"])

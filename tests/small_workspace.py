@@ -1,0 +1,47 @@
+"""A small workspace of the sample market that many tests read: five trading days and two plans.
+
+The days 2026-03-27 to 2026-03-31 hold the clock change of 2026-03-29; "now" is noon on 2026-04-01, so
+that the next trading day is 2026-04-02. Built once a session by the command line (`conftest.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from bess_command import Done, done
+
+FIRST, LAST = date(2026, 3, 27), date(2026, 3, 31)
+CLOCK_CHANGE = date(2026, 3, 29)
+NEXT_DAY = date(2026, 4, 2)
+DAYS = 5
+STRATEGIES = ("day_ahead_perfect_foresight", "rule_based")
+ENVIRONMENT = {
+    "BESS_TRADING__HISTORY_DAYS": "7",
+    "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",
+    "BESS_SOURCES__MODE": "sample",
+}
+
+
+def use_settings(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
+    """The settings that the workspace was built with, and `more` environment variables."""
+    for name, value in {**ENVIRONMENT, **more}.items():
+        monkeypatch.setenv(name, value)
+
+
+def backfill(workspace: Path) -> Done:
+    """`bess backfill` of the five days."""
+    return done("--workspace", workspace, "backfill", "--from", FIRST, "--to", LAST)
+
+
+def build(folder: Path) -> Path:
+    """A new small workspace below `folder`."""
+    workspace = folder / "small"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        use_settings(monkeypatch)
+        backfill(workspace)
+        refreshed = done("--workspace", workspace, "refresh")
+    assert "settled 0 days, planned 2026-04-01, 2026-04-02" in refreshed.err
+    return workspace
