@@ -4,14 +4,14 @@ What belongs here: one `Dataset` per market table and the expected grid of a day
 running them (`ingest.py`), storing answers (`vault.py`) and wire formats (`sources/`).
 
 Days are settlement dates. The day-ahead price is asked for and judged by its product day
-(23:00 to 23:00 London, the EFA day), and stored by settlement date; an auction window belongs to
-the settlement date of its delivery start.
+(23:00 to 23:00 London, the EFA day), and stored by settlement date; the market index that may stand
+in for it has no product day. An auction window belongs to the settlement date of its delivery start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -138,11 +138,10 @@ def _day_ahead(
     records: tuple[int, ...] = (-1, 0, 1),
     file: Path | None = None,
 ) -> Dataset:
-    provider = {"neso_n2ex": "neso", "entsoe": "entsoe", "elexon_mid": "elexon", "file": "file"}[source]
-    stands_in = source == "elexon_mid"
+    provider = {"neso_n2ex": "neso", "entsoe": "entsoe", "file": "file"}[source]
     return Dataset(
         table="market/day_ahead_price",
-        raw="raw/elexon_market_index" if stands_in else "raw/day_ahead_price",
+        raw="raw/day_ahead_price",
         source=provider,
         fetch=fetch,
         parse=parse,
@@ -150,10 +149,19 @@ def _day_ahead(
         partition_start="start_utc",
         records=records,
         chunk_days=chunk_days,
-        own_raw=not stands_in,
         file=file,
-        opens_utc=(lambda day: gb_time.efa_day_bounds_utc(day)[0]) if stands_in else day_ahead_published_utc,
-        due_utc=(lambda day: gb_time.efa_day_bounds_utc(day)[1]) if stands_in else day_ahead_published_utc,
+        opens_utc=day_ahead_published_utc,
+        due_utc=day_ahead_published_utc,
+    )
+
+
+def market_index_standing_in() -> Dataset:
+    """The day-ahead table from the raw answers of the market index: half-hours of settlement dates, not an auction."""
+    return replace(
+        market_index_price(),
+        table="market/day_ahead_price",
+        parse=lambda content: market_index_as_day_ahead(elexon.parse_market_index(content)),
+        own_raw=False,
     )
 
 
@@ -178,7 +186,7 @@ def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Datase
         token = entsoe_token()
         if token is None:
             raise UserInputError(
-                "day_ahead = \"entsoe\" needs a token: set ENTSOE_API_TOKEN, or use day_ahead = \"neso_n2ex\" "
+                'day_ahead = "entsoe" needs a token: set ENTSOE_API_TOKEN, or use day_ahead = "neso_n2ex" '
                 "(ENTSO-E carries no GB day-ahead price after 2020)"
             )
 
@@ -196,12 +204,7 @@ def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Datase
             chunk_days=100_000,
             file=path,
         )
-    return _day_ahead(
-        source,
-        elexon.fetch_market_index,
-        lambda content: market_index_as_day_ahead(elexon.parse_market_index(content)),
-        chunk_days=6,
-    )
+    return market_index_standing_in()
 
 
 def file_system_price(settings: SourcesSettings) -> Dataset:

@@ -343,3 +343,19 @@ def test_outcomes_become_rows_of_the_status_table(tmp_path: Path, server: Market
     assert (frame["fetched_utc"] == pd.Timestamp(datetime(2026, 4, 12, 8, 50, tzinfo=UTC))).all()
     assert standing(outcomes) == {(table, DAYS[0]): "complete" for table in MARKET_TABLES}
     assert source_status_frame([]).empty
+
+
+def test_the_standing_in_index_is_complete_from_the_first_day_on_and_asked_for_once(
+    tmp_path: Path, server: MarketServer, market: MarketTables
+) -> None:
+    """A within-day index has no product day, so that no hour of the day before is missing from the first day."""
+    wanted = [dataset("market/market_index_price"), dataset(DAY_AHEAD, "elexon_mid")]
+    with connected(tmp_path, server) as ingestion:
+        outcomes = ingest(ingestion, DAYS, wanted)
+    assert {outcome.status for outcome in outcomes} == {"complete"}
+    assert [outcome.rows for outcome in outcomes if outcome.date == SPRING] == [46, 46]
+    assert len(server.requests) == 1
+    stored, index = lake_of(tmp_path).read_all(DAY_AHEAD), within(market.market_index)
+    assert stored["day_ahead_price_gbp_mwh"].tolist() == index["market_index_price_gbp_mwh"].tolist()
+    assert stored["start_utc"].tolist() == index["start_utc"].tolist()
+    assert set(stored["source"]) == {"elexon_mid"}
