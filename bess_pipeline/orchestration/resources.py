@@ -29,8 +29,8 @@ def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
     def make(context: dg.InitResourceContext) -> Iterator[RunningRuntime]:
         with ExitStack() as held:
             runtime = RunningRuntime(settings, held)
-            if context.instance is not None and context.run_id is not None:
-                note_process(context.instance, runtime.workspace, context.run_id)
+            if context.instance is not None and context.run is not None:
+                note_process(context.instance, runtime.workspace, context.run.run_id)
             yield runtime
 
     return dg.ResourceDefinition(make, description="Settings and workspace, resolved for this run.")
