@@ -1,0 +1,147 @@
+"""Promise P6: the ENTSO-E token reaches ENTSO-E and nothing else: no file, no log, no output."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pyarrow.parquet
+import pytest
+from ingest_tools import cut
+
+from bess_pipeline.lake import Lake
+from bess_pipeline.sample_market import MarketServer, simulate
+
+CORE = "c4a7ee2d51f84b0c9a3e7d6210bf58c9"
+TOKEN = f"canary+{CORE}/%="  # characters that an address must escape, so that both spellings are looked for
+DAY = date(2026, 3, 29)
+CASES = ("acknowledgement", "port refused")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended, and the folder it worked in."""
+
+    folder: Path
+    status: int
+    output: str
+    requests: list[str]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, MarketServer]]:
+    tables = cut(simulate(), date(2026, 3, 15), date(2026, 4, 8))
+    running = {case: MarketServer(tables).__enter__() for case in CASES}
+    yield running
+    for server in running.values():
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def ended(servers: dict[str, MarketServer], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """`bess backfill` of one day with ENTSO-E as day-ahead source, in all cases at once."""
+    folders = {case: tmp_path_factory.mktemp(case.replace(" ", "_")) for case in CASES}
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        refused_url = f"http://127.0.0.1:{closed.getsockname()[1]}/api"
+        running = {
+            case: _backfill(folders[case], servers[case], refused_url if case == "port refused" else "")
+            for case in CASES
+        }
+        outputs = {case: process.communicate(timeout=300)[0] for case, process in running.items()}
+    return {
+        case: Ended(folders[case], running[case].returncode, outputs[case], servers[case].requests) for case in CASES
+    }
+
+
+def _backfill(folder: Path, server: MarketServer, entsoe_url: str) -> subprocess.Popen[str]:
+    urls = server.base_urls | ({"entsoe_base_url": entsoe_url} if entsoe_url else {})
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("BESS_", "DAGSTER_"))}
+    environment |= {f"BESS_SOURCES__{name.upper()}": url for name, url in urls.items()}
+    environment |= {
+        "ENTSOE_API_TOKEN": TOKEN,
+        "BESS_SOURCES__MODE": "sample",
+        "BESS_SOURCES__DAY_AHEAD": "entsoe",
+        "BESS_SOURCES__MAX_ATTEMPTS": "1",
+        "BESS_TRADING__HISTORY_DAYS": "7",
+    }
+    arguments = ["--verbose", "--workspace", "workspace", "backfill", "--from", str(DAY), "--to", str(DAY)]
+    return subprocess.Popen(
+        [sys.executable, "-c", "from bess_pipeline.cli import main; main()", *arguments],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def spellings() -> list[bytes]:
+    return [text.encode() for text in (CORE, TOKEN, quote_plus(TOKEN))]
+
+
+def readable_bytes(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, and what is compressed in it."""
+    yield path.read_bytes()
+    if path.suffix == ".gz":
+        yield gzip.decompress(path.read_bytes())
+    if path.suffix == ".parquet":
+        file = pyarrow.parquet.ParquetFile(path)
+        yield repr(file.read().to_pylist()).encode() + repr(file.schema_arrow.metadata).encode()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_token_is_in_no_file_and_in_no_output(ended: dict[str, Ended], case: str) -> None:
+    run = ended[case]
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    names = {path.relative_to(run.folder).parts[1] for path in files if len(path.relative_to(run.folder).parts) > 1}
+    assert {"dagster_home", "raw", "lake", "bess.duckdb", "reports"} <= names  # the run went all the way
+    assert any(path.suffix == ".db" for path in files)
+    for path in files:
+        for content in readable_bytes(path):
+            assert not [one for one in spellings() if one in content], path
+    assert not [one for one in spellings() if one in run.output.encode()]
+    assert "canary" not in run.output
+
+
+def test_the_token_was_sent_to_entsoe_alone(ended: dict[str, Ended]) -> None:
+    """Else the test above would pass without a token in play; the server blanks it in its own log."""
+    with_token = [target for target in ended["acknowledgement"].requests if "securityToken" in target]
+    assert with_token
+    assert all(target.startswith("/api?") and "securityToken=***" in target for target in with_token)
+
+
+def test_the_user_learns_that_entsoe_has_no_gb_price_and_what_has(ended: dict[str, Ended]) -> None:
+    run = ended["acknowledgement"]
+    assert run.status == 1
+    (line,) = {line for line in run.output.splitlines() if line.startswith(f"{DAY}  market/day_ahead_price")}
+    assert "ENTSO-E carries no GB day-ahead price after 2020" in line
+    assert 'day_ahead = "neso_n2ex"' in line
+    assert "Traceback" not in run.output
+
+
+def test_a_refused_connection_is_named_without_its_address_parameters(ended: dict[str, Ended]) -> None:
+    run = ended["port refused"]
+    assert run.status == 1
+    (line,) = {line for line in run.output.splitlines() if line.startswith(f"{DAY}  market/day_ahead_price")}
+    assert re.search(r"127\.0\.0\.1:\d+ refused the connection", line)
+    assert "securityToken" not in run.output
+    assert "Traceback" not in run.output
+
+
+def test_the_other_tables_of_the_day_are_there_all_the_same(ended: dict[str, Ended]) -> None:
+    for run in ended.values():
+        lake = Lake(run.folder / "workspace" / "lake", run.folder / "workspace" / "quarantine")
+        status = lake.read("market/source_status", DAY, DAY).set_index("dataset")["status"]
+        assert status.drop("market/day_ahead_price").eq("complete").all()
+        assert len(status) == 4
+        assert not lake.days("market/day_ahead_price")
