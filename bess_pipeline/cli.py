@@ -227,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(redact(f"bess: {error}"), err=True)
         status = 1
     except (KeyboardInterrupt, click.Abort):
+        click.echo("bess: stopped; the same command goes on from here", err=True)
         status = 130
     else:
         status = 0

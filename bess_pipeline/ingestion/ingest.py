@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -30,6 +31,7 @@ from bess_pipeline.sources.http import Answer, HttpClient, RejectedAnswerError
 
 COMPLETE, NOT_PUBLISHED, REFUSED = "complete", "not_published", "refused"
 LATE_AFTER = timedelta(hours=24)
+GIVE_UP_AFTER = 3
 ONE_DAY = timedelta(days=1)
 _NAMED = 3
 
@@ -77,6 +79,7 @@ class Ingestion:
         self.client = client
         self.now = now
         self.admit = admit
+        self._failed_in_a_row: Counter[str] = Counter()
 
     def unfinished(self, dataset: Dataset, days: Iterable[date]) -> list[date]:
         """The days that were not complete when they were last built, or never built."""
@@ -91,11 +94,18 @@ class Ingestion:
         return [day for day in self.unfinished(dataset, days) if not self._waits(dataset, day, frames)]
 
     def fetch(self, dataset: Dataset, days: Sequence[date]) -> dict[date, Failure | None]:
-        """Ask for `days` and keep the answers; the failure of each day, or None where it went well."""
+        """Ask for `days` and keep the answers; the failure of each day, or None where it went well.
+
+        A provider that failed `GIVE_UP_AFTER` asks in a row is not asked for the rest of the days: each ask
+        has had its own retries, and a provider that is away must not keep the others waiting for hours.
+        """
         result: dict[date, Failure | None] = {}
         for chunk in gb_time.consecutive_runs(days, dataset.chunk_days):
             due = [day for day in chunk if self._opened(dataset, day, result)]
-            if due:
+            if due and self._failed_in_a_row[dataset.source] >= GIVE_UP_AFTER:
+                reason = f"not asked, because the {GIVE_UP_AFTER} asks before it failed: ask again later"
+                result |= {day: self._fail(dataset, day, REFUSED, reason) for day in due}
+            elif due:
                 result |= self._fetch_chunk(dataset, due)
         return result
 
@@ -141,6 +151,8 @@ class Ingestion:
         """
         fetched_utc = self.now()
         answers, problem = self._ask(dataset, days[0], days[-1])
+        answered = problem is None or isinstance(problem, PayloadError | NotPublishedError)
+        self._failed_in_a_row[dataset.source] = 0 if answered else self._failed_in_a_row[dataset.source] + 1
         self._admit(answers)
         if len(days) > 1 and isinstance(problem, PayloadError | NotPublishedError):
             return self._one_by_one(dataset, days)

@@ -141,6 +141,8 @@ class Launcher:
         for event in result.all_events:
             if event.is_step_failure and job != PUBLISH:
                 error = event.step_failure_data.error
+                if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+                    raise KeyboardInterrupt
                 failure = event.step_failure_data.user_failure_data
                 sentence = failure.description if failure else (error.message.strip() if error else "no reason given")
                 raise BessError(str(sentence))

@@ -15,7 +15,7 @@ from ingest_tools import MARKET_TABLES, connected, dataset, datasets, hashes, in
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import OriginError
-from bess_pipeline.ingestion.ingest import Outcome
+from bess_pipeline.ingestion.ingest import GIVE_UP_AFTER, Outcome
 from bess_pipeline.sample_market import Fault, MarketServer, MarketTables
 from bess_pipeline.sources.http import Answer, HttpClient
 
@@ -286,3 +286,18 @@ def test_a_maintenance_page_of_another_origin_is_refused_too(server: MarketServe
     with connected(tmp_path, server, admit=refuse) as ingestion, pytest.raises(OriginError, match="simulated"):
         ingestion.fetch(dataset("market/system_price"), [BAD])
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_provider_that_is_away_is_not_asked_for_every_day(server: MarketServer, tmp_path: Path) -> None:
+    """Each ask has its retries: a month of them would keep the other providers waiting for hours."""
+    server.faults.add(Fault("status", status=503, path="system-prices"))
+    one = dataset("market/system_price")
+    with connected(tmp_path, server, max_attempts=1) as ingestion:
+        before = len(server.requests)
+        failures = ingestion.fetch(one, DAYS)
+        assert len(server.requests) - before == GIVE_UP_AFTER
+        assert "not asked" in failures[DAYS[-1]].reason  # type: ignore[union-attr]
+        assert "503" in failures[DAYS[0]].reason  # type: ignore[union-attr]
+        server.faults.clear()
+    with connected(tmp_path, server) as again:
+        assert set(again.fetch(one, DAYS).values()) == {None}
