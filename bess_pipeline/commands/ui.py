@@ -18,10 +18,11 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bess_pipeline.commands.processes import Children, stop_event
-from bess_pipeline.errors import UserInputError
+from bess_pipeline.errors import SourceError, UserInputError
 from bess_pipeline.orchestration.launch import dagster_instance
 from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.settings import Settings
@@ -39,6 +40,8 @@ def serve_ui(settings: Settings, port: int, say: Say) -> None:
     """Run code server, web server and daemon until Ctrl-C or SIGTERM; BessError when one of them ends by itself."""
     _require_free(port)
     runtime = Runtime(settings)
+    with suppress(SourceError):  # results can be looked at while their market is down
+        runtime.check_admission()
     mode = runtime.mode
     with dagster_instance(runtime.workspace):
         pass

@@ -1,0 +1,103 @@
+"""`bess doctor`: a sound workspace, a new one, and what it says of each thing that can be broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import small_workspace
+from bess_command import done, run_bess, tree
+
+from bess_pipeline.lake import Lake
+from bess_pipeline.workspace import Workspace
+
+CHECKS = ["python", "settings", "workspace", "data", "database"]
+
+
+def findings(workspace: Path) -> dict[str, str]:
+    """The text of each finding, those that are not well first marked `BAD: `; the exit status agrees."""
+    result = run_bess("--workspace", workspace, "doctor", "--json")
+    found = json.loads(result.out)
+    assert [finding["what"] for finding in found] == CHECKS
+    assert result.status == (0 if all(finding["ok"] for finding in found) else 1)
+    return {finding["what"]: ("" if finding["ok"] else "BAD: ") + finding["text"] for finding in found}
+
+
+def bad(workspace: Path) -> dict[str, str]:
+    return {what: text for what, text in findings(workspace).items() if text.startswith("BAD: ")}
+
+
+def test_a_sound_workspace(small: Path) -> None:
+    before = tree(small)
+    found = findings(small)
+    assert not bad(small)
+    assert "holds simulated data, day-ahead source neso_n2ex" in found["workspace"]
+    assert "chains start on 2026-03-27" in found["workspace"]
+    assert "2026-03-27 to 2026-03-31, 5 trading days, all complete" in found["data"]
+    assert "bess.duckdb opens" in found["database"]
+    lines = done("--workspace", small, "doctor").out.splitlines()
+    assert [line.split(":")[0].split() for line in lines] == [["ok", what] for what in CHECKS]
+    assert tree(small) == before
+
+
+def test_a_new_workspace_is_well_and_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = findings(tmp_path / "new")
+    assert not bad(tmp_path / "new")
+    assert "holds nothing yet: run `bess demo`" in found["workspace"]
+    assert found["data"] == "no partition yet"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_day_that_is_not_complete_is_named_with_its_reason(small_copy: Path) -> None:
+    lake = Workspace(small_copy).lake
+    day = small_workspace.FIRST
+    status = lake.read("trading/run_status", day, day)
+    lake.write("trading/run_status", day, status.assign(status="refused", reason="a reason of this test"))
+    found = bad(small_copy)
+    assert list(found) == ["data"]
+    assert "1 of 5 trading days are not complete" in found["data"]
+    assert "2026-03-27  rule_based  refused: a reason of this test" in found["data"]
+    assert "BAD  data: " in run_bess("--workspace", small_copy, "doctor").out
+
+
+def test_a_damaged_partition_is_named(small_copy: Path) -> None:
+    (file,) = Lake(small_copy / "lake", small_copy / "quarantine").files("trading/run_status")[:1]
+    file.write_bytes(file.read_bytes()[:100])
+    assert file.name in bad(small_copy)["data"]
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database", b"\x00" * 20_000])
+def test_a_damaged_database_is_named(small_copy: Path, content: bytes) -> None:
+    (small_copy / "bess.duckdb").write_bytes(content)
+    found = bad(small_copy)
+    assert list(found) == ["database"]
+    assert "bess.duckdb" in found["database"]
+    assert "publish it again" in found["database"]
+
+
+def test_a_database_of_something_else_is_named(small_copy: Path) -> None:
+    import duckdb
+
+    (small_copy / "bess.duckdb").unlink()
+    duckdb.connect(str(small_copy / "bess.duckdb")).close()
+    assert list(bad(small_copy)) == ["database"]
+
+
+def test_a_stamp_that_cannot_be_read_or_is_of_a_newer_version(small_copy: Path) -> None:
+    stamp = small_copy / "workspace.json"
+    newer = json.loads(stamp.read_text()) | {"schema_version": 99}
+    for content, saying in (("not json", "workspace.json cannot be read"), (json.dumps(newer), "newer version")):
+        stamp.write_text(content)
+        assert saying in bad(small_copy)["workspace"]
+
+
+def test_a_missing_token_is_told_where_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BESS_SOURCES__DAY_AHEAD", "entsoe")
+    assert "set ENTSOE_API_TOKEN" in bad(tmp_path / "new")["settings"]
+    monkeypatch.setenv("ENTSOE_API_TOKEN", "a-token-of-this-test")
+    found = findings(tmp_path / "new")
+    assert "ENTSOE_API_TOKEN set" in found["settings"]
+    assert "a-token-of-this-test" not in str(found)
