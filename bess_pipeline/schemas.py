@@ -50,6 +50,15 @@ def _amount(description: str, *, lowest: float | None = None, nullable: bool = F
     return _number(description, limit=VOLUME_LIMIT, lowest=lowest, nullable=nullable)
 
 
+def _stack_price(description: str) -> Any:
+    """Prices of single actions are whatever was bid: sentinels such as -99,999 are published."""
+    return _number(description, limit=VOLUME_LIMIT, nullable=True)
+
+
+def _flag(description: str) -> Any:
+    return pa.Field(description=f"{description}; null where not published", nullable=True)
+
+
 def _cash(description: str) -> Any:
     return _number(description, limit=CASH_LIMIT_GBP)
 
@@ -83,6 +92,79 @@ class SystemPrice(_Table):
 
     class Config(_Table.Config):
         unique: ClassVar = ["settlement_date", "settlement_period"]
+
+
+class SystemPriceRevision(_Table):
+    """Every version of the system price that was ever fetched, in the order in which it was seen."""
+
+    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
+    settlement_period: int = _period()
+    version: int = pa.Field(ge=1, description="1 = the first version seen of this period")
+    published_utc: pandas_engine.DateTime = _utc("version key of the publication, null where unknown", nullable=True)
+    fetched_utc: pandas_engine.DateTime = _utc("when this version was first fetched")
+    system_price_gbp_mwh: float = _price("single imbalance price of this version, GBP/MWh")
+
+    class Config(_Table.Config):
+        unique: ClassVar = ["settlement_date", "settlement_period", "version"]
+
+
+class SettlementStack(_Table):
+    """Balancing actions behind the system price (ISPSTACK), one row per action, side and period."""
+
+    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
+    settlement_period: int = _period()
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    side: str = pa.Field(isin=["bid", "offer"], description="offer = bought by the system, bid = sold by it")
+    sequence_number: int = pa.Field(description="place in the published stack")
+    action_id: str = pa.Field(nullable=True, description="BM unit or balancing services adjustment action")
+    acceptance_id: str = pa.Field(nullable=True, description="bid-offer acceptance number, null outside the mechanism")
+    bid_offer_pair_id: str = pa.Field(nullable=True, description="bid-offer pair, -5 to 5")
+    cadl_flag: pd.BooleanDtype = _flag("shorter than the continuous acceptance duration limit")
+    so_flag: pd.BooleanDtype = _flag("flagged by the system operator")
+    stor_flag: pd.BooleanDtype = _flag("short term operating reserve provider")
+    repriced: pd.BooleanDtype = _flag("its price was replaced in the published calculation")
+    reserve_scarcity_price_gbp_mwh: float = _stack_price("reserve scarcity price, GBP/MWh")
+    original_price_gbp_mwh: float = _stack_price("price before the calculation, GBP/MWh")
+    volume_mwh: float = _amount("accepted volume, bids negative, MWh")
+    dmat_adjusted_volume_mwh: float = _amount("volume after de minimis tagging, MWh", nullable=True)
+    arbitrage_adjusted_volume_mwh: float = _amount("volume after arbitrage tagging, MWh", nullable=True)
+    niv_adjusted_volume_mwh: float = _amount("volume after net imbalance volume tagging, MWh", nullable=True)
+    par_adjusted_volume_mwh: float = _amount("volume after price average reference tagging, MWh", nullable=True)
+    final_price_gbp_mwh: float = _stack_price("price in the published calculation, GBP/MWh")
+    transmission_loss_multiplier: float = _amount("transmission loss multiplier, no unit", lowest=0.0, nullable=True)
+    tlm_adjusted_volume_mwh: float = _amount("PAR volume times loss multiplier, MWh", nullable=True)
+    tlm_adjusted_cost_gbp: float = pa.Field(nullable=True, description="that volume times the final price, GBP")
+    published_utc: pandas_engine.DateTime = _utc("version key of the publication", nullable=True)
+
+    class Config(_Table.Config):
+        unique: ClassVar = ["settlement_date", "settlement_period", "side", "sequence_number"]
+
+
+class SystemPriceCheck(_Table):
+    """The system price recomputed from the settlement stack beside the published one, per period and method."""
+
+    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
+    settlement_period: int = _period()
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    method: str = pa.Field(
+        isin=["published_volumes", "own_tagging"],
+        description="published_volumes: from the rows' PAR-adjusted volumes; own_tagging: from raw volumes",
+    )
+    published_gbp_mwh: float = _price("published system price, GBP/MWh", nullable=True)
+    recomputed_gbp_mwh: float = _stack_price("price recomputed from the stack, GBP/MWh")
+    difference_gbp_mwh: float = _stack_price("recomputed - published, GBP/MWh")
+    published_niv_mwh: float = _amount("published net imbalance volume, + = short, MWh", nullable=True)
+    recomputed_niv_mwh: float = _amount("net imbalance volume of the stack, + = short, MWh", nullable=True)
+    tagging_difference_mwh: float = _amount(
+        "own tagging: largest difference of a row from its published adjusted volumes, MWh",
+        lowest=0.0,
+        nullable=True,
+    )
+    status: str = pa.Field(isin=["agrees", "differs", "not_comparable"], description="outcome of the comparison")
+    notes: str = pa.Field(description="what the price stands on, or why there is none")
+
+    class Config(_Table.Config):
+        unique: ClassVar = ["settlement_date", "settlement_period", "method"]
 
 
 class DayAheadPrice(_Table):
@@ -235,6 +317,9 @@ class DailyPnl(_Table):
 
 TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "market/system_price": SystemPrice,
+    "market/system_price_revision": SystemPriceRevision,
+    "market/settlement_stack": SettlementStack,
+    "market/system_price_check": SystemPriceCheck,
     "market/day_ahead_price": DayAheadPrice,
     "market/market_index_price": MarketIndexPrice,
     "market/auction_clearing": AuctionClearing,
@@ -252,8 +337,11 @@ _KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {
     UTC_DTYPE: (pyarrow.timestamp("us", tz="UTC"), "TIMESTAMP WITH TIME ZONE", UTC_DTYPE),
     "float64": (pyarrow.float64(), "DOUBLE", "float64"),
     "int64": (pyarrow.int64(), "BIGINT", "int64"),
+    "boolean": (pyarrow.bool_(), "BOOLEAN", "boolean"),
     "str": (pyarrow.string(), "VARCHAR", "str"),
 }
+
+PANDAS_TYPES = {pyarrow.bool_(): pd.BooleanDtype()}  # Arrow type -> pandas type where it is not Arrow's own choice
 
 _COLUMN_CHECKS = {
     "column_in_dataframe": "there is no",
