@@ -151,7 +151,8 @@ class Lake:
         schema = schemas.arrow_schema(table)
         parts = [_read_partition(self.path(table, day), schema) for day in days]
         rows = pyarrow.concat_tables(parts) if parts else schema.empty_table()
-        return rows.sort_by([(key, "ascending") for key in schemas.keys(table)]).to_pandas(types_mapper=schemas.PANDAS_TYPES.get)
+        ordered = rows.sort_by([(key, "ascending") for key in schemas.keys(table)])
+        return ordered.to_pandas(types_mapper=schemas.PANDAS_TYPES.get)
 
     def _keep_refused(self, table: str, day: date, frame: pd.DataFrame, refusal: RefusedFrameError) -> None:
         folder = self.quarantine / table / day.isoformat()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 import pandera.pandas as pa
@@ -20,61 +20,19 @@ from pandera.engines import pandas_engine
 
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.gb_time import UTC_DTYPE
+from bess_pipeline.schema_fields import CAPACITY_PRICE_LIMIT_GBP_MW_H
+from bess_pipeline.schema_fields import Table as _Table
+from bess_pipeline.schema_fields import amount_field as _amount
+from bess_pipeline.schema_fields import cash_field as _cash
+from bess_pipeline.schema_fields import date_field as _date
+from bess_pipeline.schema_fields import number_field as _number
+from bess_pipeline.schema_fields import period_field as _period
+from bess_pipeline.schema_fields import price_field as _price
+from bess_pipeline.schema_fields import strategy_field as _strategy
+from bess_pipeline.schema_fields import utc_field as _utc
+from bess_pipeline.settlement_tables import SettlementStack, SystemPriceCheck, SystemPriceRevision
 
 SCHEMA_VERSION = 1
-
-PRICE_LIMIT_GBP_MWH = 20_000.0  # beyond any GB auction or cash-out price: such a value is a fault, not a market
-CAPACITY_PRICE_LIMIT_GBP_MW_H = 1_000.0  # auction limits are +/-999.99 (Aurora, EAC price limits)
-VOLUME_LIMIT = 1e6
-CASH_LIMIT_GBP = 1e9  # a day at the price cap can pay or cost a large battery millions
-
-
-def _date(description: str) -> Any:
-    return pa.Field(description=description)
-
-
-def _utc(description: str, *, nullable: bool = False) -> Any:
-    return pa.Field(description=description, nullable=nullable, dtype_kwargs={"unit": "us", "tz": "UTC"})
-
-
-def _number(description: str, *, limit: float, lowest: float | None = None, nullable: bool = False) -> Any:
-    bounds = {"min_value": -limit if lowest is None else lowest, "max_value": limit}
-    return pa.Field(description=description, nullable=nullable, in_range=bounds)
-
-
-def _price(description: str, *, nullable: bool = False) -> Any:
-    return _number(description, limit=PRICE_LIMIT_GBP_MWH, nullable=nullable)
-
-
-def _amount(description: str, *, lowest: float | None = None, nullable: bool = False) -> Any:
-    return _number(description, limit=VOLUME_LIMIT, lowest=lowest, nullable=nullable)
-
-
-def _stack_price(description: str) -> Any:
-    """Prices of single actions are whatever was bid: sentinels such as -99,999 are published."""
-    return _number(description, limit=VOLUME_LIMIT, nullable=True)
-
-
-def _flag(description: str) -> Any:
-    return pa.Field(description=f"{description}; null where not published", nullable=True)
-
-
-def _cash(description: str) -> Any:
-    return _number(description, limit=CASH_LIMIT_GBP)
-
-
-def _strategy() -> Any:
-    return pa.Field(description="strategy name")
-
-
-def _period() -> Any:
-    return pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
-
-
-class _Table(pa.DataFrameModel):
-    class Config:
-        strict = True
-        coerce = True
 
 
 class SystemPrice(_Table):
@@ -92,79 +50,6 @@ class SystemPrice(_Table):
 
     class Config(_Table.Config):
         unique: ClassVar = ["settlement_date", "settlement_period"]
-
-
-class SystemPriceRevision(_Table):
-    """Every version of the system price that was ever fetched, in the order in which it was seen."""
-
-    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
-    settlement_period: int = _period()
-    version: int = pa.Field(ge=1, description="1 = the first version seen of this period")
-    published_utc: pandas_engine.DateTime = _utc("version key of the publication, null where unknown", nullable=True)
-    fetched_utc: pandas_engine.DateTime = _utc("when this version was first fetched")
-    system_price_gbp_mwh: float = _price("single imbalance price of this version, GBP/MWh")
-
-    class Config(_Table.Config):
-        unique: ClassVar = ["settlement_date", "settlement_period", "version"]
-
-
-class SettlementStack(_Table):
-    """Balancing actions behind the system price (ISPSTACK), one row per action, side and period."""
-
-    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
-    settlement_period: int = _period()
-    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
-    side: str = pa.Field(isin=["bid", "offer"], description="offer = bought by the system, bid = sold by it")
-    sequence_number: int = pa.Field(description="place in the published stack")
-    action_id: str = pa.Field(nullable=True, description="BM unit or balancing services adjustment action")
-    acceptance_id: str = pa.Field(nullable=True, description="bid-offer acceptance number, null outside the mechanism")
-    bid_offer_pair_id: str = pa.Field(nullable=True, description="bid-offer pair, -5 to 5")
-    cadl_flag: pd.BooleanDtype = _flag("shorter than the continuous acceptance duration limit")
-    so_flag: pd.BooleanDtype = _flag("flagged by the system operator")
-    stor_flag: pd.BooleanDtype = _flag("short term operating reserve provider")
-    repriced: pd.BooleanDtype = _flag("its price was replaced in the published calculation")
-    reserve_scarcity_price_gbp_mwh: float = _stack_price("reserve scarcity price, GBP/MWh")
-    original_price_gbp_mwh: float = _stack_price("price before the calculation, GBP/MWh")
-    volume_mwh: float = _amount("accepted volume, bids negative, MWh")
-    dmat_adjusted_volume_mwh: float = _amount("volume after de minimis tagging, MWh", nullable=True)
-    arbitrage_adjusted_volume_mwh: float = _amount("volume after arbitrage tagging, MWh", nullable=True)
-    niv_adjusted_volume_mwh: float = _amount("volume after net imbalance volume tagging, MWh", nullable=True)
-    par_adjusted_volume_mwh: float = _amount("volume after price average reference tagging, MWh", nullable=True)
-    final_price_gbp_mwh: float = _stack_price("price in the published calculation, GBP/MWh")
-    transmission_loss_multiplier: float = _amount("transmission loss multiplier, no unit", lowest=0.0, nullable=True)
-    tlm_adjusted_volume_mwh: float = _amount("PAR volume times loss multiplier, MWh", nullable=True)
-    tlm_adjusted_cost_gbp: float = pa.Field(nullable=True, description="that volume times the final price, GBP")
-    published_utc: pandas_engine.DateTime = _utc("version key of the publication", nullable=True)
-
-    class Config(_Table.Config):
-        unique: ClassVar = ["settlement_date", "settlement_period", "side", "sequence_number"]
-
-
-class SystemPriceCheck(_Table):
-    """The system price recomputed from the settlement stack beside the published one, per period and method."""
-
-    settlement_date: pandas_engine.Date = _date("settlement date, Europe/London")
-    settlement_period: int = _period()
-    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
-    method: str = pa.Field(
-        isin=["published_volumes", "own_tagging"],
-        description="published_volumes: from the rows' PAR-adjusted volumes; own_tagging: from raw volumes",
-    )
-    published_gbp_mwh: float = _price("published system price, GBP/MWh", nullable=True)
-    recomputed_gbp_mwh: float = _stack_price("price recomputed from the stack, GBP/MWh")
-    difference_gbp_mwh: float = _stack_price("recomputed - published, GBP/MWh")
-    published_niv_mwh: float = _amount("published net imbalance volume, + = short, MWh", nullable=True)
-    recomputed_niv_mwh: float = _amount("net imbalance volume of the stack, + = short, MWh", nullable=True)
-    tagging_difference_mwh: float = _amount(
-        "own tagging: largest difference of a row from its published adjusted volumes, MWh",
-        lowest=0.0,
-        nullable=True,
-    )
-    status: str = pa.Field(isin=["agrees", "differs", "not_comparable"], description="outcome of the comparison")
-    notes: str = pa.Field(description="what the price stands on, or why there is none")
-
-    class Config(_Table.Config):
-        unique: ClassVar = ["settlement_date", "settlement_period", "method"]
 
 
 class DayAheadPrice(_Table):

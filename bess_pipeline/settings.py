@@ -159,7 +159,7 @@ class RevisionSettings(_Section):
         return self
 
 
-class DetailedPriceSettings(_Section):
+class StackSettings(_Section):
     """Parameters of the recomputed system price (docs/imbalance_price.md says which are rules and which choices)."""
 
     dmat_mwh: float = Field(0.1, ge=0, description="de minimis acceptance threshold")
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     revisions: RevisionSettings = RevisionSettings()
-    detailed_prices: DetailedPriceSettings = DetailedPriceSettings()
+    stack: StackSettings = StackSettings()
     report: ReportSettings = ReportSettings()
     seed: int = Field(20260329, ge=0, description="of every random draw")
 
