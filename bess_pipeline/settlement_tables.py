@@ -86,7 +86,7 @@ class SystemPriceCheck(Table):
     published_niv_mwh: float = amount_field("published net imbalance volume, + = short, MWh", nullable=True)
     recomputed_niv_mwh: float = amount_field("net imbalance volume of the stack, + = short, MWh", nullable=True)
     tagging_difference_mwh: float = amount_field(
-        "own tagging: largest difference of a row from its published adjusted volumes, MWh",
+        "own tagging: largest difference from the adjusted volumes published at one price, MWh",
         lowest=0.0,
         nullable=True,
     )

@@ -141,7 +141,7 @@ def _stack_row(row: Mapping[str, object], side: str) -> dict[str, Any]:
 def _identifier(row: Mapping[str, object], name: str) -> str | None:
     """A name or number as text; null when absent."""
     value = row.get(name)
-    if value is None or isinstance(value, str | int) and not isinstance(value, bool):
+    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
         return None if value is None else str(value)
     raise PayloadError(f"{_STACK}: {name} is neither a text nor a whole number: {quoted(value)}")
 
