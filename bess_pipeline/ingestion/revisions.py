@@ -31,7 +31,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.settings import RevisionSettings
 from bess_pipeline.sources import elexon
 
-TABLE = "market/system_price_revision"
+TABLE, SYSTEM_PRICE_RAW = "market/system_price_revision", "raw/elexon_system_price"
 _PERIOD = ["settlement_date", "settlement_period"]
 ONE_DAY = timedelta(days=1)
 
@@ -63,11 +63,6 @@ class Revisions:
                 problems.append(f"{day}: {error}")
         return rows, problems
 
-    def fetched_utc(self, day: date) -> datetime | None:
-        """When the day was last asked for and answered; None when it never was."""
-        newest = self.vault.newest(self.dataset.raw, day)
-        return newest.fetched_utc if newest else None
-
     def _versions(self, day: date, records: list[RawRecord]) -> pd.DataFrame:
         seen = [rows for record in reversed(records) if (rows := self._of_record(day, record)) is not None]
         return number_versions(pd.concat(seen, ignore_index=True)) if seen else schemas.empty_frame(TABLE)
@@ -80,6 +75,12 @@ class Revisions:
             return None
         mine = rows.loc[rows["settlement_date"] == day, [*_PERIOD, "published_utc", "system_price_gbp_mwh"]]
         return mine.assign(fetched_utc=pd.Timestamp(record.fetched_utc).as_unit("us"))
+
+
+def last_fetched_utc(vault: RawVault, day: date) -> datetime | None:
+    """When a day's system price was last asked for and answered; None when it never was."""
+    newest = vault.newest(SYSTEM_PRICE_RAW, day)
+    return newest.fetched_utc if newest else None
 
 
 def number_versions(seen: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import pandas as pd
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.errors import BessError, NotPublishedError, SourceError
 from bess_pipeline.ingestion.ingest import COMPLETE, NOT_PUBLISHED, REFUSED, Ingestion, Outcome
+from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW
 from bess_pipeline.ingestion.vault import Failure, RawRecord
 from bess_pipeline.market_checks.imbalance_price import PricingRules
 from bess_pipeline.market_checks.system_price_check import TABLE as CHECK
@@ -27,7 +28,6 @@ from bess_pipeline.sources import elexon_stack
 from bess_pipeline.sources.http import RejectedAnswerError
 
 RAW, STACK = "raw/elexon_settlement_stack", "market/settlement_stack"
-SYSTEM_PRICE_RAW = "raw/elexon_system_price"
 
 
 class StackIngestion:

@@ -49,14 +49,14 @@ def efa_rows(lake: Lake, table: str, first: date, last: date) -> pd.DataFrame:
     return rows[inside].reset_index(drop=True)
 
 
-def outdated(lake: Lake, days: Iterable[date] | None = None) -> list[date]:
+def outdated(lake: Lake, fingerprint: str, days: Iterable[date] | None = None) -> list[date]:
     """The settled days (of `days`; all by default) whose cash, status or P&L do not stand on the lake's prices.
 
-    A day counts when it was dispatched and settled and its status is known; one left unfinished is run
-    again anyway.
+    Only days that were dispatched under the settings of `fingerprint`: others are run again as a whole.
     """
     settled = set(lake.days(CASHFLOW)) & set(lake.days(DISPATCH)) & set(lake.days(RUN_STATUS))
-    wanted = sorted(settled if days is None else settled & set(days))
+    chosen = sorted(settled if days is None else settled & set(days))
+    wanted = [day for day in chosen if lake.stamp(DISPATCH, day).get("settings") == fingerprint]
     if not wanted:
         return []
     system = efa_rows(lake, "market/system_price", wanted[0], wanted[-1])
