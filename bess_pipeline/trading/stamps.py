@@ -27,7 +27,7 @@ SYSTEM_PRICE_STAMP, CASH_STAMP = "system_price", "cash"
 
 def vintage(frame: pd.DataFrame) -> str:
     """Twelve hex digits of a market frame's content: which version of the data a result stands on."""
-    hashed = pd.util.hash_pandas_object(frame.select_dtypes(exclude="object"), index=False)
+    hashed = pd.util.hash_pandas_object(frame, index=False)
     return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()[:12]
 
 
