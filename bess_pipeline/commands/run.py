@@ -101,6 +101,8 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         if days or revised or planned or not runtime.workspace.database.is_file():
             last = runtime.last_finished_day()
             launcher.publish(days[0] if days else last, last)
+        if revised:
+            say("asked again for system prices that were due, and settled again what they changed")
         say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
         return not_complete(runtime.workspace.lake, days)
 

@@ -64,7 +64,7 @@ class StackIngestion:
                 )
                 stack, adjustments = lake.read(STACK, day, day), self._adjustments(day)
                 frame = check_day(day, stack, prices, index, adjustments, rules, settings.tolerance_gbp_mwh)
-                lake.write(CHECK, day, frame)
+                lake.write(CHECK, day, frame, {"settings": settings.model_dump_json()})
                 parts.append(frame)
         filled = [part for part in parts if not part.empty]
         return pd.concat(filled, ignore_index=True) if filled else parts[0]

@@ -23,6 +23,8 @@ from bess_pipeline.sample_market import MarketServer, MarketTables, simulate
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings, TradingSettings
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 
+pytestmark = pytest.mark.slow
+
 DAYS = gb_time.days_between(date(2026, 3, 29), date(2026, 3, 31))
 CHANGED = date(2026, 3, 30)
 NOW = datetime(2026, 4, 1, 11, 30, tzinfo=UTC)
@@ -108,7 +110,7 @@ def test_a_revision_changes_cash_and_risk_and_nothing_that_was_decided(tmp_path:
     latest = lake.read("market/system_price", CHANGED, CHANGED).set_index("settlement_period")
     assert latest["system_price_gbp_mwh"].loc[10] == changed["system_price_gbp_mwh"].iloc[1]
 
-    moved = (cash(lake) - before)[lambda difference: difference != 0]
+    moved = (cash(lake) - before)[lambda difference: difference.abs() > 1e-9]
     start = pd.Timestamp(gb_time.period_start_utc(CHANGED, 10))
     assert {(day, stream, at) for day, _, stream, at in moved.index} == {(CHANGED, "imbalance", start)}
     assert moved.tolist() == pytest.approx([10.0 * CHANGE_GBP_MWH] * 2)  # both strategies
