@@ -102,6 +102,26 @@ def backfill(workspace: Path | None, first: datetime, last: datetime, force: boo
     _exit_by(run_backfill(_settings(workspace), first.date(), last.date(), force=force, say=_say))
 
 
+@bess.command("price-check")
+@click.option("--from", "first", required=True, type=DAY, help="First settlement date.")
+@click.option("--to", "last", type=DAY, help="Last settlement date, included; default: the first.")
+@click.option("--force", is_flag=True, help="Fetch stacks that are complete again too.")
+@click.option("--format", "form", type=FORMATS, default="table", show_default=True)
+@click.pass_obj
+def price_check(workspace: Path | None, first: datetime, last: datetime | None, force: bool, form: str) -> None:
+    """Recompute system prices from the settlement stack and print the difference of each period.
+
+    Asks Elexon for about a hundred answers a day, two a second. The dates must have been ingested before.
+    """
+    from bess_pipeline.commands.run import run_price_check
+
+    table, problems = run_price_check(
+        _settings(workspace), first.date(), (last or first).date(), force=force, say=_say
+    )
+    _print(table, form)
+    _exit_by(problems)
+
+
 @bess.command()
 @click.option("--date", "day", type=DAY, help="Trading day (EFA date); default: the next one.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)

@@ -13,6 +13,7 @@ import dagster as dg
 
 from bess_pipeline.orchestration.assets.ingest import ingest_assets
 from bess_pipeline.orchestration.assets.publish import publish_assets
+from bess_pipeline.orchestration.assets.settlement import settlement_assets
 from bess_pipeline.orchestration.assets.trading import trading_assets
 from bess_pipeline.orchestration.jobs import daily_schedule, jobs
 from bess_pipeline.orchestration.partitions import daily_partitions, days_of_data
@@ -28,6 +29,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         # Backfill policies and offsets of partition mappings: in every release of Dagster since 1.5, still called beta.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [*ingest_assets(partitions), *trading_assets(partitions), *publish_assets(partitions)]
+        assets += settlement_assets(partitions)
     return dg.Definitions(
         assets=assets,
         jobs=jobs(),

@@ -28,7 +28,11 @@ _SUFFIX = ".parquet"
 _STAMP_PREFIX = "bess."
 _DAY_KEYS = ("settlement_date", "date", "efa_date")
 _START_KEYS = ("delivery_start_utc", "start_utc")
-_PLAIN_TYPES = {pyarrow.date32(): pyarrow.int32(), pyarrow.timestamp("us", tz="UTC"): pyarrow.int64()}
+_PLAIN_TYPES = {
+    pyarrow.date32(): pyarrow.int32(),
+    pyarrow.timestamp("us", tz="UTC"): pyarrow.int64(),
+    pyarrow.bool_(): pyarrow.int8(),
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ class Lake:
         schema = schemas.arrow_schema(table)
         parts = [_read_partition(self.path(table, day), schema) for day in days]
         rows = pyarrow.concat_tables(parts) if parts else schema.empty_table()
-        return rows.sort_by([(key, "ascending") for key in schemas.keys(table)]).to_pandas()
+        ordered = rows.sort_by([(key, "ascending") for key in schemas.keys(table)])
+        return ordered.to_pandas(types_mapper=schemas.PANDAS_TYPES.get)
 
     def _keep_refused(self, table: str, day: date, frame: pd.DataFrame, refusal: RefusedFrameError) -> None:
         folder = self.quarantine / table / day.isoformat()

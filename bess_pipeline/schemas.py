@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 import pandera.pandas as pa
@@ -20,52 +20,19 @@ from pandera.engines import pandas_engine
 
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.gb_time import UTC_DTYPE
+from bess_pipeline.schema_fields import CAPACITY_PRICE_LIMIT_GBP_MW_H
+from bess_pipeline.schema_fields import Table as _Table
+from bess_pipeline.schema_fields import amount_field as _amount
+from bess_pipeline.schema_fields import cash_field as _cash
+from bess_pipeline.schema_fields import date_field as _date
+from bess_pipeline.schema_fields import number_field as _number
+from bess_pipeline.schema_fields import period_field as _period
+from bess_pipeline.schema_fields import price_field as _price
+from bess_pipeline.schema_fields import strategy_field as _strategy
+from bess_pipeline.schema_fields import utc_field as _utc
+from bess_pipeline.settlement_tables import SettlementStack, SystemPriceCheck, SystemPriceRevision
 
 SCHEMA_VERSION = 1
-
-PRICE_LIMIT_GBP_MWH = 20_000.0  # beyond any GB auction or cash-out price: such a value is a fault, not a market
-CAPACITY_PRICE_LIMIT_GBP_MW_H = 1_000.0  # auction limits are +/-999.99 (Aurora, EAC price limits)
-VOLUME_LIMIT = 1e6
-CASH_LIMIT_GBP = 1e9  # a day at the price cap can pay or cost a large battery millions
-
-
-def _date(description: str) -> Any:
-    return pa.Field(description=description)
-
-
-def _utc(description: str, *, nullable: bool = False) -> Any:
-    return pa.Field(description=description, nullable=nullable, dtype_kwargs={"unit": "us", "tz": "UTC"})
-
-
-def _number(description: str, *, limit: float, lowest: float | None = None, nullable: bool = False) -> Any:
-    bounds = {"min_value": -limit if lowest is None else lowest, "max_value": limit}
-    return pa.Field(description=description, nullable=nullable, in_range=bounds)
-
-
-def _price(description: str, *, nullable: bool = False) -> Any:
-    return _number(description, limit=PRICE_LIMIT_GBP_MWH, nullable=nullable)
-
-
-def _amount(description: str, *, lowest: float | None = None, nullable: bool = False) -> Any:
-    return _number(description, limit=VOLUME_LIMIT, lowest=lowest, nullable=nullable)
-
-
-def _cash(description: str) -> Any:
-    return _number(description, limit=CASH_LIMIT_GBP)
-
-
-def _strategy() -> Any:
-    return pa.Field(description="strategy name")
-
-
-def _period() -> Any:
-    return pa.Field(ge=1, le=50, description="1 to 46, 48 or 50")
-
-
-class _Table(pa.DataFrameModel):
-    class Config:
-        strict = True
-        coerce = True
 
 
 class SystemPrice(_Table):
@@ -235,6 +202,9 @@ class DailyPnl(_Table):
 
 TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "market/system_price": SystemPrice,
+    "market/system_price_revision": SystemPriceRevision,
+    "market/settlement_stack": SettlementStack,
+    "market/system_price_check": SystemPriceCheck,
     "market/day_ahead_price": DayAheadPrice,
     "market/market_index_price": MarketIndexPrice,
     "market/auction_clearing": AuctionClearing,
@@ -252,8 +222,11 @@ _KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {
     UTC_DTYPE: (pyarrow.timestamp("us", tz="UTC"), "TIMESTAMP WITH TIME ZONE", UTC_DTYPE),
     "float64": (pyarrow.float64(), "DOUBLE", "float64"),
     "int64": (pyarrow.int64(), "BIGINT", "int64"),
+    "boolean": (pyarrow.bool_(), "BOOLEAN", "boolean"),
     "str": (pyarrow.string(), "VARCHAR", "str"),
 }
+
+PANDAS_TYPES = {pyarrow.bool_(): pd.BooleanDtype()}  # Arrow type -> pandas type where it is not Arrow's own choice
 
 _COLUMN_CHECKS = {
     "column_in_dataframe": "there is no",

@@ -143,6 +143,32 @@ class ScheduleSettings(_Section):
     look_back_days: int = Field(35, ge=1, le=400, description="how far back a refresh retries incomplete days")
 
 
+class RevisionSettings(_Section):
+    """When a system price that is already stored is asked for again."""
+
+    recent_days: int = Field(7, ge=0, le=60, description="settlement dates back from today asked for again daily")
+    run_working_days: tuple[int, ...] = Field(
+        (5, 16, 39, 84, 154, 292), description="working days after which II, SF, R1, R2, R3, RF come out; empty = never"
+    )
+    weekday: int = Field(1, ge=1, le=7, description="ISO weekday on which days of the timetable fall due, 1 = Monday")
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if any(days < 1 for days in self.run_working_days):
+            raise ValueError("run_working_days are counted from the settlement date: 1 or more")
+        return self
+
+
+class StackSettings(_Section):
+    """Parameters of the recomputed system price (docs/imbalance_price.md says which are rules and which choices)."""
+
+    dmat_mwh: float = Field(0.1, ge=0, description="de minimis acceptance threshold")
+    par_mwh: float = Field(1.0, gt=0, description="price average reference volume")
+    replacement_par_mwh: float = Field(1.0, gt=0, description="reference volume of the replacement price")
+    rank_repriced_by: Literal["final_price", "original_price"] = "final_price"
+    tolerance_gbp_mwh: float = Field(0.01, ge=0, description="largest difference that counts as agreement")
+
+
 class ReportSettings(_Section):
     copy_figures_to: Annotated[Path | None, BeforeValidator(_none_when_empty)] = Field(
         Path("reports/figures"), description="a second copy of the newest figures; empty = none"
@@ -168,6 +194,8 @@ class Settings(BaseSettings):
     trading: TradingSettings = TradingSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    revisions: RevisionSettings = RevisionSettings()
+    stack: StackSettings = StackSettings()
     report: ReportSettings = ReportSettings()
     seed: int = Field(20260329, ge=0, description="of every random draw")
 

@@ -210,7 +210,7 @@ def _frame(table: pyarrow.Table) -> pd.DataFrame:
         pyarrow.field(field.name, pyarrow.float64()) if pyarrow.types.is_decimal(field.type) else field
         for field in table.schema
     ]
-    return table.cast(pyarrow.schema(fields)).to_pandas()
+    return table.cast(pyarrow.schema(fields)).to_pandas(types_mapper=schemas.PANDAS_TYPES.get)
 
 
 def _table_names(connection: duckdb.DuckDBPyConnection) -> list[str]:

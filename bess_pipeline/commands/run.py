@@ -14,10 +14,13 @@ from pathlib import Path
 from time import perf_counter
 
 import click
+import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.ingestion.datasets import check_files
+from bess_pipeline.ingestion.ingest import COMPLETE, OutcomeStore
+from bess_pipeline.ingestion.stack import CHECK, STACK
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
@@ -93,12 +96,39 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         days = days_to_settle(runtime)
         for run in gb_time.consecutive_runs(days):
             launcher.backfill(run[0], run[-1])
+        revised = launcher.revise()
         planned = launcher.plan_ahead()
-        if days or planned or not runtime.workspace.database.is_file():
+        if days or revised or planned or not runtime.workspace.database.is_file():
             last = runtime.last_finished_day()
             launcher.publish(days[0] if days else last, last)
+        if revised:
+            say("asked again for system prices that were due, and settled again what they changed")
         say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
         return not_complete(runtime.workspace.lake, days)
+
+
+def run_price_check(
+    settings: Settings, first: date, last: date, *, force: bool, say: Say
+) -> tuple[pd.DataFrame, list[NotComplete]]:
+    """Fetch the settlement stacks of the dates and check their prices: (rows of the check, stacks not complete)."""
+    if last < first:
+        raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
+    with _launcher(settings, say) as launcher:
+        runtime = launcher.runtime
+        runtime.check_first_day(first)
+        days = gb_time.days_between(first, last)
+        launcher.detailed_prices(first, last, force=force)
+        found = {day: OutcomeStore(runtime.workspace.raw / "outcomes").get(STACK, day) for day in days}
+        problems = [
+            NotComplete(day, STACK, outcome.status, outcome.reason) if outcome else NotComplete(
+                day, STACK, "refused", "prices of your own files have no stack"
+            )
+            for day, outcome in found.items()
+            if outcome is None or outcome.status != COMPLETE
+        ]
+        columns = ["start_utc", "method", "published_gbp_mwh", "recomputed_gbp_mwh", "difference_gbp_mwh", "status"]
+        rows = runtime.workspace.lake.read(CHECK, first, last)
+        return rows[["settlement_date", "settlement_period", *columns, "notes"]], problems
 
 
 def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -> list[NotComplete]:

@@ -11,21 +11,32 @@ from datetime import date, timedelta
 import dagster as dg
 
 from bess_pipeline import gb_time
+from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
+from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.orchestration.assets.ingest import FEEDS, SOURCE_STATUS
 from bess_pipeline.orchestration.assets.publish import FIGURES, REPORT, VERDICT, WAREHOUSE
+from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
-from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
+from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
+from bess_pipeline.trading.stamps import RESTATED, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
+REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
 SCHEDULE = "daily_refresh"
 
-INGEST_ASSETS = (*sorted({raw for feed in FEEDS for raw in feed.raw}), *(feed.table for feed in FEEDS), SOURCE_STATUS)
+INGEST_ASSETS = (
+    *sorted({raw for feed in FEEDS for raw in feed.raw}),
+    *(feed.table for feed in FEEDS),
+    REVISION,
+    SOURCE_STATUS,
+)
 TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
+REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 PLAN_ASSETS = (*INGEST_ASSETS, PLAN, WAREHOUSE)
 
 _JOBS = {
@@ -33,6 +44,9 @@ _JOBS = {
     INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known and plan coming trading days."),
+    REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
+    RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
+    DETAILED_PRICES: (STACK_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
     PUBLISH: (PUBLISH_ASSETS, "Rebuild the warehouse, figures and report; fail when a requested day is not complete."),
 }
 
@@ -70,13 +84,43 @@ def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
     """The schedule's runs at the runtime's `now`; all days missed since the last one are in them."""
     plan = [] if planned_ahead(runtime) else days_to_plan(runtime)
     stamp = runtime.now().isoformat(timespec="minutes")
-    requests = [
+    requests = _revision_requests(runtime, stamp)
+    requests += [
         _request(f"settle {run[0]} {run[-1]} {stamp}", run[0], run[-1], None)
         for run in gb_time.consecutive_runs(days_to_settle(runtime), DAYS_PER_RUN)
     ]
     if plan:
         requests.append(_request(f"plan {plan[0]} {plan[-1]} {stamp}", plan[0], plan[-1], PLAN_ASSETS))
     return requests or dg.SkipReason("every ended day is complete and the next trading day is planned")
+
+
+def _revision_requests(runtime: Runtime, stamp: str) -> list[dg.RunRequest]:
+    """Runs that settle again what is outdated already, and that ask again for the days that are due."""
+    shown = (WAREHOUSE, FIGURES, REPORT)
+    wanted = ((RESETTLE, days_to_resettle(runtime), RESTATED), (REVISE, days_to_revise(runtime), REVISE_ASSETS))
+    return [
+        _request(f"{name} {run[0]} {run[-1]} {stamp}", run[0], run[-1], (*assets, *shown), RESTATE)
+        for name, days, assets in wanted
+        for run in gb_time.consecutive_runs(days, DAYS_PER_RUN)
+    ]
+
+
+def days_to_revise(runtime: Runtime) -> list[date]:
+    """The settlement dates whose system price is due to be asked for again, each with the day after it.
+
+    Trading days reach over midnight: a price of settlement date D may settle trading day D+1.
+    """
+    stored = runtime.workspace.lake.days(SYSTEM_PRICE)
+    if not stored or runtime.mode == "files":  # the user's own file has no revisions
+        return []
+    vault = RawVault(runtime.workspace.raw)
+    due = due_days(runtime.now(), runtime.settings.revisions, stored, lambda day: last_fetched_utc(vault, day))
+    return sorted({day for one in due for day in (one, one + timedelta(days=1))})
+
+
+def days_to_resettle(runtime: Runtime) -> list[date]:
+    """The settled trading days whose cash stands on another version of the system price than the lake holds."""
+    return outdated(runtime.workspace.lake, runtime.settings.fingerprint())
 
 
 def days_to_settle(runtime: Runtime) -> list[date]:
@@ -102,9 +146,11 @@ def planned_ahead(runtime: Runtime) -> bool:
     return all(replay.planned(day) for day in days_to_plan(runtime))
 
 
-def _request(run_key: str, first: date, last: date, assets: tuple[str, ...] | None) -> dg.RunRequest:
+def _request(
+    run_key: str, first: date, last: date, assets: tuple[str, ...] | None, finished: str = SKIP_FINISHED
+) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=run_key,
-        tags=range_tags(first, last) | {FINISHED_TAG: SKIP_FINISHED},
+        tags=range_tags(first, last) | {FINISHED_TAG: finished},
         asset_selection=[asset_key(asset) for asset in assets] if assets else None,
     )

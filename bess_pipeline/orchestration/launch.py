@@ -20,9 +20,20 @@ from bess_pipeline.ingestion.ingest import OutcomeStore
 from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
-from bess_pipeline.orchestration.jobs import INGEST, PLAN_AHEAD, PUBLISH, TRADE, days_to_plan
+from bess_pipeline.orchestration.jobs import (
+    DETAILED_PRICES,
+    INGEST,
+    PLAN_AHEAD,
+    PUBLISH,
+    RESETTLE,
+    REVISE,
+    TRADE,
+    days_to_plan,
+    days_to_resettle,
+    days_to_revise,
+)
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
-from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
+from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
 from bess_pipeline.orchestration.running import fail_dead_runs
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.workspace import Workspace
@@ -84,6 +95,23 @@ class Launcher:
             self._settle_stale(run[-1])
         return len(runs)
 
+    def revise(self) -> int:
+        """Ask again for system prices that are due, and settle again what they changed; the number of runs.
+
+        Plans and dispatch stay as they are: only cash, status and P&L follow a revision.
+        """
+        runs = 0
+        for job, wanted in ((REVISE, days_to_revise), (RESETTLE, days_to_resettle)):
+            for run in gb_time.consecutive_runs(wanted(self.runtime), DAYS_PER_RUN):
+                self._run(job, run[0], run[-1], force=False, finished=RESTATE)
+                runs += 1
+        return runs
+
+    def detailed_prices(self, first: date, last: date, *, force: bool = False) -> None:
+        """Fetch the settlement stacks of settlement dates and recompute their system prices."""
+        for run in gb_time.consecutive_runs(gb_time.days_between(first, last), DAYS_PER_RUN):
+            self._run(DETAILED_PRICES, run[0], run[-1], force)
+
     def plan_ahead(self, *, force: bool = False) -> list[date]:
         """Fetch what is known and plan up to the next trading day; the days planned, none when all were."""
         days = days_to_plan(self.runtime)
@@ -127,14 +155,14 @@ class Launcher:
             self._run(TRADE, after, after, force=False)
             day = after
 
-    def _run(self, job: str, first: date, last: date, force: bool) -> None:
+    def _run(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> None:
         span = f"{first}" if first == last else f"{first} to {last}"
         self.progress(f"{job}: {span}")
-        if not self._execute(job, first, last, force):
+        if not self._execute(job, first, last, force, finished):
             raise BessError(f"the {job} run of {span} failed; its log is in the Dagster UI (bess ui)")
 
-    def _execute(self, job: str, first: date, last: date, force: bool) -> bool:
-        tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: SKIP_FINISHED})
+    def _execute(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> bool:
+        tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: finished})
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance, tags=tags, raise_on_error=False, run_config=_QUIET
         )

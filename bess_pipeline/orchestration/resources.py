@@ -21,6 +21,7 @@ from bess_pipeline.settings import Settings
 RUNTIME = "runtime"
 FINISHED_TAG = "bess/finished"
 SKIP_FINISHED = "skip"
+RESTATE = "restate"
 
 
 def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
@@ -58,3 +59,8 @@ def one_sentence(compute: Callable[..., Any]) -> Callable[..., Any]:
 def skips_finished(context: dg.AssetExecutionContext) -> bool:
     """True when the run was told to leave finished days alone (`bess backfill`, `bess refresh`)."""
     return context.run.tags.get(FINISHED_TAG) == SKIP_FINISHED
+
+
+def restates(context: dg.AssetExecutionContext) -> bool:
+    """True when the run was told to settle again only what a revised system price has overtaken."""
+    return context.run.tags.get(FINISHED_TAG) == RESTATE

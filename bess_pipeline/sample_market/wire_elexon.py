@@ -19,8 +19,10 @@ import pandas as pd
 from bess_pipeline.gb_time import settlement_day_bounds_utc
 from bess_pipeline.sample_market.reply import Query, Reply, first, json_reply
 from bess_pipeline.sample_market.tables import MarketTables
+from bess_pipeline.sample_market.wire_stack import SIDES, stack_rows
 
 SYSTEM_PRICES = "/balancing/settlement/system-prices"
+STACK = "/balancing/settlement/stack/all"
 MARKET_INDEX = "/balancing/pricing/market-index"
 MID_DATASET = "/datasets/MID"
 MID_STREAM = "/datasets/MID/stream"
@@ -64,6 +66,8 @@ class ElexonWire:
         try:
             if path.startswith(SYSTEM_PRICES + "/"):
                 return self._system_prices(path.removeprefix(SYSTEM_PRICES + "/"))
+            if path.startswith(STACK + "/"):
+                return self._stack(path.removeprefix(STACK + "/"))
             if path == MARKET_INDEX:
                 return _data(self._index_rows(query, capped=True), "MID")
             if path == MID_DATASET:
@@ -78,13 +82,33 @@ class ElexonWire:
         day_text, _, period_text = tail.rstrip("/").partition("/")
         if "/" in period_text:
             return None
+        rows = self._prices_of(day_text, period_text)
+        return _data([self._price_row(row) for row in rows.to_dict("records")], "DISEBSP")
+
+    def _prices_of(self, day_text: str, period_text: str) -> pd.DataFrame:
         day = _date(day_text, "settlementDate")
         rows = self._prices.iloc[list(self._days.get(day, []))]
         if period_text:
             if not period_text.isdecimal() or not 1 <= int(period_text) <= 50:
                 raise _BadRequestError({"settlementPeriod": ["The field settlementPeriod must be between 1 and 50."]})
             rows = rows[rows["settlement_period"] == int(period_text)]
-        return _data([self._price_row(row) for row in rows.to_dict("records")], "DISEBSP")
+        return rows
+
+    def _stack(self, tail: str) -> Reply | None:
+        """One side of one period; nothing for recorded prices, whose stack is not known."""
+        parts = tail.rstrip("/").split("/")
+        if len(parts) != 3:
+            return None
+        side, day_text, period_text = parts
+        if side not in SIDES:
+            raise _BadRequestError({"bidOffer": [f"The value '{side}' is not valid."]})
+        rows = self._prices_of(day_text, period_text).to_dict("records") if self._simulated else []
+        found = [
+            action
+            for row in rows
+            for action in stack_rows(row, side, _stamp(row["published_utc"]) if _known(row, "published_utc") else None)
+        ]
+        return _data(found, "ISPSTACK")
 
     def _price_row(self, row: Mapping[Any, Any]) -> dict[str, object]:
         price = float(row["system_price_gbp_mwh"])

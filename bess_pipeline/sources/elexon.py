@@ -54,8 +54,8 @@ _MARKET_INDEX = "Elexon market index"
 
 def fetch_system_prices(client: HttpClient, day: date) -> list[Answer]:
     """The one answer of a settlement date; errors as `HttpClient.get`, and PayloadError for a refused request."""
-    url = f"{_base(client)}/balancing/settlement/system-prices/{day.isoformat()}"
-    return [_get(client, url, {"format": "json"}, f"{_SYSTEM_PRICES} of {day}")]
+    url = f"{base_url(client)}/balancing/settlement/system-prices/{day.isoformat()}"
+    return [get_json(client, url, {"format": "json"}, f"{_SYSTEM_PRICES} of {day}")]
 
 
 def fetch_market_index(client: HttpClient, first: date, last: date) -> list[Answer]:
@@ -76,8 +76,8 @@ def _fetch_market_index_chunk(client: HttpClient, first: date, last: date) -> An
         "dataProviders": MARKET_INDEX_PROVIDER,
         "format": "json",
     }
-    url = f"{_base(client)}/balancing/pricing/market-index"
-    return _get(client, url, params, f"{_MARKET_INDEX} of {first} to {last}")
+    url = f"{base_url(client)}/balancing/pricing/market-index"
+    return get_json(client, url, params, f"{_MARKET_INDEX} of {first} to {last}")
 
 
 def parse_system_prices(content: bytes, expected_day: date | None = None) -> pd.DataFrame:
@@ -87,22 +87,28 @@ def parse_system_prices(content: bytes, expected_day: date | None = None) -> pd.
     `expected_day`, its start is not that of its period, sell and buy price differ, or two rows of
     one version disagree.
     """
-    rows = [_system_price(row) for row in _rows(content, _SYSTEM_PRICES)]
+    versions = parse_system_price_versions(content)
+    other = sorted(set(versions["settlement_date"]) - {expected_day}) if expected_day else []
+    if other:
+        raise PayloadError(f"{_SYSTEM_PRICES}: asked for {expected_day}, answered with rows of {other[0]}")
+    return versions.drop_duplicates("start_utc", keep="last").reset_index(drop=True)
+
+
+def parse_system_price_versions(content: bytes) -> pd.DataFrame:
+    """As `parse_system_prices`, with every version in the answer, the newest of a period last."""
+    rows = [_system_price(row) for row in published_rows(content, _SYSTEM_PRICES)]
     frame = pd.DataFrame(rows)
     for name in ("start_utc", "published_utc"):
         frame[name] = utc_column([row[name] for row in rows])
     frame["price_derivation_code"] = text_column([row["price_derivation_code"] for row in rows])
-    other = sorted(set(frame["settlement_date"]) - {expected_day}) if expected_day else []
-    if other:
-        raise PayloadError(f"{_SYSTEM_PRICES}: asked for {expected_day}, answered with rows of {other[0]}")
     versions = without_repeats(frame, ["start_utc", "published_utc"], _SYSTEM_PRICES)
-    versions = versions.sort_values(["start_utc", "published_utc"], kind="stable", na_position="first")
-    return versions.drop_duplicates("start_utc", keep="last").reset_index(drop=True)
+    ordered = versions.sort_values(["start_utc", "published_utc"], kind="stable", na_position="first")
+    return ordered.reset_index(drop=True)
 
 
 def _system_price(row: Mapping[str, object]) -> dict[str, Any]:
     sell, buy = (number(row, name, _SYSTEM_PRICES) for name in ("systemSellPrice", "systemBuyPrice"))
-    day, period, start = _settlement_period(row, _SYSTEM_PRICES)
+    day, period, start = settlement_period(row, _SYSTEM_PRICES)
     if sell != buy:
         raise PayloadError(
             f"{_SYSTEM_PRICES}: {day} period {period} has sell price {sell:g} and buy price {buy:g}, "
@@ -127,7 +133,7 @@ def parse_market_index(content: bytes, window: tuple[datetime, datetime] | None 
     Raises NotPublishedError when no priced row is left, PayloadError when a start does not agree with
     its period, lies outside `window` (half-open) or two rows of one period disagree.
     """
-    published = _rows(content, _MARKET_INDEX)
+    published = published_rows(content, _MARKET_INDEX)
     used = [row for row in published if text(row, "dataProvider", _MARKET_INDEX) == MARKET_INDEX_PROVIDER]
     rows = [row for row in (_market_index(row) for row in used) if not _is_placeholder(row)]
     if not rows:
@@ -141,7 +147,7 @@ def parse_market_index(content: bytes, window: tuple[datetime, datetime] | None 
 
 
 def _market_index(row: Mapping[str, object]) -> dict[str, Any]:
-    day, period, start = _settlement_period(row, _MARKET_INDEX)
+    day, period, start = settlement_period(row, _MARKET_INDEX)
     return {
         "settlement_date": day,
         "settlement_period": period,
@@ -155,7 +161,8 @@ def _is_placeholder(row: Mapping[str, Any]) -> bool:
     return row["market_index_price_gbp_mwh"] == 0 and row["market_index_volume_mwh"] == 0
 
 
-def _settlement_period(row: Mapping[str, object], what: str) -> tuple[date, int, datetime]:
+def settlement_period(row: Mapping[str, object], what: str) -> tuple[date, int, datetime]:
+    """Settlement date, period and start of a row; PayloadError when they do not belong together."""
     day, period = calendar_date(row, "settlementDate", what), whole_number(row, "settlementPeriod", what)
     start = instant(row, "startTime", what)
     if not 1 <= period <= periods_in_day(day):
@@ -167,7 +174,8 @@ def _settlement_period(row: Mapping[str, object], what: str) -> tuple[date, int,
     return day, period, start
 
 
-def _rows(content: bytes, what: str) -> list[Mapping[str, object]]:
+def published_rows(content: bytes, what: str) -> list[Mapping[str, object]]:
+    """The rows of an answer, `{"data": […]}` or a bare array; NotPublishedError without any."""
     body = load_json(content, what)
     if isinstance(body, dict):
         if "errors" in body:
@@ -182,13 +190,15 @@ def _problems(errors: object) -> str:
     return quoted("; ".join(texts))
 
 
-def _get(client: HttpClient, url: str, params: Mapping[str, str], what: str) -> Answer:
+def get_json(client: HttpClient, url: str, params: Mapping[str, str], what: str) -> Answer:
+    """One answer of Elexon, paced; PayloadError when it refuses the request."""
     answer = client.get("elexon", url, params, accept_statuses=_STATUSES, pace=ELEXON_PACE)
     if answer.status == 400:
-        _rows(answer.content, what)
+        published_rows(answer.content, what)
         raise PayloadError(f"{what}: Elexon refused the request (HTTP 400)")
     return answer
 
 
-def _base(client: HttpClient) -> str:
+def base_url(client: HttpClient) -> str:
+    """Elexon\'s address of the settings, without a trailing slash."""
     return client.settings.elexon_base_url.rstrip("/")

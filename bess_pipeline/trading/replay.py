@@ -12,7 +12,6 @@ state carries on. What cannot be done for one day is written as that day's reaso
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,10 +27,22 @@ from bess_pipeline.settings import Settings
 from bess_pipeline.trading import foresight, rule_based
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 from bess_pipeline.trading.settlement import settle_day
+from bess_pipeline.trading.stamps import (
+    CASH_STAMP,
+    CASHFLOW,
+    DAILY_PNL,
+    DISPATCH,
+    FORESIGHT,
+    PLAN,
+    RUN_STATUS,
+    SYSTEM_PRICE_STAMP,
+    efa_rows,
+    price_vintage,
+    status_inputs,
+    vintage,
+)
 from bess_pipeline.trading.status import status_row
 
-PLAN, FORESIGHT, DISPATCH = "trading/plan", "trading/foresight_plan", "trading/dispatch"
-CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "risk/daily_pnl"
 STRATEGY_PLANS = {rule_based.STRATEGY: PLAN, foresight.STRATEGY: FORESIGHT}
 ONE_DAY = timedelta(days=1)
 STATE_TOLERANCE_MWH = 1e-6
@@ -107,7 +118,9 @@ class Replay:
         rows = 0
         for day in sorted(days):
             frame = daily_pnl(self.lake.read(CASHFLOW, day, day), self.battery.power_mw)
-            rows += self.lake.write(DAILY_PNL, day, frame, self._stamp(self.lake.content_hash(CASHFLOW, [day])))
+            stamp = self._stamp(self.lake.content_hash(CASHFLOW, [day]))
+            stamp[CASH_STAMP] = self.lake.stamp(CASHFLOW, day).get("inputs", "")
+            rows += self.lake.write(DAILY_PNL, day, frame, stamp)
         return rows
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
@@ -220,9 +233,11 @@ class Replay:
     def _settle_day(self, day: date) -> list[DayStatus]:
         dispatch = self.lake.read(DISPATCH, day, day)
         day_ahead = self._day_ahead(day, day)
-        system = self.lake.read("market/system_price", day - ONE_DAY, day)
+        system = efa_rows(self.lake, "market/system_price", day, day)
         results, frames = [], []
-        stamp = self._stamp(f"{self.lake.content_hash(DISPATCH, [day])}{vintage(day_ahead)}{vintage(system)}")
+        prices = price_vintage(system)
+        stamp = self._stamp(f"{self.lake.content_hash(DISPATCH, [day])}{vintage(day_ahead)}{prices}")
+        stamp[SYSTEM_PRICE_STAMP] = prices
         for strategy, rows in dispatch.groupby("strategy", sort=True):
             settled = settle_day(rows.reset_index(drop=True), day_ahead, system, self.battery)
             frames.append(settled.cashflow)
@@ -239,8 +254,7 @@ class Replay:
             status, reason = _standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
             results.append(DayStatus(day, strategy, status, reason))
             rows.append(_status_row(day, strategy, status, reason, dispatched))
-        vintages = dispatched.get("inputs", "") + settled.get("inputs", "")
-        self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(vintages))
+        self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(status_inputs(dispatched, settled)))
         return results
 
     def _mark_stale(self, day: date) -> bool:
@@ -299,10 +313,7 @@ class Replay:
 
     def _day_ahead(self, first: date, last: date) -> pd.DataFrame:
         """Day-ahead rows of EFA days `first` to `last`: settlement dates from the day before."""
-        rows = self.lake.read("market/day_ahead_price", first - ONE_DAY, last)
-        start, end = gb_time.efa_day_bounds_utc(first)[0], gb_time.efa_day_bounds_utc(last)[1]
-        inside = (rows["start_utc"] >= start) & (rows["start_utc"] < end)
-        return rows[inside].reset_index(drop=True)
+        return efa_rows(self.lake, "market/day_ahead_price", first, last)
 
     def _has_prices(self, day: date) -> bool:
         return not self.lake.read("market/day_ahead_price", day - ONE_DAY, day).empty
@@ -319,12 +330,6 @@ class Replay:
             "seed": str(self.settings.seed),
             "inputs": inputs,
         }
-
-
-def vintage(frame: pd.DataFrame) -> str:
-    """Twelve hex digits of a market frame's content: which version of the data a result stands on."""
-    hashed = pd.util.hash_pandas_object(frame, index=False)
-    return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()[:12]
 
 
 def _state_stamp(strategy: str, opening: Opening, closing_mwh: float) -> dict[str, str]:

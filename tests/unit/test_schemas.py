@@ -14,7 +14,7 @@ from bess_pipeline.errors import RefusedFrameError
 
 TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
-UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw")}
+UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier")}
 
 
 @pytest.mark.parametrize("table", sorted(schemas.TABLES))

@@ -19,7 +19,7 @@ import dagster as dg
 from bess_pipeline.lake import Lake
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
-from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
+from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restates, skips_finished
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.trading import checks
@@ -33,6 +33,7 @@ from bess_pipeline.trading.replay import (
     DayStatus,
     Replay,
 )
+from bess_pipeline.trading.stamps import outdated
 
 CHAIN_POOL = "trading_chain"
 DAY_AHEAD, SYSTEM_PRICE = "market/day_ahead_price", "market/system_price"
@@ -191,8 +192,9 @@ def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition
     @one_sentence
     def daily_pnl(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        days = requested_days(context)
-        make_replay(runtime).pnl(days)
+        replay = make_replay(runtime)
+        days = _wanted(context, replay) if restates(context) else requested_days(context)
+        replay.pnl(days)
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, runtime.workspace.lake, DAILY_PNL, days))
 
     return daily_pnl
@@ -210,8 +212,10 @@ def make_replay(runtime: Runtime) -> Replay:
 
 
 def _wanted(context: dg.AssetExecutionContext, replay: Replay) -> list[date]:
-    """The requested days, less the finished ones where the run leaves those alone."""
+    """The requested days, less the finished ones, or less all whose cash stands, where the run leaves those alone."""
     days = requested_days(context)
+    if restates(context):
+        return outdated(replay.lake, replay.settings.fingerprint(), days)
     return replay.unfinished(days) if skips_finished(context) else days
 
 

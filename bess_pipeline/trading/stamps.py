@@ -1,0 +1,73 @@
+"""What trading partitions stand on: vintages of prices, and which settled days a revision has overtaken.
+
+What belongs here: the names of trading tables, vintages, and the comparison of a partition's stamp with the
+lake as it is. What does not: writing any of these partitions (`replay.py`) and the versions of the system
+price themselves (`ingestion/revisions.py`).
+
+A revised system price makes cash, status and P&L of a day outdated, and nothing else: plans and dispatch stay
+as they were decided, stamped with the vintage they used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.lake import Lake
+
+PLAN, FORESIGHT, DISPATCH = "trading/plan", "trading/foresight_plan", "trading/dispatch"
+CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "risk/daily_pnl"
+RESTATED = (CASHFLOW, RUN_STATUS, DAILY_PNL)  # what a revised system price may change
+SYSTEM_PRICE_STAMP, CASH_STAMP = "system_price", "cash"
+
+
+def vintage(frame: pd.DataFrame) -> str:
+    """Twelve hex digits of a market frame's content: which version of the data a result stands on."""
+    hashed = pd.util.hash_pandas_object(frame, index=False)
+    return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()[:12]
+
+
+def price_vintage(system_price: pd.DataFrame) -> str:
+    """The vintage of what cash depends on: times and prices, not when or how often they were published."""
+    return vintage(system_price[["start_utc", "system_price_gbp_mwh"]])
+
+
+def status_inputs(dispatched: Mapping[str, str], settled: Mapping[str, str]) -> str:
+    """What trading.run_status stands on, from the stamps of a day's dispatch and cash."""
+    return dispatched.get("inputs", "") + settled.get("inputs", "")
+
+
+def efa_rows(lake: Lake, table: str, first: date, last: date) -> pd.DataFrame:
+    """Rows of a half-hourly market table in the EFA days `first` to `last`: settlement dates from the day before."""
+    rows = lake.read(table, first - timedelta(days=1), last)
+    start, end = gb_time.efa_day_bounds_utc(first)[0], gb_time.efa_day_bounds_utc(last)[1]
+    inside = (rows["start_utc"] >= start) & (rows["start_utc"] < end)
+    return rows[inside].reset_index(drop=True)
+
+
+def outdated(lake: Lake, fingerprint: str, days: Iterable[date] | None = None) -> list[date]:
+    """The settled days (of `days`; all by default) whose cash, status or P&L do not stand on the lake's prices.
+
+    Only days that were dispatched under the settings of `fingerprint`: others are run again as a whole.
+    """
+    settled = set(lake.days(CASHFLOW)) & set(lake.days(DISPATCH)) & set(lake.days(RUN_STATUS))
+    chosen = sorted(settled if days is None else settled & set(days))
+    wanted = [day for day in chosen if lake.stamp(DISPATCH, day).get("settings") == fingerprint]
+    if not wanted:
+        return []
+    system = efa_rows(lake, "market/system_price", wanted[0], wanted[-1])
+    by_day = dict(tuple(system.groupby(gb_time.efa_columns(system["start_utc"])["efa_date"])))
+    return [day for day in wanted if not _stands(lake, day, by_day.get(day, system.iloc[:0]))]
+
+
+def _stands(lake: Lake, day: date, system_price: pd.DataFrame) -> bool:
+    cash, dispatch = lake.stamp(CASHFLOW, day), lake.stamp(DISPATCH, day)
+    return (
+        cash.get(SYSTEM_PRICE_STAMP) == price_vintage(system_price)
+        and lake.stamp(RUN_STATUS, day).get("inputs") == status_inputs(dispatch, cash)
+        and lake.stamp(DAILY_PNL, day).get(CASH_STAMP) == cash.get("inputs")
+    )
