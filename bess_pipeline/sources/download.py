@@ -129,4 +129,3 @@ class _Decoder:
     @property
     def complete(self) -> bool:
         return self._stream is None or self._stream.eof
-

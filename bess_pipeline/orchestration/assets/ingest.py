@@ -21,6 +21,7 @@ from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
 from bess_pipeline.runtime import Runtime
+from bess_pipeline.verdict import NOT_NEEDED
 
 INGEST_POOL = "provider_requests"
 SOURCE_STATUS = "market/source_status"
@@ -163,9 +164,11 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days, lake = requested_days(context), runtime.workspace.lake
         store = OutcomeStore(runtime.workspace.raw / "outcomes")
-        tables = [dataset.table for dataset in runtime.datasets()]
+        needed = [dataset.table for dataset in runtime.datasets()]
         for day in days:
-            outcomes = [found for table in tables if (found := store.get(table, day))]
+            outcomes = [found for table in (*needed, *sorted(NOT_NEEDED)) if (found := store.get(table, day))]
+            if not any(outcome.dataset in needed for outcome in outcomes):
+                outcomes = []  # a day without its prices has no status, whatever else is known of it
             lake.write(SOURCE_STATUS, day, source_status_frame(outcomes))
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import pi
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def share_by_hand(product: str, frequency: float) -> float:
     corners = LIMITS[product[:2]]
     if deviation <= corners[0][0]:
         return 0.0
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(corners):
         if deviation <= x1:
             return y0 + (y1 - y0) * (deviation - x0) / (x1 - x0)
     return 1.0
