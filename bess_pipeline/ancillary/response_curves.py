@@ -30,7 +30,7 @@ class ResponseCurve:
 
     def at(self, deviation_hz: ArrayLike) -> NDArray[np.float64]:
         """Shares at deviations in the product's own direction; zero at those of the other direction."""
-        return np.asarray(np.interp(deviation_hz, self.deviation_hz, self.share), dtype=np.float64)
+        return np.asarray(np.interp(np.asarray(deviation_hz, np.float64), self.deviation_hz, self.share))
 
 
 CURVES: Mapping[str, ResponseCurve] = {

@@ -54,8 +54,8 @@ _MARKET_INDEX = "Elexon market index"
 
 def fetch_system_prices(client: HttpClient, day: date) -> list[Answer]:
     """The one answer of a settlement date; errors as `HttpClient.get`, and PayloadError for a refused request."""
-    url = f"{_base(client)}/balancing/settlement/system-prices/{day.isoformat()}"
-    return [_get(client, url, {"format": "json"}, f"{_SYSTEM_PRICES} of {day}")]
+    url = f"{base_url(client)}/balancing/settlement/system-prices/{day.isoformat()}"
+    return [get_json(client, url, {"format": "json"}, f"{_SYSTEM_PRICES} of {day}")]
 
 
 def fetch_market_index(client: HttpClient, first: date, last: date) -> list[Answer]:
@@ -76,8 +76,8 @@ def _fetch_market_index_chunk(client: HttpClient, first: date, last: date) -> An
         "dataProviders": MARKET_INDEX_PROVIDER,
         "format": "json",
     }
-    url = f"{_base(client)}/balancing/pricing/market-index"
-    return _get(client, url, params, f"{_MARKET_INDEX} of {first} to {last}")
+    url = f"{base_url(client)}/balancing/pricing/market-index"
+    return get_json(client, url, params, f"{_MARKET_INDEX} of {first} to {last}")
 
 
 def parse_system_prices(content: bytes, expected_day: date | None = None) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def parse_system_prices(content: bytes, expected_day: date | None = None) -> pd.
     `expected_day`, its start is not that of its period, sell and buy price differ, or two rows of
     one version disagree.
     """
-    rows = [_system_price(row) for row in _rows(content, _SYSTEM_PRICES)]
+    rows = [_system_price(row) for row in published_rows(content, _SYSTEM_PRICES)]
     frame = pd.DataFrame(rows)
     for name in ("start_utc", "published_utc"):
         frame[name] = utc_column([row[name] for row in rows])
@@ -127,7 +127,7 @@ def parse_market_index(content: bytes, window: tuple[datetime, datetime] | None 
     Raises NotPublishedError when no priced row is left, PayloadError when a start does not agree with
     its period, lies outside `window` (half-open) or two rows of one period disagree.
     """
-    published = _rows(content, _MARKET_INDEX)
+    published = published_rows(content, _MARKET_INDEX)
     used = [row for row in published if text(row, "dataProvider", _MARKET_INDEX) == MARKET_INDEX_PROVIDER]
     rows = [row for row in (_market_index(row) for row in used) if not _is_placeholder(row)]
     if not rows:
@@ -167,7 +167,8 @@ def _settlement_period(row: Mapping[str, object], what: str) -> tuple[date, int,
     return day, period, start
 
 
-def _rows(content: bytes, what: str) -> list[Mapping[str, object]]:
+def published_rows(content: bytes, what: str) -> list[Mapping[str, object]]:
+    """The rows of an answer, `{"data": […]}` or a bare array; NotPublishedError without any."""
     body = load_json(content, what)
     if isinstance(body, dict):
         if "errors" in body:
@@ -182,13 +183,15 @@ def _problems(errors: object) -> str:
     return quoted("; ".join(texts))
 
 
-def _get(client: HttpClient, url: str, params: Mapping[str, str], what: str) -> Answer:
+def get_json(client: HttpClient, url: str, params: Mapping[str, str], what: str) -> Answer:
+    """One answer of Elexon, paced; PayloadError when it refuses the request."""
     answer = client.get("elexon", url, params, accept_statuses=_STATUSES, pace=ELEXON_PACE)
     if answer.status == 400:
-        _rows(answer.content, what)
+        published_rows(answer.content, what)
         raise PayloadError(f"{what}: Elexon refused the request (HTTP 400)")
     return answer
 
 
-def _base(client: HttpClient) -> str:
+def base_url(client: HttpClient) -> str:
+    """Elexon\'s address of the settings, without a trailing slash."""
     return client.settings.elexon_base_url.rstrip("/")
