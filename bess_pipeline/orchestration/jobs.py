@@ -12,7 +12,7 @@ import dagster as dg
 
 from bess_pipeline import gb_time
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
-from bess_pipeline.orchestration.assets.ingest import FEEDS, SOURCE_STATUS
+from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
 from bess_pipeline.orchestration.assets.publish import FIGURES, REPORT, VERDICT, WAREHOUSE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -22,13 +22,14 @@ from bess_pipeline.settings import Settings
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
-FREQUENCY = "frequency"
+FREQUENCY, FORECASTS = "frequency", "fundamentals"
 SCHEDULE = "daily_refresh"
 
 INGEST_ASSETS = (*sorted({raw for feed in FEEDS for raw in feed.raw}), *(feed.table for feed in FEEDS), SOURCE_STATUS)
 TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
 FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, SOURCE_STATUS)
+FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, SOURCE_STATUS)
 PLAN_ASSETS = (*INGEST_ASSETS, PLAN, WAREHOUSE)
 
 _JOBS = {
@@ -37,6 +38,7 @@ _JOBS = {
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known and plan coming trading days."),
     FREQUENCY: (FREQUENCY_ASSETS, "Fetch monthly files of one-second frequency and build the response energy of days."),
+    FORECASTS: (FORECAST_ASSETS, "Fetch and keep forecasts of wind, demand and margin with their publication times."),
     PUBLISH: (PUBLISH_ASSETS, "Rebuild the warehouse, figures and report; fail when a requested day is not complete."),
 }
 

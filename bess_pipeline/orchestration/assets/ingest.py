@@ -63,11 +63,18 @@ FEEDS = (
     ),
 )
 
+FUNDAMENTALS = Feed(
+    "market/fundamental_forecast", ("raw/elexon_forecasts",), "elexon",
+    "Elexon forecasts by day of publication: WINDFOR, NDF, DGWS, INDDEM, INDGEN, IMBALNGC, MELNGC.",
+    "value", (-200_000.0, 200_000.0),
+)
+
 
 def ingest_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All `raw/*` and `market/*` assets."""
-    raw = [_raw_asset(partitions, feed) for feed in FEEDS]
-    market = [_market_asset(partitions, feed) for feed in FEEDS]
+    feeds = (*FEEDS, FUNDAMENTALS)
+    raw = [_raw_asset(partitions, feed) for feed in feeds]
+    market = [_market_asset(partitions, feed) for feed in feeds]
     return [*raw, *market, _source_status_asset(partitions)]
 
 
@@ -119,7 +126,7 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
         metadata=metadata.table_metadata(feed.table),
         check_specs=[
             dg.AssetCheckSpec("period_counts", asset=key, description="Every requested day has its expected rows."),
-            dg.AssetCheckSpec("price_bounds", asset=key, description="Prices lie within plausible GB values."),
+            dg.AssetCheckSpec("price_bounds", asset=key, description="Values lie within what is plausible for GB."),
         ],
     )
     @one_sentence
@@ -176,7 +183,8 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
 
 
 def _dataset(runtime: Runtime, table: str) -> Dataset | None:
-    return next((dataset for dataset in runtime.datasets() if dataset.table == table), None)
+    known = (*runtime.datasets(), *runtime.side_datasets())
+    return next((dataset for dataset in known if dataset.table == table), None)
 
 
 def _period_counts(key: dg.AssetKey, lines: Sequence[str], days: Sequence[date]) -> dg.AssetCheckResult:
