@@ -84,9 +84,10 @@ def _energy_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         for line in lines:
             context.log.warning(f"{RESPONSE_ENERGY} {line}")
         counts: dict[str, Any] = {f"file {month}": str(found) for month, found in sorted(rows.counts.items())}
-        written = sum(outcome.rows for outcome in outcomes)
         return dg.MaterializeResult(
-            metadata=metadata.rows_metadata(written, days) | metadata.problems_metadata(lines) | counts
+            metadata=metadata.rows_metadata(context, runtime.workspace.lake, RESPONSE_ENERGY, days)
+            | metadata.problems_metadata(lines)
+            | counts
         )
 
     return response_energy
