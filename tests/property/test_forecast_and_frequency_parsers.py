@@ -27,10 +27,10 @@ ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.none(), max_size=2)
 )
 VALUES = st.one_of(st.sampled_from(STAMPS), st.sampled_from(["N", "B1", "Day ahead", "Solar"]), st.integers(0, 50), ODD)
-FIELDS = (
-    "publishTime startTime demand generation quantity margin boundary psrType processType settlementDate"
-    " settlementPeriod"
-).split()
+FIELDS = [
+    *("publishTime", "startTime", "demand", "generation", "quantity", "margin", "boundary", "psrType", "processType"),
+    *("settlementDate", "settlementPeriod"),
+]
 ROWS = st.lists(
     st.tuples(st.sampled_from([*FORECAST_SETS, "OTHER"]), st.dictionaries(st.sampled_from(FIELDS), VALUES)).map(
         lambda pair: {"dataset": pair[0], "publishTime": STAMPS[0], "startTime": STAMPS[1]} | pair[1]
