@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from bess_pipeline.orchestration.assets.frequency import frequency_assets
 from bess_pipeline.orchestration.assets.ingest import ingest_assets
 from bess_pipeline.orchestration.assets.publish import publish_assets
 from bess_pipeline.orchestration.assets.settlement import settlement_assets
@@ -28,8 +29,13 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     with warnings.catch_warnings():
         # Backfill policies and offsets of partition mappings: in every release of Dagster since 1.5, still called beta.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = [*ingest_assets(partitions), *trading_assets(partitions), *publish_assets(partitions)]
-        assets += settlement_assets(partitions)
+        assets = [
+            *ingest_assets(partitions),
+            *settlement_assets(partitions),
+            *frequency_assets(partitions),
+            *trading_assets(partitions),
+            *publish_assets(partitions),
+        ]
     return dg.Definitions(
         assets=assets,
         jobs=jobs(),

@@ -27,12 +27,12 @@ from bess_pipeline.errors import BessError, RefusedFrameError
 _SUFFIX = ".parquet"
 _STAMP_PREFIX = "bess."
 _DAY_KEYS = ("settlement_date", "date", "efa_date")
-_START_KEYS = ("delivery_start_utc", "start_utc")
 _PLAIN_TYPES = {
     pyarrow.date32(): pyarrow.int32(),
     pyarrow.timestamp("us", tz="UTC"): pyarrow.int64(),
     pyarrow.bool_(): pyarrow.int8(),
 }
+_START_KEYS = ("delivery_start_utc", "published_utc", "start_utc")  # the first one that is a key names the day
 
 
 @dataclass(frozen=True)

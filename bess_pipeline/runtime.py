@@ -20,6 +20,7 @@ import requests
 from bess_pipeline import gb_time, sample_dates
 from bess_pipeline.errors import OriginError, SourceError, UserInputError
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
+from bess_pipeline.ingestion.forecasts import fundamental_forecast
 from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
 from bess_pipeline.sources.http import HttpClient
@@ -92,6 +93,10 @@ class Runtime:
     def datasets(self) -> list[Dataset]:
         """What this workspace ingests."""
         return expected_datasets(self.mode, self.day_ahead, self.settings.sources)
+
+    def side_datasets(self) -> list[Dataset]:
+        """What it can ingest besides, with jobs of their own; no trading day waits for them."""
+        return [] if self.mode == "files" else [fundamental_forecast()]
 
     def admit(self, origin: str | None) -> None:
         """Stamp a new workspace with `origin`, or raise OriginError when it holds another.

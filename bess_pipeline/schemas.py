@@ -100,6 +100,40 @@ class AuctionClearing(_Table):
         unique: ClassVar = ["product", "delivery_start_utc"]
 
 
+class ResponseEnergy(_Table):
+    """Energy that one contracted MW of a response product moves per half-hour; the product gives the direction."""
+
+    product: str = pa.Field(
+        isin=["DCL", "DCH", "DML", "DMH", "DRL", "DRH"], description="L discharges below 50 Hz, H charges above"
+    )
+    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
+    energy_mwh_per_mw: float = pa.Field(
+        in_range={"min_value": 0.0, "max_value": 0.5}, description="magnitude, MWh per contracted MW"
+    )
+    coverage: float = pa.Field(
+        in_range={"min_value": 0.0, "max_value": 1.0}, description="share of the seconds with a usable frequency"
+    )
+    basis: str = pa.Field(isin=["measured", "assumed", "simulated"], description="where the frequency comes from")
+
+    class Config(_Table.Config):
+        unique: ClassVar = ["product", "start_utc"]
+
+
+class FundamentalForecast(_Table):
+    """Forecasts of wind, demand and margin with their publication times; partition of the publication's day."""
+
+    series: str = pa.Field(
+        str_matches=r"^[a-z_]+$", description="wind, demand, indicated_margin …; see sources/elexon_forecasts.py"
+    )
+    published_utc: pandas_engine.DateTime = _utc("when it was published, UTC: known from then on")
+    start_utc: pandas_engine.DateTime = _utc("start of what is forecast, UTC: an hour for wind, else a half-hour")
+    value: float = _amount("in `unit`, signed as published")
+    unit: str = pa.Field(isin=["MW"], description="unit of the value")
+
+    class Config(_Table.Config):
+        unique: ClassVar = ["series", "published_utc", "start_utc"]
+
+
 class SourceStatus(_Table):
     """Outcome of each source and settlement date; the truth about a day, apart from any run's status."""
 
@@ -208,6 +242,8 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "market/day_ahead_price": DayAheadPrice,
     "market/market_index_price": MarketIndexPrice,
     "market/auction_clearing": AuctionClearing,
+    "market/response_energy": ResponseEnergy,
+    "market/fundamental_forecast": FundamentalForecast,
     "market/source_status": SourceStatus,
     "trading/plan": Plan,
     "trading/foresight_plan": Plan,

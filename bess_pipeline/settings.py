@@ -118,6 +118,7 @@ class SourcesSettings(_Section):
     read_timeout_s: float = Field(30.0, gt=0)
     deadline_s: float = Field(120.0, gt=0, description="for one answer, all its attempts included")
     max_attempts: int = Field(4, ge=1, le=10)
+    file_deadline_s: float = Field(900.0, gt=0, description="for one large file, all its attempts included")
 
 
 class ClockSettings(_Section):

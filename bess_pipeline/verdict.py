@@ -13,6 +13,7 @@ from datetime import date
 from bess_pipeline.lake import Lake
 
 COMPLETE = "complete"
+NOT_NEEDED = frozenset({"market/response_energy", "market/fundamental_forecast"})  # no trading day waits for them yet
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def not_complete(lake: Lake, days: Sequence[date], *, trading: bool = True) -> l
     """Everything that keeps `days` from being complete, in day order; empty when all are.
 
     With `trading` the trading day's status counts beside its sources'; a day nothing is known of is
-    listed as never run.
+    listed as never run. Tables that no strategy reads (NOT_NEEDED) never hold a day up.
     """
     found: list[NotComplete] = []
     for day in days:
@@ -49,7 +50,7 @@ def _sources(lake: Lake, day: date) -> list[NotComplete]:
     return [
         NotComplete(day, row["dataset"], row["status"], row["reason"])
         for row in rows.to_dict("records")
-        if row["status"] != COMPLETE
+        if row["status"] != COMPLETE and row["dataset"] not in NOT_NEEDED
     ]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,8 @@ class Dataset:
 
     `records` are the day offsets of raw records that may hold rows of a day; `grid` gives the key
     columns a complete day must have, judged over `records`; `chunk_days` bounds one ask; `file` is
-    the user's own file that it reads, where it does.
+    the user's own file that it reads, where it does. An answer fetched before `final_utc` of a day
+    never completes it; `judged` picks the rows that count.
     """
 
     table: str
@@ -54,6 +55,8 @@ class Dataset:
     file: Path | None = None
     opens_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[0]
     due_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[1]
+    final_utc: Callable[[date], datetime] = lambda day: datetime.min.replace(tzinfo=UTC)
+    judged: Callable[[pd.DataFrame, date], pd.DataFrame] = lambda rows, day: rows
 
 
 def _settlement_grid(day: date) -> pd.DataFrame:
@@ -243,7 +246,7 @@ def check_files(datasets: Sequence[Dataset]) -> None:
 def missing_keys(dataset: Dataset, rows: pd.DataFrame, day: date) -> tuple[int, Sequence[str]]:
     """(expected rows, readable keys that a complete day has and `rows` lack)."""
     grid = dataset.grid(day)
-    absent = grid[~among(grid, rows, list(grid.columns))]
+    absent = grid[~among(grid, dataset.judged(rows, day), list(grid.columns))]
     return len(grid), [" ".join(_readable(value) for value in row) for row in absent.itertuples(index=False)]
 
 

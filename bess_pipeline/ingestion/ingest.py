@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -58,6 +59,13 @@ class _Draft:
     outcome: Outcome
 
 
+class DayRows(Protocol):
+    """Where the rows of a day come from; raises BessError when the day's answers cannot be read."""
+
+    def around(self, day: date) -> pd.DataFrame:
+        """Rows of the table, those of `day` among them."""
+
+
 class Ingestion:
     """Fetches and builds days of one workspace.
 
@@ -85,12 +93,12 @@ class Ingestion:
         """The days that were not complete when they were last built, or never built."""
         return [day for day in days if not self.outcomes.complete(dataset.table, day)]
 
-    def unanswered(self, dataset: Dataset, days: Iterable[date]) -> list[date]:
+    def unanswered(self, dataset: Dataset, days: Iterable[date], frames: DayRows | None = None) -> list[date]:
         """The unfinished days that must be asked for: no complete answer waits in the vault to be built.
 
         One waits there when a run was stopped between asking and building (promise P8).
         """
-        frames = _ParsedBodies(dataset, self.vault)
+        frames = frames or _ParsedBodies(dataset, self.vault)
         return [day for day in self.unfinished(dataset, days) if not self._waits(dataset, day, frames)]
 
     def fetch(self, dataset: Dataset, days: Sequence[date]) -> dict[date, Failure | None]:
@@ -109,9 +117,12 @@ class Ingestion:
                 result |= self._fetch_chunk(dataset, due)
         return result
 
-    def build(self, dataset: Dataset, days: Sequence[date]) -> list[Outcome]:
-        """Build the partitions of `days` from the vault and say how each stands."""
-        frames = _ParsedBodies(dataset, self.vault)
+    def build(self, dataset: Dataset, days: Sequence[date], frames: DayRows | None = None) -> list[Outcome]:
+        """Build the partitions of `days` from the vault and say how each stands.
+
+        `frames` gives the rows of a day where they are not simply those of its answers.
+        """
+        frames = frames or _ParsedBodies(dataset, self.vault)
         touched = sorted({*self._unfinished_neighbours(dataset, days), *days})
         drafts = {day: self._draft(dataset, day, frames) for day in touched}
         refused = self.lake.write_days(
@@ -123,7 +134,7 @@ class Ingestion:
             self.outcomes.put(draft.outcome)
         return [drafts[day].outcome for day in days]
 
-    def _waits(self, dataset: Dataset, day: date, frames: _ParsedBodies) -> bool:
+    def _waits(self, dataset: Dataset, day: date, frames: DayRows) -> bool:
         record, outcome = self.vault.newest(dataset.raw, day), self.outcomes.get(dataset.table, day)
         judged = outcome.fetched_utc if outcome else None
         if record is None or (judged is not None and judged >= record.fetched_utc):
@@ -187,7 +198,7 @@ class Ingestion:
         self.vault.note_failure(dataset.raw, day, failure)
         return failure
 
-    def _draft(self, dataset: Dataset, day: date, frames: _ParsedBodies) -> _Draft:
+    def _draft(self, dataset: Dataset, day: date, frames: DayRows) -> _Draft:
         """What a day's partition would become, and the outcome if its rows pass validation."""
         try:
             rows = frames.around(day)
@@ -198,6 +209,9 @@ class Ingestion:
             status, reason = (failure.status, failure.reason) if failure else (_status_of(error), str(error))
             return self._refused_draft(dataset, day, status, reason)
         record = self.vault.newest(dataset.raw, day)
+        if not missing and record is not None and record.fetched_utc < dataset.final_utc(day):
+            reason = f"complete as far as it was published by {record.fetched_utc:%Y-%m-%dT%H:%MZ}; more will follow"
+            return _Draft(mine, self._outcome(dataset, day, NOT_PUBLISHED, reason, expected, expected, record))
         if not missing:
             return _Draft(mine, self._outcome(dataset, day, COMPLETE, "", expected, expected, record))
         status, reason = self._why_missing(dataset, day, expected, missing)

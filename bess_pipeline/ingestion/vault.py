@@ -17,15 +17,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from bess_pipeline.atomic import write_bytes
+from bess_pipeline.atomic import replacing, write_bytes
 from bess_pipeline.errors import BessError
 from bess_pipeline.sources.http import Answer
+
+_PIECE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,37 @@ class RawVault:
 
     def keep(self, dataset: str, days: Sequence[date], answers: Sequence[Answer], fetched_utc: datetime) -> None:
         """Store the answers of one ask and a record of it for each day it covered."""
-        bodies = tuple(self._keep_body(answer) for answer in answers)
+        self._keep_records(dataset, days, tuple(self._keep_body(answer) for answer in answers), fetched_utc)
+
+    def keep_file(self, dataset: str, days: Sequence[date], body: RawBody, file: Path, fetched_utc: datetime) -> None:
+        """As `keep`, of one body that lies in a gzip file of this file system; the file is moved."""
+        if not self._holds_file(body.sha256):
+            with replacing(self._object(body.sha256)) as temporary:
+                os.replace(file, temporary)
+        self._keep_records(dataset, days, (body,), fetched_utc)
+
+    @property
+    def incoming(self) -> Path:
+        """Where bodies are written that are too large for memory, until they are kept."""
+        return self.root / "incoming"
+
+    @contextmanager
+    def reading(self, sha256: str) -> Iterator[BinaryIO]:
+        """One stored answer as a stream; BessError when the file is gone or damaged where it is read."""
+        problem = ""
+        try:
+            with gzip.open(self._object(sha256), "rb") as stream:
+                yield cast(BinaryIO, stream)
+        except FileNotFoundError:
+            problem = "it is gone"
+        except (OSError, EOFError, zlib.error) as error:
+            problem = str(error)
+        if problem:
+            raise BessError(f"raw answer {sha256}.gz cannot be read ({problem}): fetch its days again with --force")
+
+    def _keep_records(
+        self, dataset: str, days: Sequence[date], bodies: tuple[RawBody, ...], fetched_utc: datetime
+    ) -> None:
         stamp = fetched_utc.strftime("%Y%m%dT%H%M%S%fZ")
         for day in days:
             record = {
@@ -128,6 +163,17 @@ class RawVault:
         except BessError:
             return False
         return True
+
+    def _holds_file(self, sha256: str) -> bool:
+        """As `_holds`, piece by piece."""
+        digest = hashlib.sha256()
+        try:
+            with self.reading(sha256) as stream:
+                while piece := stream.read(_PIECE):
+                    digest.update(piece)
+        except BessError:
+            return False
+        return digest.hexdigest() == sha256
 
     def _keep_record(self, dataset: str, day: date, stamp: str, text: bytes) -> None:
         """The count in the name orders asks of one instant, as a set clock makes them; a repeat adds nothing."""

@@ -13,7 +13,8 @@ import dagster as dg
 from bess_pipeline import gb_time
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
 from bess_pipeline.ingestion.vault import RawVault
-from bess_pipeline.orchestration.assets.ingest import FEEDS, SOURCE_STATUS
+from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
+from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
 from bess_pipeline.orchestration.assets.publish import FIGURES, REPORT, VERDICT, WAREHOUSE
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
@@ -26,6 +27,7 @@ from bess_pipeline.trading.stamps import RESTATED, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
+FREQUENCY, FORECASTS = "frequency", "fundamentals"
 SCHEDULE = "daily_refresh"
 
 INGEST_ASSETS = (
@@ -37,6 +39,8 @@ INGEST_ASSETS = (
 TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
+FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, SOURCE_STATUS)
+FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, SOURCE_STATUS)
 PLAN_ASSETS = (*INGEST_ASSETS, PLAN, WAREHOUSE)
 
 _JOBS = {
@@ -47,6 +51,8 @@ _JOBS = {
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
     RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
     DETAILED_PRICES: (STACK_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
+    FREQUENCY: (FREQUENCY_ASSETS, "Fetch monthly files of one-second frequency and build the response energy of days."),
+    FORECASTS: (FORECAST_ASSETS, "Fetch and keep forecasts of wind, demand and margin with their publication times."),
     PUBLISH: (PUBLISH_ASSETS, "Rebuild the warehouse, figures and report; fail when a requested day is not complete."),
 }
 

@@ -27,6 +27,7 @@ from bess_pipeline.sample_market.reply import JSON, Query, Reply, json_reply
 from bess_pipeline.sample_market.tables import MarketTables
 from bess_pipeline.sample_market.wire_elexon import ElexonWire
 from bess_pipeline.sample_market.wire_entsoe import entsoe_reply
+from bess_pipeline.sample_market.wire_forecasts import ForecastWire
 from bess_pipeline.sample_market.wire_neso import NesoWire
 
 ORIGIN_HEADER = "X-Bess-Market-Origin"
@@ -58,6 +59,7 @@ class MarketServer:
         published = tables.published()
         self._http = _listen(host, port, self)
         self._elexon, self._neso = ElexonWire(published), NesoWire(published)
+        self._forecasts = ForecastWire(published.forecasts)
         self.host = host
         self.port = int(self._http.server_address[1])
         self._thread: threading.Thread | None = None
@@ -110,7 +112,9 @@ class MarketServer:
     def answer(self, path: str, query: Query, base_url: str) -> Reply:
         """The provider's answer to a request, with or without the provider's path prefix."""
         elexon_path = path.removeprefix(ELEXON_PREFIX) if path.startswith(ELEXON_PREFIX + "/") else path
-        reply = self._elexon.reply(elexon_path.rstrip("/"), query) or self._neso.reply(path, query, base_url)
+        elexon_path = elexon_path.rstrip("/")
+        reply = self._elexon.reply(elexon_path, query) or self._forecasts.reply(elexon_path, query)
+        reply = reply or self._neso.reply(path, query, base_url)
         if reply is None and (path == "/api" or (path == "/" and "documentType" in query)):
             reply = entsoe_reply(query, self.tables.now_utc or datetime.now(UTC))
         return reply or json_reply({"statusCode": 404, "message": "Resource not found"}, status=404)

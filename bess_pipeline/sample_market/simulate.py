@@ -54,6 +54,7 @@ from bess_pipeline.gb_time import (
     settlement_day_bounds_utc,
 )
 from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE, LAST_DATE, NOW_UTC
+from bess_pipeline.sample_market.forecasts import ForecastLaw, forecasts
 from bess_pipeline.sample_market.frequency import frequency_of_day
 from bess_pipeline.sample_market.response import ResponseLaw, response_auction
 from bess_pipeline.sample_market.tables import SYSTEM_PRICE_LAG, MarketTables
@@ -87,6 +88,7 @@ class MarketLaw:
     wind_capacity_mw: float = 30_000.0
     demand_mean_mw: float = 31_000.0
     response: ResponseLaw = field(default_factory=ResponseLaw)
+    forecast: ForecastLaw = field(default_factory=ForecastLaw)
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,17 @@ def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTa
     system = _system_price(grid, index, niv, wind, streams[4])
     hourly = _day_ahead_frame(grid, day_ahead)
     expected_hourly = grid.hourly(calendar)[::2][: len(hourly)]
+    market_index = _market_index_frame(grid, index, streams[5])
+    fundamentals = _fundamentals_frame(law, grid, wind, streams[5])
     return MarketTables(
         system_price=_system_price_frame(grid, system, niv),
-        market_index=_market_index_frame(grid, index, streams[5]),
+        market_index=market_index,
         response_auction=response_auction(
             law.response, days_between(FIRST_DATE, LAST_DATE), hourly, expected_hourly, streams[6]
         ),
         day_ahead=hourly,
-        fundamentals=_fundamentals_frame(law, grid, wind, streams[5]),
+        fundamentals=fundamentals,
+        forecasts=forecasts(law.forecast, fundamentals, law.wind_capacity_mw, FIRST_DATE, LAST_DATE, seed),
         origin="simulated",
         day_ahead_leg="neso_n2ex",
         first_date=FIRST_DATE,

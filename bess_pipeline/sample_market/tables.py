@@ -58,6 +58,7 @@ class MarketTables:
       clearing_price_gbp_mw_h (null where nothing cleared), cleared_volume_mw;
     * `day_ahead`: start_utc (hourly), day_ahead_price_gbp_mwh; None where there is no such series;
     * `fundamentals`: start_utc, wind_mw, demand_mw behind simulated prices; served to nobody;
+    * `forecasts`: what was forecast of them and when it was published (`forecasts.COLUMNS`), or None;
     * `frequency`: a UTC day -> 86,400 values in Hz, for the days in `frequency_days`.
 
     `now_utc` is the market's own now: nothing published later is served. None means everything.
@@ -72,6 +73,7 @@ class MarketTables:
     last_date: date
     day_ahead: pd.DataFrame | None = None
     fundamentals: pd.DataFrame | None = None
+    forecasts: pd.DataFrame | None = None
     now_utc: datetime | None = None
     frequency: Callable[[date], NDArray[np.float64]] | None = None
     frequency_days: tuple[date, ...] = field(default=())
@@ -98,6 +100,7 @@ class MarketTables:
                 _result_utc(self.response_auction["efa_date"], RESPONSE_RESULT) <= now
             ],
             day_ahead=day_ahead,
+            forecasts=None if self.forecasts is None else self.forecasts[self.forecasts["published_utc"] <= now],
         )
 
 

@@ -99,3 +99,12 @@ def test_a_status_table_without_rows_does_not_pass_for_complete(lake: Lake) -> N
         (FIRST, "trading"),
         (SECOND, "market data"),
     }
+
+
+def test_a_table_that_no_strategy_reads_holds_no_day_up(lake: Lake) -> None:
+    stored = lake.read("market/source_status", FIRST, FIRST)
+    for table in ("market/response_energy", "market/fundamental_forecast"):
+        extra = stored.head(1).assign(dataset=table, status="refused", reason="no file")
+        stored = pd.concat([stored, extra], ignore_index=True)
+    lake.write("market/source_status", FIRST, stored)
+    assert not_complete(lake, [FIRST]) == []

@@ -21,6 +21,7 @@ from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
 from bess_pipeline.runtime import Runtime
+from bess_pipeline.verdict import NOT_NEEDED
 
 INGEST_POOL = "provider_requests"
 SOURCE_STATUS = "market/source_status"
@@ -62,11 +63,18 @@ FEEDS = (
     ),
 )
 
+FUNDAMENTALS = Feed(
+    "market/fundamental_forecast", ("raw/elexon_forecasts",), "elexon",
+    "Elexon forecasts by day of publication: WINDFOR, NDF, DGWS, INDDEM, INDGEN, IMBALNGC, MELNGC.",
+    "value", (-200_000.0, 200_000.0),
+)
+
 
 def ingest_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All `raw/*` and `market/*` assets."""
-    raw = [_raw_asset(partitions, feed) for feed in FEEDS]
-    market = [_market_asset(partitions, feed) for feed in FEEDS]
+    feeds = (*FEEDS, FUNDAMENTALS)
+    raw = [_raw_asset(partitions, feed) for feed in feeds]
+    market = [_market_asset(partitions, feed) for feed in feeds]
     return [*raw, *market, _source_status_asset(partitions)]
 
 
@@ -118,7 +126,7 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
         metadata=metadata.table_metadata(feed.table),
         check_specs=[
             dg.AssetCheckSpec("period_counts", asset=key, description="Every requested day has its expected rows."),
-            dg.AssetCheckSpec("price_bounds", asset=key, description="Prices lie within plausible GB values."),
+            dg.AssetCheckSpec("price_bounds", asset=key, description="Values lie within what is plausible for GB."),
         ],
     )
     @one_sentence
@@ -163,9 +171,11 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days, lake = requested_days(context), runtime.workspace.lake
         store = OutcomeStore(runtime.workspace.raw / "outcomes")
-        tables = [dataset.table for dataset in runtime.datasets()]
+        needed = [dataset.table for dataset in runtime.datasets()]
         for day in days:
-            outcomes = [found for table in tables if (found := store.get(table, day))]
+            outcomes = [found for table in (*needed, *sorted(NOT_NEEDED)) if (found := store.get(table, day))]
+            if not any(outcome.dataset in needed for outcome in outcomes):
+                outcomes = []  # a day without its prices has no status, whatever else is known of it
             lake.write(SOURCE_STATUS, day, source_status_frame(outcomes))
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))
 
@@ -173,7 +183,8 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
 
 
 def _dataset(runtime: Runtime, table: str) -> Dataset | None:
-    return next((dataset for dataset in runtime.datasets() if dataset.table == table), None)
+    known = (*runtime.datasets(), *runtime.side_datasets())
+    return next((dataset for dataset in known if dataset.table == table), None)
 
 
 def _period_counts(key: dg.AssetKey, lines: Sequence[str], days: Sequence[date]) -> dg.AssetCheckResult:
