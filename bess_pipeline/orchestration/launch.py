@@ -18,7 +18,7 @@ from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.ingest import OutcomeStore
 from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
-from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL
+from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.jobs import (
     DETAILED_PRICES,
@@ -28,9 +28,11 @@ from bess_pipeline.orchestration.jobs import (
     RESETTLE,
     REVISE,
     TRADE,
+    asset_key,
     days_to_plan,
     days_to_resettle,
     days_to_revise,
+    planned_ahead,
 )
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
@@ -42,6 +44,7 @@ Progress = Callable[[str], None]
 MAX_STALE_PASSES = 50
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the log is in the UI
 ONE_DAY = timedelta(days=1)
+_VERDICT_STEP = asset_key(VERDICT).to_python_identifier()  # its failure is the answer, not an error
 POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 
@@ -122,7 +125,7 @@ class Launcher:
 
     def planned_ahead(self) -> bool:
         """True when every trading day up to the next one has a plan made with these settings."""
-        return all(make_replay(self.runtime).planned(day) for day in days_to_plan(self.runtime))
+        return planned_ahead(self.runtime)
 
     def publish(self, first: date, last: date) -> bool:
         """Warehouse, figures, report and verdict over the days; False when a day is not complete."""
@@ -167,11 +170,20 @@ class Launcher:
             instance=self.instance, tags=tags, raise_on_error=False, run_config=_QUIET
         )
         for event in result.all_events:
-            if event.is_step_failure and job != PUBLISH:
+            if event.is_step_failure and event.step_key != _VERDICT_STEP:
                 error = event.step_failure_data.error
                 if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
                     raise KeyboardInterrupt
-                failure = event.step_failure_data.user_failure_data
-                sentence = failure.description if failure else (error.message.strip() if error else "no reason given")
-                raise BessError(str(sentence))
+                raise BessError(_reason(event))
         return result.success
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """Our own sentence where the step failed with one, else what went wrong first of all."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "no reason given"

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from PIL import Image
 
 from bess_pipeline import schemas
 from bess_pipeline.lake import Lake
@@ -20,6 +22,7 @@ from bess_pipeline.orchestration.partitions import requested_days
 
 OWNERS = ["team:trading-analytics"]
 _LISTED = 20
+_DIALOG_PIXELS = 1080
 
 
 def column_schema(table: str) -> dg.TableSchema:
@@ -74,10 +77,18 @@ def problems_metadata(lines: Sequence[str]) -> dict[str, Any]:
 
 
 def picture_metadata(pictures: Mapping[str, Path]) -> dict[str, Any]:
-    """PNG files as pictures in the UI, as wide as the window that shows them."""
-    return {name.replace("_", " "): dg.MetadataValue.md(_picture(name, path)) for name, path in pictures.items()}
+    """PNG files as pictures in the UI, no wider than the dialog that shows them."""
+    return {
+        name.replace("_", " "): dg.MetadataValue.md(
+            f"![{name}](data:image/png;base64,{base64.b64encode(_for_dialog(path)).decode()})"
+        )
+        for name, path in pictures.items()
+    }
 
 
-def _picture(name: str, path: Path) -> str:
-    content = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{name}" width="100%" src="data:image/png;base64,{content}">'
+def _for_dialog(path: Path) -> bytes:
+    with Image.open(path) as picture:
+        picture.thumbnail((_DIALOG_PIXELS, _DIALOG_PIXELS))
+        smaller = BytesIO()
+        picture.save(smaller, format="PNG", optimize=True)
+    return smaller.getvalue()
