@@ -136,7 +136,7 @@ class Ingestion:
     def _opened(self, dataset: Dataset, day: date, result: dict[date, Failure | None]) -> bool:
         opens = dataset.opens_utc(day)
         if day < dataset.first_day:
-            reason = f"{dataset.table} begins on {dataset.first_day}: earlier results are in another form"
+            reason = f"{dataset.table} begins on {dataset.first_day}: no earlier results are public in this form"
             result[day] = self._fail(dataset, day, REFUSED, reason)
         elif opens > self.now():
             result[day] = self._fail(dataset, day, NOT_PUBLISHED, f"published from {opens:%Y-%m-%dT%H:%MZ}")
