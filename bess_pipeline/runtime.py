@@ -89,9 +89,9 @@ class Runtime:
         """The EFA day that follows the one in progress."""
         return gb_time.efa_date_of(self.now()) + timedelta(days=1)
 
-    def datasets(self) -> list[Dataset]:
-        """What this workspace ingests."""
-        return expected_datasets(self.mode, self.day_ahead, self.settings.sources)
+    def datasets(self, *, offline: bool = False) -> list[Dataset]:
+        """What this workspace ingests; `offline`: to build from kept answers only, which needs no token."""
+        return expected_datasets(self.mode, self.day_ahead, self.settings.sources, offline=offline)
 
     def admit(self, origin: str | None) -> None:
         """Stamp a new workspace with `origin`, or raise OriginError when it holds another.

@@ -193,8 +193,8 @@ def market_index_as_day_ahead(index: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Dataset:
-    """The day-ahead leg from the chosen source; UserInputError when the choice lacks what it needs."""
+def day_ahead_price(source: DayAheadSource, settings: SourcesSettings, *, offline: bool = False) -> Dataset:
+    """The day-ahead leg from the chosen source; UserInputError when the choice lacks what asking it needs."""
     if source == "neso_n2ex":
 
         def fetch_n2ex(client: HttpClient, first: date, last: date) -> list[Answer]:
@@ -203,13 +203,14 @@ def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Datase
         return _day_ahead(source, fetch_n2ex, neso.parse_n2ex_prices, chunk_days=366)
     if source == "entsoe":
         token = entsoe_token()
-        if token is None:
+        if token is None and not offline:
             raise UserInputError(
                 'day_ahead = "entsoe" needs a token: set ENTSOE_API_TOKEN, or use day_ahead = "neso_n2ex" '
                 "(ENTSO-E carries no GB day-ahead price after 2020)"
             )
 
         def fetch_entsoe(client: HttpClient, first: date, last: date) -> list[Answer]:
+            assert token is not None
             window = _product_days_utc(first, last)
             return entsoe.fetch_day_ahead(client, *window, settings.entsoe_zone_eic, token)
 
@@ -242,15 +243,17 @@ def file_system_price(settings: SourcesSettings) -> Dataset:
     )
 
 
-def expected_datasets(mode: Mode, day_ahead: DayAheadSource, settings: SourcesSettings) -> list[Dataset]:
-    """The datasets a workspace of this mode and day-ahead source ingests."""
+def expected_datasets(
+    mode: Mode, day_ahead: DayAheadSource, settings: SourcesSettings, *, offline: bool = False
+) -> list[Dataset]:
+    """The datasets a workspace of this mode and day-ahead source ingests; `offline`: to build, not to ask."""
     if mode == "files":
         if day_ahead != "file":
             raise UserInputError('mode = "files" reads prices from files: set day_ahead = "file" and day_ahead_file')
         chosen = [day_ahead_price("file", settings)]
         return chosen + ([file_system_price(settings)] if settings.system_price_file else [])
     auctions = auction_clearing(settings.expected_reserve_products)
-    return [system_price(), market_index_price(), auctions, day_ahead_price(day_ahead, settings)]
+    return [system_price(), market_index_price(), auctions, day_ahead_price(day_ahead, settings, offline=offline)]
 
 
 def check_files(datasets: Sequence[Dataset]) -> None:

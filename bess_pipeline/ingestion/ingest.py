@@ -62,14 +62,15 @@ class Ingestion:
     """Fetches and builds days of one workspace.
 
     `admit` is called with the origin of every answer (None for the user's own file) before anything
-    is stored and raises OriginError when the workspace holds data of another origin.
+    is stored and raises OriginError when the workspace holds data of another origin. Without a
+    client nothing can be asked for, only built.
     """
 
     def __init__(
         self,
         raw_root: Path,
         lake: Lake,
-        client: HttpClient,
+        client: HttpClient | None,
         now: Callable[[], datetime],
         admit: Callable[[str | None], None],
     ) -> None:
@@ -109,9 +110,12 @@ class Ingestion:
                 result |= self._fetch_chunk(dataset, due)
         return result
 
-    def build(self, dataset: Dataset, days: Sequence[date]) -> list[Outcome]:
-        """Build the partitions of `days` from the vault and say how each stands."""
-        frames = _ParsedBodies(dataset, self.vault)
+    def build(self, dataset: Dataset, days: Sequence[date], until: str | None = None) -> list[Outcome]:
+        """Build the partitions of `days` from the vault and say how each stands.
+
+        With `until`, a mark of `RawVault.asks`, as if nothing had been answered after that ask.
+        """
+        frames = _ParsedBodies(dataset, self.vault, until)
         touched = sorted({*self._unfinished_neighbours(dataset, days), *days})
         drafts = {day: self._draft(dataset, day, frames) for day in touched}
         refused = self.lake.write_days(
@@ -164,6 +168,8 @@ class Ingestion:
 
     def _ask(self, dataset: Dataset, first: date, last: date) -> tuple[list[Answer], SourceError | None]:
         """What came, also where it cannot be used, and why it cannot."""
+        if self.client is None:
+            raise RuntimeError("this ingestion builds from the vault alone")
         try:
             answers = dataset.fetch(self.client, first, last)
         except RejectedAnswerError as error:
@@ -285,8 +291,9 @@ class OutcomeStore:
 class _ParsedBodies:
     """Rows of a day from the newest records around it; each stored body is parsed once."""
 
-    def __init__(self, dataset: Dataset, vault: RawVault) -> None:
+    def __init__(self, dataset: Dataset, vault: RawVault, until: str | None = None) -> None:
         self.dataset = dataset
+        self.until = until
         self.vault = vault
         self.parse = lru_cache(maxsize=8)(self._parse)
 
@@ -308,7 +315,7 @@ class _ParsedBodies:
         ends the search, because what it said is not known. A neighbour's trouble is its own outcome.
         """
         problem: BessError | None = None
-        for record in self.vault.records(self.dataset.raw, record_day):
+        for record in self.vault.records(self.dataset.raw, record_day, self.until):
             try:
                 parts = [self.parse(body.sha256) for body in record.bodies]
             except SourceError as error:

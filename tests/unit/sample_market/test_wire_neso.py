@@ -102,7 +102,7 @@ def test_sql_answers_have_the_recorded_form(wire: NesoWire, realdata: Path) -> N
 
 def test_rows_live_in_the_resource_of_their_financial_year(wire: NesoWire, market: MarketTables) -> None:
     bounds = {}
-    for resource in (CURRENT, FY2025, FIRST_ARCHIVE, BLOCK_SUMMARY):
+    for resource in (CURRENT, FY2025, FIRST_ARCHIVE, BLOCK_SUMMARY, BALANCING_RESERVE_SUMMARY):
         rows = action(wire, "datastore_search", resource_id=resource, limit=32000)
         bounds[resource] = (rows["total"], {row.get("deliveryStart") for row in rows["records"]})
     assert min(bounds[CURRENT][1]) == "2026-03-31T22:00:00"
