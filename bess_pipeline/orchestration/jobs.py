@@ -12,7 +12,7 @@ import dagster as dg
 
 from bess_pipeline import gb_time
 from bess_pipeline.orchestration.assets.ingest import FEEDS, SOURCE_STATUS
-from bess_pipeline.orchestration.assets.publish import FIGURES, REPORT, VERDICT, WAREHOUSE
+from bess_pipeline.orchestration.assets.publish import DATA_QUALITY, FIGURES, REPORT, VERDICT, WAREHOUSE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
@@ -25,7 +25,7 @@ SCHEDULE = "daily_refresh"
 
 INGEST_ASSETS = (*sorted({raw for feed in FEEDS for raw in feed.raw}), *(feed.table for feed in FEEDS), SOURCE_STATUS)
 TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
-PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
+PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY, VERDICT)
 PLAN_ASSETS = (*INGEST_ASSETS, PLAN, WAREHOUSE)
 
 _JOBS = {

@@ -15,7 +15,13 @@ import pytest
 
 from bess_pipeline.gb_time import LONDON
 from bess_pipeline.sample_market import MarketTables
-from bess_pipeline.sample_market.wire_neso import BALANCING_RESERVE_SUMMARY, BLOCK_SUMMARY, EAC_SUMMARIES, N2EX_PRICE, NesoWire
+from bess_pipeline.sample_market.wire_neso import (
+    BALANCING_RESERVE_SUMMARY,
+    BLOCK_SUMMARY,
+    EAC_SUMMARIES,
+    N2EX_PRICE,
+    NesoWire,
+)
 
 CURRENT, FY2025, FIRST_ARCHIVE = (summary[0] for summary in EAC_SUMMARIES)
 BASE = "http://127.0.0.1:9"
@@ -127,7 +133,7 @@ def test_balancing_reserve_before_autumn_2025_lies_in_its_own_resource(market: M
     early.close()
     assert {row["serviceType"] for row in own} == {"Balancing Reserve"}
     assert max(row["deliveryStart"] for row in own) < "2025-10-29T23:00:00"
-    assert "2025-10-29T23:00:00" <= min(row["deliveryStart"] for row in other if row["auctionProduct"] == "PBR")
+    assert min(row["deliveryStart"] for row in other if row["auctionProduct"] == "PBR") >= "2025-10-29T23:00:00"
     assert {row["serviceType"] for row in other} == {"Response", "Quick Reserve", "Balancing Reserve"}
 
 

@@ -326,11 +326,9 @@ def test_pinned_resources_that_we_are_sure_of_have_no_hole() -> None:
 
 
 def test_names_that_leave_a_gap_make_every_known_resource_asked() -> None:
-    """The portal's first archive is called FY2023 in public code: whether it holds 2024-25 too, its name does not say."""
-    listed = resources_of(
-        {"resources": [{"name": "Results Summary FY2023 (Archive)", "id": ARCHIVE_23}, {"name": "Results Summary FY2025 "
-         "(Archive)", "id": ARCHIVE_25}, {"name": "Results Summary", "id": CURRENT}]}
-    )  # fmt: skip
+    """Public code calls the first archive FY2023; whether it holds 2024-25 too, that name does not say."""
+    names = {"FY2023 (Archive)": ARCHIVE_23, "FY2025 (Archive)": ARCHIVE_25, "": CURRENT}
+    listed = resources_of({"resources": [{"name": f"Results Summary {n}", "id": i} for n, i in names.items()]})
     inside = covering(listed, utc("2023-12-01T00:00"), utc("2023-12-02T00:00"))
     assert [one.id for one in inside] == [ARCHIVE_23]
     gap = covering(listed, utc("2024-12-01T00:00"), utc("2024-12-02T00:00"))
