@@ -61,7 +61,7 @@ def coverage_calendar(coverage: pd.DataFrame, quarantine: pd.DataFrame, provenan
     for panel in panels:
         panel.set_ylim(max(bars, 1) - 0.4, -0.6)
     _legend(figure, total)
-    style.heading(figure, f"Data coverage, {_span(days)}", f"{provenance.origin_label}; one cell is one settlement date")
+    style.heading(figure, f"Data coverage, {_span(days)}", f"{provenance.origin_label}; a cell is a settlement date")
     style.footer(figure, provenance)
     return figure
 

@@ -91,7 +91,8 @@ def _generations(vault: RawVault, raw: str, days: Sequence[date]) -> Iterator[tu
     """Runs of asks in their order, as (days, mark of the last ask): no day is twice in a run."""
     run: list[date] = []
     until = ""
-    for mark, day in sorted((mark, day) for day in days for mark in vault.asks(raw, day)):
+    asks = sorted((mark, asked) for asked in days for mark in vault.asks(raw, asked))
+    for mark, day in asks:
         if day in run or len(run) == DAYS_AT_ONCE:
             yield sorted(run), until
             run = []

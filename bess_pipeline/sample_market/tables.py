@@ -87,7 +87,8 @@ class MarketTables:
 
         A system price is out 60 minutes after its period has ended, the market index when it has
         ended, day-ahead results for day D at 10:00 London on D-1, response and quick-reserve results
-        at 15:00 and balancing reserve at 09:00 on D-1 (domain reference, sections 0 and 2.6). All rows stay where `now_utc` is None.
+        at 15:00 and balancing reserve at 09:00 on D-1 (domain reference, sections 0 and 2.6). All rows
+        stay where `now_utc` is None.
         """
         if self.now_utc is None:
             return self
@@ -117,7 +118,8 @@ def load_tables(directory: Path) -> MarketTables:
     """Recorded tables of a folder: `<name>.parquet` per table of REQUIRED_COLUMNS.
 
     `day_ahead.parquet` may be absent: then the within-day market index stands in for the day-ahead
-    leg; so may `reserve_auction.parquet`. Raises UserInputError naming the folder, file or column that is missing or unreadable.
+    leg; so may `reserve_auction.parquet`. Raises UserInputError naming the folder, file or column
+    that is missing or unreadable.
     """
     if not directory.is_dir():
         raise UserInputError(f"the folder of recorded tables {directory} does not exist")

@@ -6,7 +6,8 @@ does not: the tables behind the datastore and the SQL guard (`datastore.py`) and
 
 Results of the Enduring Auction Capability live in the resource of their financial year (EFA days
 April to March), in naive UTC; the block auctions before 2023-11-02T23:00Z in a resource of their
-own, in London clock time; balancing reserve up to autumn 2025 in a package of its own. Day-ahead hours carry UTC labels.
+own, in London clock time; balancing reserve up to autumn 2025 in a package of its own. Day-ahead hours
+carry UTC labels.
 """
 
 from __future__ import annotations
@@ -243,10 +244,8 @@ def _eac_resources(tables: MarketTables) -> list[Resource]:
     for resource_id, name, begin, end in EAC_SUMMARIES:
         inside = era["efa_date"].map(lambda day, a=begin, b=end: (a is None or day >= a) and (b is None or day < b))
         resources.append(Resource(resource_id, name, EAC_FIELDS, _eac_frame(era[inside.astype(bool)], tables.origin)))
-    own = Resource(
-        BALANCING_RESERVE_SUMMARY, "Balancing Reserve Results Summary", EAC_FIELDS, _eac_frame(rows[apart], tables.origin)
-    )
-    return [*resources, own]
+    name, frame = "Balancing Reserve Results Summary", _eac_frame(rows[apart], tables.origin)
+    return [*resources, Resource(BALANCING_RESERVE_SUMMARY, name, EAC_FIELDS, frame)]
 
 
 def _eac_frame(rows: pd.DataFrame, origin: str) -> pd.DataFrame:

@@ -65,8 +65,9 @@ def fetch_auction_results(
     """
     answers: list[Answer] = []
     if start_utc < EAC_START_UTC:
-        window = (_london(start_utc), _london(min(end_utc, EAC_START_UTC)))
-        answers += ckan.pages(client, _query(BLOCK_RESOURCE, _BLOCK_COLUMNS, "Delivery Start", *window), _WHAT, page_rows)
+        end = min(end_utc, EAC_START_UTC)
+        query = _query(BLOCK_RESOURCE, _BLOCK_COLUMNS, "Delivery Start", _london(start_utc), _london(end))
+        answers += ckan.pages(client, query, _WHAT, page_rows)
     if end_utc > EAC_START_UTC:
         first = max(start_utc, EAC_START_UTC)
         for resource in resources_holding(client, first, end_utc):
