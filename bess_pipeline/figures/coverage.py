@@ -24,7 +24,7 @@ from bess_pipeline.figures.provenance import Provenance
 STATES = ("complete", "not_published", "refused", "never_asked")
 COLOURS = ("#B9DDF2", style.ORANGE, "#B22A00", "#DEDEDE")
 LABELS = ("complete", "not published", "refused", "never asked")
-SHORT_DAYS = 92
+SHORT_DAYS = 200
 BARS = 6
 ROW_IN, YEAR_ROW_IN, HEADER_IN = 0.36, 0.17, 0.27
 _LEAP_YEAR = 2024
@@ -110,7 +110,7 @@ def _calendar(axes: Axes, strips: list[_Strip], headers: list[tuple[str, float]]
             axes.pcolormesh(  # troubles once more, above the lines between months, which may be as wide as a day
                 np.arange(count + 1), [strip.top_in, strip.top_in + strip.height_in],
                 np.ma.masked_invalid(states[None, :]), cmap=colours, norm=norm, zorder=above,
-                edgecolors="white" if short else "none", linewidth=0.6 if count <= 40 else 0.25, antialiased=short,
+                edgecolors="white" if short else "none", linewidth=0.6 if count <= 40 else 0.2, antialiased=short,
             )  # fmt: skip
     axes.set_ylim(height, 0.0)
     axes.set_xlim(0, max((len(strip.states) for strip in strips), default=1))
@@ -124,7 +124,7 @@ def _calendar(axes: Axes, strips: list[_Strip], headers: list[tuple[str, float]]
 
 
 def _short_axis(axes: Axes, days: list[date]) -> None:
-    step = next(step for step in (1, 2, 7, 14) if len(days) <= 13 * step) if days else 1
+    step = next(step for step in (1, 2, 7, 14, 28) if len(days) <= 13 * step) if days else 1
     places = range(0, len(days), step)
     axes.set_xticks([n + 0.5 for n in places], [f"{days[n].day} {days[n]:%b}" for n in places])
 
