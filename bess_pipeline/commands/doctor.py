@@ -85,9 +85,11 @@ def _data(runtime: Runtime) -> str:
 
 
 def _data_quality(runtime: Runtime) -> list[Finding]:
-    """Holes and lateness of each market table, and what lies in quarantine."""
+    """Holes and lateness of each market table, and what lies in quarantine; nothing for a new workspace."""
     try:
-        quality = assess(runtime.workspace.lake, runtime.datasets(), runtime.now())
+        if runtime.workspace.stamp() is None:
+            return []
+        quality = assess(runtime.workspace.lake, runtime.datasets(offline=True), runtime.now())
     except BessError as error:
         return [Finding("coverage", False, str(error))]
     found = [Finding(f"coverage of {one.dataset}", one.sound, _with_holes(quality, one)) for one in summaries(quality)]

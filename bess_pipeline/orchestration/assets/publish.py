@@ -121,7 +121,7 @@ def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from bess_pipeline.report.data_quality import write_data_quality
 
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        written = write_data_quality(runtime.workspace, runtime.datasets(), runtime.now())
+        written = write_data_quality(runtime.workspace, runtime.datasets(offline=True), runtime.now())
         if written is None:
             return dg.MaterializeResult(metadata={"note": "no day has been asked for yet"})
         found: dict[str, Any] = {

@@ -54,7 +54,8 @@ def within(frame: pd.DataFrame, column: str = "start_utc") -> pd.DataFrame:
 def test_every_value_of_the_market_arrives_unchanged(
     whole: Lake, market: MarketTables, table: str, attributes: list[str], keys: list[str]
 ) -> None:
-    served = within(pd.concat([getattr(market, name) for name in attributes]), keys[-1]).sort_values(keys, ignore_index=True)
+    served = within(pd.concat([getattr(market, name) for name in attributes]), keys[-1])
+    served = served.sort_values(keys, ignore_index=True)
     stored = whole.read_all(table).sort_values(keys, ignore_index=True)
     assert set(served.columns) == set(stored.columns)
     assert len(stored) == len(served) > 0
