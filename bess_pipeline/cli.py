@@ -123,6 +123,22 @@ def price_check(workspace: Path | None, first: datetime, last: datetime | None, 
 
 
 @bess.command()
+@click.option("--from", "first", required=True, type=DAY, help="First settlement date.")
+@click.option("--to", "last", required=True, type=DAY, help="Last settlement date, included.")
+@click.pass_obj
+def rebuild(workspace: Path | None, first: datetime, last: datetime) -> None:
+    """Build market tables again from the kept answers (raw/), without the network, and publish.
+
+    For a lake that was lost or damaged, or after a newer version reads answers better. Asks no provider; days of
+    which no answer is kept stay as they are. Plans and dispatch are not touched. Prints a line for each
+    day that is not complete, with the reason; the exit status is then 1.
+    """
+    from bess_pipeline.commands.run import run_rebuild
+
+    _exit_by(run_rebuild(_settings(workspace), first.date(), last.date(), _say))
+
+
+@bess.command()
 @click.option("--date", "day", type=DAY, help="Trading day (EFA date); default: the next one.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.pass_obj

@@ -90,9 +90,9 @@ class Runtime:
         """The EFA day that follows the one in progress."""
         return gb_time.efa_date_of(self.now()) + timedelta(days=1)
 
-    def datasets(self) -> list[Dataset]:
-        """What this workspace ingests."""
-        return expected_datasets(self.mode, self.day_ahead, self.settings.sources)
+    def datasets(self, *, offline: bool = False) -> list[Dataset]:
+        """What this workspace ingests; `offline`: to build from kept answers only, which needs no token."""
+        return expected_datasets(self.mode, self.day_ahead, self.settings.sources, offline=offline)
 
     def side_datasets(self) -> list[Dataset]:
         """What it can ingest besides, with jobs of their own; no trading day waits for them."""

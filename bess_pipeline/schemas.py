@@ -85,10 +85,11 @@ class AuctionClearing(_Table):
     """Clearing price and volume per auction window and product; partition of its delivery start."""
 
     product: str = pa.Field(
-        str_matches=r"^[A-Z]{3}$", description="NESO product code, e.g. DCL; L = discharge, H = charge"
+        str_matches=r"^[A-Z]{3}$",
+        description="NESO code: response, e.g. DCL (L = discharge, H = charge), or reserve, e.g. PQR (P, N)",
     )
     delivery_start_utc: pandas_engine.DateTime = _utc("start of the window, UTC")
-    delivery_end_utc: pandas_engine.DateTime = _utc("end of the window, UTC; 3 h and 5 h blocks on clock changes")
+    delivery_end_utc: pandas_engine.DateTime = _utc("end, UTC: an EFA block (3 h or 5 h on clock changes) or half-hour")
     efa_date: pandas_engine.Date = _date("EFA day of the start")
     efa_block: int = pa.Field(ge=1, le=6, description="EFA block of the start")
     clearing_price_gbp_mw_h: float = _number(

@@ -114,6 +114,9 @@ class SourcesSettings(_Section):
     entsoe_zone_eic: str = Field("10YGB----------A", description="bidding zone of the ENTSO-E day-ahead price")
     day_ahead_file: Path | None = Field(None, description="CSV of start_utc, price_gbp_mwh")
     system_price_file: Path | None = Field(None, description="CSV of start_utc, price_gbp_mwh (mode files)")
+    expected_reserve_products: tuple[Literal["PQR", "NQR", "PBR", "NBR", "PSR", "NSR"], ...] = Field(
+        (), description="reserve products that a complete day has in every half-hour; others are sparse"
+    )
     connect_timeout_s: float = Field(5.0, gt=0)
     read_timeout_s: float = Field(30.0, gt=0)
     deadline_s: float = Field(120.0, gt=0, description="for one answer, all its attempts included")

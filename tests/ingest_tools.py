@@ -40,11 +40,13 @@ def cut(tables: MarketTables, first: date, last: date) -> MarketTables:
         return frame[(frame[column] >= start - margin) & (frame[column] < end + margin)].reset_index(drop=True)
 
     assert tables.day_ahead is not None
+    assert tables.reserve_auction is not None
     return replace(
         tables,
         system_price=within(tables.system_price, "start_utc", pd.Timedelta(0)),
         market_index=within(tables.market_index, "start_utc", pd.Timedelta(0)),
         response_auction=within(tables.response_auction, "delivery_start_utc", pd.Timedelta(0)),
+        reserve_auction=within(tables.reserve_auction, "delivery_start_utc", pd.Timedelta(0)),
         day_ahead=within(tables.day_ahead, "start_utc", day),
         first_date=first,
         last_date=last,

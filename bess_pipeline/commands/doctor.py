@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bess_pipeline.errors import BessError
+from bess_pipeline.ingestion.ingest import REFUSED
+from bess_pipeline.ingestion.quality import DataQuality, Summary, assess, holes, summaries
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.schemas import SCHEMA_VERSION, TABLES
 from bess_pipeline.settings import Settings, config_file, entsoe_token
@@ -37,7 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         "data": _data,
         "database": _database,
     }
-    return [_finding(what, check, runtime) for what, check in checks.items()]
+    return [*(_finding(what, check, runtime) for what, check in checks.items()), *_data_quality(runtime)]
 
 
 def _finding(what: str, check: Callable[[Runtime], str], runtime: Runtime) -> Finding:
@@ -80,6 +82,38 @@ def _data(runtime: Runtime) -> str:
     span = f"{days[0]} to {days[-1]}, " if days else ""
     partitions = ", ".join(f"{table} {count}" for table, count in counts.items())
     return f"{span}{len(days)} trading days, all complete; partitions: {partitions}"
+
+
+def _data_quality(runtime: Runtime) -> list[Finding]:
+    """Holes and lateness of each market table, and what lies in quarantine; nothing for a new workspace."""
+    try:
+        if runtime.workspace.stamp() is None:
+            return []
+        quality = assess(runtime.workspace.lake, runtime.datasets(offline=True), runtime.now())
+    except BessError as error:
+        return [Finding("coverage", False, str(error))]
+    found = [Finding(f"coverage of {one.dataset}", one.sound, _with_holes(quality, one)) for one in summaries(quality)]
+    return [*found, _quarantine(quality)]
+
+
+def _with_holes(quality: DataQuality, summary: Summary) -> str:
+    rows = holes(quality)
+    mine = rows[(rows["dataset"] == summary.dataset) & (rows["state"] == REFUSED)]
+    listed = [
+        f"{row.first}{'' if row.days == 1 else f' to {row.last}'} ({row.reason})" for row in mine.head(3).itertuples()
+    ]
+    more = " …" if len(mine) > len(listed) else ""
+    return f"{summary}; refused: {'; '.join(listed)}{more}" if listed else str(summary)
+
+
+def _quarantine(quality: DataQuality) -> Finding:
+    kept = quality.quarantine
+    if kept.empty:
+        return Finding("quarantine", True, "empty")
+    waiting = kept[kept["open"]]
+    text = f"{len(kept)} days with {kept['rows'].sum()} rows, {len(waiting)} of them not mended since"
+    listed = "; ".join(f"{row.table} {row.date}: {row.reason}" for row in waiting.head(3).itertuples())
+    return Finding("quarantine", waiting.empty, f"{text}: {listed}" if listed else text)
 
 
 def _database(runtime: Runtime) -> str:

@@ -1,4 +1,4 @@
-"""Commands that run the pipeline: demo, refresh and backfill.
+"""Commands that run the pipeline: demo, refresh, backfill and rebuild.
 
 What belongs here: the steps of these commands and what they say while they work. What does not:
 options and exit statuses (`cli.py`), runs themselves (`orchestration/launch.py`).
@@ -20,6 +20,7 @@ from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.ingestion.datasets import check_files
 from bess_pipeline.ingestion.ingest import COMPLETE, OutcomeStore
+from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK, STACK
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
@@ -30,6 +31,7 @@ from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
 from bess_pipeline.verdict import NotComplete, not_complete
+from bess_pipeline.warehouse import publish
 
 DEMO_WORKSPACE = Path("data/demo")
 Say = Callable[[str], None]
@@ -87,6 +89,26 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
         late = [NotComplete(day, "trading", "not_published", unended) for day in days if day > end]
         last = min(last, end)
         return [*_run_days(launcher, gb_time.days_between(first, last), force, say), *late]
+
+
+def run_rebuild(settings: Settings, first: date, last: date, say: Say) -> list[NotComplete]:
+    """Market partitions of `first` to `last` again from the raw vault, offline; what is not complete after it."""
+    if last < first:
+        raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
+    runtime = Runtime(settings)
+    workspace = runtime.workspace
+    if workspace.stamp() is None:
+        raise UserInputError(f"workspace {workspace.root} holds nothing yet: there are no kept answers to rebuild from")
+    datasets = runtime.datasets(offline=True)
+    done = rebuild(workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last)
+    for table, days in done.never_asked.items():
+        say(f"{table}: nothing kept for {len(days)} of the days, first {days[0]}, last {days[-1]}: left as they are")
+    if not done.outcomes:
+        raise UserInputError(f"workspace {workspace.root} keeps no answer for {first} to {last}: run `bess backfill`")
+    say(f"rebuilt {len(done.outcomes)} partitions from {workspace.raw}; publishing warehouse")
+    publish(workspace)
+    known = {outcome.date for outcome in done.outcomes}
+    return not_complete(workspace.lake, sorted(known), trading=False)
 
 
 def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:

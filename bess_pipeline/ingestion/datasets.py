@@ -10,7 +10,7 @@ in for it has no product day. An auction window belongs to the settlement date o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,8 @@ import pandas as pd
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.settings import DayAheadSource, Mode, SourcesSettings, entsoe_token
-from bess_pipeline.sources import elexon, entsoe, files, neso
+from bess_pipeline.sources import elexon, entsoe, files, neso, neso_auctions
+from bess_pipeline.sources.auction_eras import FIRST_BLOCK_EFA_DATE, expected_reserve, expected_response
 from bess_pipeline.sources.http import Answer, HttpClient
 
 ONE_DAY = timedelta(days=1)
@@ -67,13 +68,25 @@ def _product_day_grid(day: date) -> pd.DataFrame:
     return pd.DataFrame({"start_utc": gb_time.efa_half_hours(day)})
 
 
-def _response_grid(day: date) -> pd.DataFrame:
-    """Windows that start on a settlement date: blocks 2 to 6 of that EFA day and block 1 of the next."""
-    starts = [gb_time.efa_block_bounds_utc(day, block)[0] for block in range(2, 7)]
-    starts.append(gb_time.efa_block_bounds_utc(day + ONE_DAY, 1)[0])
-    index = pd.MultiIndex.from_product([neso.RESPONSE_PRODUCTS, starts], names=["product", "delivery_start_utc"])
-    frame = index.to_frame(index=False)
-    frame["delivery_start_utc"] = frame["delivery_start_utc"].dt.as_unit("us")
+def _auction_grid(day: date, reserve: Collection[str]) -> pd.DataFrame:
+    """Windows that start on a settlement date: blocks 2 to 6 of that EFA day and block 1 of the next.
+
+    Each has the response products of its own EFA day; `reserve` products have every half-hour.
+    """
+    blocks = [(day, block) for block in range(2, 7)] + [(day + ONE_DAY, 1)]
+    rows = [
+        (product, gb_time.efa_block_bounds_utc(efa_day, block)[0])
+        for efa_day, block in blocks
+        for product in expected_response(efa_day)
+    ]
+    half_hours = gb_time.settlement_half_hours(day) if reserve else ()
+    rows += [
+        (product, start.to_pydatetime())
+        for start in half_hours
+        for product in expected_reserve(gb_time.efa_date_of(start), reserve)
+    ]
+    frame = pd.DataFrame(rows, columns=["product", "delivery_start_utc"])
+    frame["delivery_start_utc"] = pd.to_datetime(frame["delivery_start_utc"], utc=True).dt.as_unit("us")
     return frame
 
 
@@ -117,18 +130,24 @@ def market_index_price() -> Dataset:
     )
 
 
-def auction_clearing() -> Dataset:
-    """NESO response auction results (EAC)."""
+def auction_clearing(expected_reserve_products: Collection[str] = ()) -> Dataset:
+    """NESO auction results, response and reserve, before and since EAC.
+
+    Reserve windows are stored where they are published; a day lacks one only when its product is
+    among `expected_reserve_products`.
+    """
     return Dataset(
         table="market/auction_clearing",
         raw="raw/neso_response_auction",
         source="neso",
-        fetch=lambda client, first, last: neso.fetch_response_results(client, *_settlement_days_utc(first, last)),
-        parse=neso.parse_auction_results,
-        grid=_response_grid,
+        fetch=lambda client, first, last: neso_auctions.fetch_auction_results(
+            client, *_settlement_days_utc(first, last)
+        ),
+        parse=neso_auctions.parse_auction_results,
+        grid=lambda day: _auction_grid(day, expected_reserve_products),
         partition_start="delivery_start_utc",
         chunk_days=92,
-        first_day=date(2023, 11, 2),
+        first_day=FIRST_BLOCK_EFA_DATE,
     )
 
 
@@ -177,8 +196,8 @@ def market_index_as_day_ahead(index: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Dataset:
-    """The day-ahead leg from the chosen source; UserInputError when the choice lacks what it needs."""
+def day_ahead_price(source: DayAheadSource, settings: SourcesSettings, *, offline: bool = False) -> Dataset:
+    """The day-ahead leg from the chosen source; UserInputError when the choice lacks what asking it needs."""
     if source == "neso_n2ex":
 
         def fetch_n2ex(client: HttpClient, first: date, last: date) -> list[Answer]:
@@ -187,13 +206,14 @@ def day_ahead_price(source: DayAheadSource, settings: SourcesSettings) -> Datase
         return _day_ahead(source, fetch_n2ex, neso.parse_n2ex_prices, chunk_days=366)
     if source == "entsoe":
         token = entsoe_token()
-        if token is None:
+        if token is None and not offline:
             raise UserInputError(
                 'day_ahead = "entsoe" needs a token: set ENTSOE_API_TOKEN, or use day_ahead = "neso_n2ex" '
                 "(ENTSO-E carries no GB day-ahead price after 2020)"
             )
 
         def fetch_entsoe(client: HttpClient, first: date, last: date) -> list[Answer]:
+            assert token is not None
             window = _product_days_utc(first, last)
             return entsoe.fetch_day_ahead(client, *window, settings.entsoe_zone_eic, token)
 
@@ -226,14 +246,17 @@ def file_system_price(settings: SourcesSettings) -> Dataset:
     )
 
 
-def expected_datasets(mode: Mode, day_ahead: DayAheadSource, settings: SourcesSettings) -> list[Dataset]:
-    """The datasets a workspace of this mode and day-ahead source ingests."""
+def expected_datasets(
+    mode: Mode, day_ahead: DayAheadSource, settings: SourcesSettings, *, offline: bool = False
+) -> list[Dataset]:
+    """The datasets a workspace of this mode and day-ahead source ingests; `offline`: to build, not to ask."""
     if mode == "files":
         if day_ahead != "file":
             raise UserInputError('mode = "files" reads prices from files: set day_ahead = "file" and day_ahead_file')
         chosen = [day_ahead_price("file", settings)]
         return chosen + ([file_system_price(settings)] if settings.system_price_file else [])
-    return [system_price(), market_index_price(), auction_clearing(), day_ahead_price(day_ahead, settings)]
+    auctions = auction_clearing(settings.expected_reserve_products)
+    return [system_price(), market_index_price(), auctions, day_ahead_price(day_ahead, settings, offline=offline)]
 
 
 def check_files(datasets: Sequence[Dataset]) -> None:

@@ -70,14 +70,15 @@ class Ingestion:
     """Fetches and builds days of one workspace.
 
     `admit` is called with the origin of every answer (None for the user's own file) before anything
-    is stored and raises OriginError when the workspace holds data of another origin.
+    is stored and raises OriginError when the workspace holds data of another origin. Without a
+    client nothing can be asked for, only built.
     """
 
     def __init__(
         self,
         raw_root: Path,
         lake: Lake,
-        client: HttpClient,
+        client: HttpClient | None,
         now: Callable[[], datetime],
         admit: Callable[[str | None], None],
     ) -> None:
@@ -117,12 +118,15 @@ class Ingestion:
                 result |= self._fetch_chunk(dataset, due)
         return result
 
-    def build(self, dataset: Dataset, days: Sequence[date], frames: DayRows | None = None) -> list[Outcome]:
+    def build(
+        self, dataset: Dataset, days: Sequence[date], frames: DayRows | None = None, *, until: str | None = None
+    ) -> list[Outcome]:
         """Build the partitions of `days` from the vault and say how each stands.
 
-        `frames` gives the rows of a day where they are not simply those of its answers.
+        `frames` gives the rows of a day where they are not simply those of its answers. With `until`, a mark
+        of `RawVault.asks`, as if nothing had been answered after that ask.
         """
-        frames = frames or _ParsedBodies(dataset, self.vault)
+        frames = frames or _ParsedBodies(dataset, self.vault, until)
         touched = sorted({*self._unfinished_neighbours(dataset, days), *days})
         drafts = {day: self._draft(dataset, day, frames) for day in touched}
         refused = self.lake.write_days(
@@ -147,7 +151,7 @@ class Ingestion:
     def _opened(self, dataset: Dataset, day: date, result: dict[date, Failure | None]) -> bool:
         opens = dataset.opens_utc(day)
         if day < dataset.first_day:
-            reason = f"{dataset.table} begins on {dataset.first_day}: earlier results are in another form"
+            reason = f"{dataset.table} begins on {dataset.first_day}: no earlier results are public in this form"
             result[day] = self._fail(dataset, day, REFUSED, reason)
         elif opens > self.now():
             result[day] = self._fail(dataset, day, NOT_PUBLISHED, f"published from {opens:%Y-%m-%dT%H:%MZ}")
@@ -175,6 +179,8 @@ class Ingestion:
 
     def _ask(self, dataset: Dataset, first: date, last: date) -> tuple[list[Answer], SourceError | None]:
         """What came, also where it cannot be used, and why it cannot."""
+        if self.client is None:
+            raise RuntimeError("this ingestion builds from the vault alone")
         try:
             answers = dataset.fetch(self.client, first, last)
         except RejectedAnswerError as error:
@@ -299,8 +305,9 @@ class OutcomeStore:
 class _ParsedBodies:
     """Rows of a day from the newest records around it; each stored body is parsed once."""
 
-    def __init__(self, dataset: Dataset, vault: RawVault) -> None:
+    def __init__(self, dataset: Dataset, vault: RawVault, until: str | None = None) -> None:
         self.dataset = dataset
+        self.until = until
         self.vault = vault
         self.parse = lru_cache(maxsize=8)(self._parse)
 
@@ -322,7 +329,7 @@ class _ParsedBodies:
         ends the search, because what it said is not known. A neighbour's trouble is its own outcome.
         """
         problem: BessError | None = None
-        for record in self.vault.records(self.dataset.raw, record_day):
+        for record in self.vault.records(self.dataset.raw, record_day, self.until):
             try:
                 parts = [self.parse(body.sha256) for body in record.bodies]
             except SourceError as error:

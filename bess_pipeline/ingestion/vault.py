@@ -119,9 +119,14 @@ class RawVault:
         """The newest record of a day, or None when it was never fetched."""
         return next(iter(self.records(dataset, day)), None)
 
-    def records(self, dataset: str, day: date) -> Iterator[RawRecord]:
-        """All records of a day, the newest first."""
-        return (self._read_record(path) for path in reversed(self._record_files(dataset, day)))
+    def records(self, dataset: str, day: date, until: str | None = None) -> Iterator[RawRecord]:
+        """All records of a day, the newest first; with `until` (a mark of `asks`) those up to that ask."""
+        files = self._record_files(dataset, day)
+        return (self._read_record(path) for path in reversed(files) if until is None or _mark(path) <= until)
+
+    def asks(self, dataset: str, day: date) -> list[str]:
+        """A mark of each ask of a day that was answered; marks of all days sort in the order of the asks."""
+        return [_mark(path) for path in self._record_files(dataset, day)]
 
     def body(self, sha256: str) -> bytes:
         """The bytes of one stored answer; BessError when the file is gone or damaged."""
@@ -200,3 +205,9 @@ class RawVault:
         bodies = tuple(RawBody(**body) for body in data["bodies"])
         fetched = datetime.fromisoformat(data["fetched_utc"])
         return RawRecord(data["dataset"], date.fromisoformat(data["day"]), fetched, bodies)
+
+
+def _mark(path: Path) -> str:
+    """Fetch time and count of a record's file name, both of a fixed width."""
+    stamp, count, _ = path.name.split("-", 2)
+    return f"{stamp}-{count}"

@@ -15,7 +15,7 @@ from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_f
 from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
-from bess_pipeline.orchestration.assets.publish import FIGURES, REPORT, VERDICT, WAREHOUSE
+from bess_pipeline.orchestration.assets.publish import DATA_QUALITY, FIGURES, REPORT, VERDICT, WAREHOUSE
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -37,7 +37,7 @@ INGEST_ASSETS = (
     SOURCE_STATUS,
 )
 TRADE_ASSETS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
-PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, VERDICT)
+PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, SOURCE_STATUS)
 FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, SOURCE_STATUS)

@@ -61,7 +61,7 @@ class ReportInputs:
 def build_report(inputs: ReportInputs) -> str:
     """The page as HTML text; the same inputs give the same text."""
     table = pnl_table(inputs.pnl)
-    return _environment().get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         inputs=inputs,
         provenance=inputs.provenance,
         days=(inputs.last - inputs.first).days + 1,
@@ -77,7 +77,8 @@ def build_report(inputs: ReportInputs) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this package: every value is escaped and a missing one is an error."""
     environment = Environment(
         loader=PackageLoader("bess_pipeline.report", "templates"),
         autoescape=True,

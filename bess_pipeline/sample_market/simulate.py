@@ -1,8 +1,8 @@
 """A seeded GB-like market over fixed dates: energy prices and what drives them.
 
 What belongs here: the law of demand, wind, day-ahead price, within-day index, imbalance volume and
-system price, and the assembled `MarketTables`. What does not: response prices (`response.py`),
-frequency (`frequency.py`) and the wire formats (`wire_*.py`).
+system price, and the assembled `MarketTables`. What does not: response and reserve prices
+(`response.py`, `reserve.py`), frequency (`frequency.py`) and the wire formats (`wire_*.py`).
 
 The law, per half-hour t in hour h of London clock time c (hours), all prices in GBP/MWh, every e a
 standard normal draw and AR(r) a stationary first-order autoregression of unit variance:
@@ -56,6 +56,7 @@ from bess_pipeline.gb_time import (
 from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE, LAST_DATE, NOW_UTC
 from bess_pipeline.sample_market.forecasts import ForecastLaw, forecasts
 from bess_pipeline.sample_market.frequency import frequency_of_day
+from bess_pipeline.sample_market.reserve import ReserveLaw, reserve_auction
 from bess_pipeline.sample_market.response import ResponseLaw, response_auction
 from bess_pipeline.sample_market.tables import SYSTEM_PRICE_LAG, MarketTables
 
@@ -89,6 +90,7 @@ class MarketLaw:
     demand_mean_mw: float = 31_000.0
     response: ResponseLaw = field(default_factory=ResponseLaw)
     forecast: ForecastLaw = field(default_factory=ForecastLaw)
+    reserve: ReserveLaw = field(default_factory=ReserveLaw)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTa
     """The whole sample market from FIRST_DATE to LAST_DATE; the same seed gives the same bytes."""
     law = law or MarketLaw()
     grid = _grid()
-    streams = np.random.default_rng(seed).spawn(7)
+    streams = np.random.default_rng(seed).spawn(8)
     calendar = calendar_price(law, grid.clock_h, grid.weekend, grid.season)
     wind = _wind(law, grid, streams[0])
     day_ahead = _day_ahead(law, grid, calendar, wind, streams[1])
@@ -129,6 +131,7 @@ def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTa
         response_auction=response_auction(
             law.response, days_between(FIRST_DATE, LAST_DATE), hourly, expected_hourly, streams[6]
         ),
+        reserve_auction=reserve_auction(law.reserve, FIRST_DATE, LAST_DATE, streams[7]),
         day_ahead=hourly,
         fundamentals=fundamentals,
         forecasts=forecasts(law.forecast, fundamentals, law.wind_capacity_mw, FIRST_DATE, LAST_DATE, seed),

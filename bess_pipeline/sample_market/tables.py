@@ -27,6 +27,7 @@ HALF_HOUR = pd.Timedelta(minutes=30)
 SYSTEM_PRICE_LAG = timedelta(minutes=60)
 DAY_AHEAD_RESULT = time(10)
 RESPONSE_RESULT = time(15)
+BALANCING_RESERVE_RESULT = time(9)
 
 REQUIRED_COLUMNS = {
     "system_price": ("settlement_date", "settlement_period", "start_utc", "system_price_gbp_mwh"),
@@ -42,7 +43,9 @@ REQUIRED_COLUMNS = {
     ),
     "day_ahead": ("start_utc", "day_ahead_price_gbp_mwh"),
 }
-OPTIONAL_TABLES = frozenset({"day_ahead"})
+REQUIRED_COLUMNS["reserve_auction"] = REQUIRED_COLUMNS["response_auction"]
+OPTIONAL_TABLES = frozenset({"day_ahead", "reserve_auction"})
+BALANCING_RESERVE = ("PBR", "NBR")
 _INSTANTS = ("start_utc", "delivery_start_utc", "delivery_end_utc", "published_utc")
 
 
@@ -56,6 +59,8 @@ class MarketTables:
       where known, market_index_volume_mwh;
     * `response_auction`: product, delivery_start_utc, delivery_end_utc, efa_date, efa_block,
       clearing_price_gbp_mw_h (null where nothing cleared), cleared_volume_mw;
+    * `reserve_auction`: the same columns for reserve products, half-hour windows where one was bought;
+      None where there is no such series;
     * `day_ahead`: start_utc (hourly), day_ahead_price_gbp_mwh; None where there is no such series;
     * `fundamentals`: start_utc, wind_mw, demand_mw behind simulated prices; served to nobody;
     * `forecasts`: what was forecast of them and when it was published (`forecasts.COLUMNS`), or None;
@@ -72,6 +77,7 @@ class MarketTables:
     first_date: date
     last_date: date
     day_ahead: pd.DataFrame | None = None
+    reserve_auction: pd.DataFrame | None = None
     fundamentals: pd.DataFrame | None = None
     forecasts: pd.DataFrame | None = None
     now_utc: datetime | None = None
@@ -82,8 +88,9 @@ class MarketTables:
         """The same tables without what is not out by `now_utc`.
 
         A system price is out 60 minutes after its period has ended, the market index when it has
-        ended, day-ahead results for day D at 10:00 London on D-1, response results at 15:00 on D-1
-        (domain reference, sections 0 and 2.6). All rows stay where `now_utc` is None.
+        ended, day-ahead results for day D at 10:00 London on D-1, response and quick-reserve results
+        at 15:00 and balancing reserve at 09:00 on D-1 (domain reference, sections 0 and 2.6). All rows
+        stay where `now_utc` is None.
         """
         if self.now_utc is None:
             return self
@@ -92,8 +99,14 @@ class MarketTables:
         if day_ahead is not None:
             product_day = efa_columns(day_ahead["start_utc"])["efa_date"]
             day_ahead = day_ahead[_result_utc(product_day, DAY_AHEAD_RESULT) <= now]
+        reserve = self.reserve_auction
+        if reserve is not None:
+            early = reserve["product"].isin(BALANCING_RESERVE)
+            results = _result_utc(reserve["efa_date"], RESPONSE_RESULT)
+            reserve = reserve[results.mask(early, _result_utc(reserve["efa_date"], BALANCING_RESERVE_RESULT)) <= now]
         return replace(
             self,
+            reserve_auction=reserve,
             system_price=_ended_by(self.system_price, now - SYSTEM_PRICE_LAG),
             market_index=_ended_by(self.market_index, now),
             response_auction=self.response_auction[
@@ -108,7 +121,8 @@ def load_tables(directory: Path) -> MarketTables:
     """Recorded tables of a folder: `<name>.parquet` per table of REQUIRED_COLUMNS.
 
     `day_ahead.parquet` may be absent: then the within-day market index stands in for the day-ahead
-    leg. Raises UserInputError naming the folder, file or column that is missing or unreadable.
+    leg; so may `reserve_auction.parquet`. Raises UserInputError naming the folder, file or column
+    that is missing or unreadable.
     """
     if not directory.is_dir():
         raise UserInputError(f"the folder of recorded tables {directory} does not exist")
@@ -126,6 +140,7 @@ def load_tables(directory: Path) -> MarketTables:
         market_index=market_index,
         response_auction=response,
         day_ahead=day_ahead,
+        reserve_auction=tables["reserve_auction"],
         origin="recorded",
         day_ahead_leg="elexon_mid" if day_ahead is None else "neso_n2ex",
         first_date=system_price["settlement_date"].min(),
@@ -158,7 +173,7 @@ def _checked(frame: pd.DataFrame, path: Path, name: str) -> pd.DataFrame:
     for column in ("settlement_date", "efa_date"):
         if column in frame.columns and not frame[column].map(lambda value: type(value) is date).all():
             raise UserInputError(f"{path}: column {column} does not hold plain dates")
-    keys = ["delivery_start_utc", "product"] if name == "response_auction" else ["start_utc"]
+    keys = ["delivery_start_utc", "product"] if name.endswith("_auction") else ["start_utc"]
     return frame.sort_values(keys, kind="stable").reset_index(drop=True)
 
 

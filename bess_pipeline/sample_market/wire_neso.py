@@ -6,7 +6,8 @@ does not: the tables behind the datastore and the SQL guard (`datastore.py`) and
 
 Results of the Enduring Auction Capability live in the resource of their financial year (EFA days
 April to March), in naive UTC; the block auctions before 2023-11-02T23:00Z in a resource of their
-own, in London clock time. Day-ahead hours carry UTC labels.
+own, in London clock time; balancing reserve up to autumn 2025 in a package of its own. Day-ahead hours
+carry UTC labels.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from bess_pipeline.sample_market.datastore import (
 )
 from bess_pipeline.sample_market.frequency import CSV_HEADER, CSV_ROW_BYTES, SECONDS_PER_DAY, csv_of_day, months
 from bess_pipeline.sample_market.reply import Query, Reply, first, json_reply
-from bess_pipeline.sample_market.tables import MarketTables
+from bess_pipeline.sample_market.tables import BALANCING_RESERVE, MarketTables
 
 ACTIONS = "/api/3/action/"
 DUMP = "/datastore/dump/"
@@ -43,9 +44,12 @@ FIREWALL_PAGE = (
 
 EAC_GO_LIVE = pd.Timestamp("2023-11-02T23:00Z")
 EAC_PACKAGE = ("eac-auction-results", "291e3c28-75f2-4a8f-b5f5-008bebaac368")
+BALANCING_RESERVE_END = pd.Timestamp("2025-10-29T23:00Z")
+BALANCING_RESERVE_PACKAGE = ("eac-br-auction-results", "94c65383-a108-468f-aad4-1d96380be93f")
 BLOCK_PACKAGE = ("dynamic-containment-data", "aca07dcb-f807-409c-a4ec-da5dc052b8ba")
 N2EX_PACKAGE = ("day-ahead-power-exchange-prices-nordpool", "8e3cc601-1fab-4325-82ca-d8a0daeddf73")
 FREQUENCY_PACKAGE = ("system-frequency-data", str(uuid5(NAMESPACE_URL, "system-frequency-data")))
+BALANCING_RESERVE_SUMMARY = "1b3f2ee1-74a0-4939-a5a3-f01f19e663e4"
 BLOCK_SUMMARY = "888e5029-f786-41d2-bc15-cbfd1d285e96"
 N2EX_PRICE = "4f27eea5-7038-4f73-9740-e3e4ad47c26a"
 _SUMMARY = "NESO Response-Reserve Results Summary"
@@ -84,6 +88,8 @@ BLOCK_FIELDS = {
     "Cleared Volume": "numeric",
     "Clearing Price": "numeric",
 }
+PACKAGES = (EAC_PACKAGE, BALANCING_RESERVE_PACKAGE, BLOCK_PACKAGE, N2EX_PACKAGE, FREQUENCY_PACKAGE)
+_SERVICES = {"QR": "Quick Reserve", "BR": "Balancing Reserve", "SR": "Slow Reserve"}
 N2EX_FIELDS = {"Date": "date", "Delivery Period": "text", "Price": "numeric"}
 
 
@@ -91,15 +97,16 @@ class NesoWire:
     """Answers NESO requests from published tables."""
 
     def __init__(self, tables: MarketTables) -> None:
-        eac, blocks = _eac_resources(tables), _block_resource(tables)
+        (*eac, reserve), blocks = _eac_resources(tables), _block_resource(tables)
         n2ex = _n2ex_resource(tables)
-        self._datastore = Datastore([*eac, blocks, n2ex])
+        self._datastore = Datastore([*eac, reserve, blocks, n2ex])
         self._frequency = tables.frequency
         self._files = {} if tables.frequency is None else _frequency_files(tables)
         held = [_listing(resource.id, resource.name, held=True) for resource in eac]
         other = [_listing(resource_id, name, held=False) for resource_id, name in EAC_NOT_HELD]
         self._packages: dict[str, list[dict[str, object]]] = {
             EAC_PACKAGE[0]: held + other,
+            BALANCING_RESERVE_PACKAGE[0]: [_listing(reserve.id, reserve.name, held=True)],
             BLOCK_PACKAGE[0]: [_listing(blocks.id, blocks.name, held=True)],
             N2EX_PACKAGE[0]: [_listing(n2ex.id, n2ex.name, held=True)],
             FREQUENCY_PACKAGE[0]: [
@@ -144,7 +151,7 @@ class NesoWire:
 
     def _package_show(self, query: Query, base_url: str) -> object:
         wanted = first(query, "id")
-        for name, package_id in (EAC_PACKAGE, BLOCK_PACKAGE, N2EX_PACKAGE, FREQUENCY_PACKAGE):
+        for name, package_id in PACKAGES:
             if wanted in (name, package_id):
                 listed = [_placed(item, package_id, base_url) for item in self._packages[name]]
                 return {
@@ -158,7 +165,7 @@ class NesoWire:
 
     def _resource_show(self, query: Query, base_url: str) -> object:
         wanted = first(query, "id")
-        for name, package_id in (EAC_PACKAGE, BLOCK_PACKAGE, N2EX_PACKAGE, FREQUENCY_PACKAGE):
+        for name, package_id in PACKAGES:
             for item in self._packages[name]:
                 if item["id"] == wanted:
                     return _placed(item, package_id, base_url)
@@ -228,13 +235,17 @@ class NesoWire:
 
 
 def _eac_resources(tables: MarketTables) -> list[Resource]:
-    response = tables.response_auction
-    era = response[response["delivery_start_utc"] >= EAC_GO_LIVE]
+    """The summaries by financial year, and last the one of balancing reserve alone."""
+    rows = pd.concat([tables.response_auction, tables.reserve_auction])  # a table that is None adds nothing
+    rows = rows.sort_values(["delivery_start_utc", "product"], kind="stable")
+    apart = rows["product"].isin(BALANCING_RESERVE) & (rows["delivery_start_utc"] < BALANCING_RESERVE_END)
+    era = rows[(rows["delivery_start_utc"] >= EAC_GO_LIVE) & ~apart]
     resources = []
     for resource_id, name, begin, end in EAC_SUMMARIES:
         inside = era["efa_date"].map(lambda day, a=begin, b=end: (a is None or day >= a) and (b is None or day < b))
         resources.append(Resource(resource_id, name, EAC_FIELDS, _eac_frame(era[inside.astype(bool)], tables.origin)))
-    return resources
+    name, frame = "Balancing Reserve Results Summary", _eac_frame(rows[apart], tables.origin)
+    return [*resources, Resource(BALANCING_RESERVE_SUMMARY, name, EAC_FIELDS, frame)]
 
 
 def _eac_frame(rows: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -244,7 +255,7 @@ def _eac_frame(rows: pd.DataFrame, origin: str) -> pd.DataFrame:
         {
             "auctionID": pd.Series(number, index=rows.index, dtype="Int64"),
             "auctionProduct": rows["product"],
-            "serviceType": "Response",
+            "serviceType": rows["product"].str[1:].map(_SERVICES).fillna("Response"),
             "deliveryStart": rows["delivery_start_utc"].dt.tz_localize(None),
             "deliveryEnd": rows["delivery_end_utc"].dt.tz_localize(None),
             "clearedVolume": rows["cleared_volume_mw"],

@@ -9,5 +9,6 @@ SELECT
     sum(clearing_price_gbp_mw_h * date_diff('minute', delivery_start_utc, delivery_end_utc) / 60.0)
         AS paid_gbp_per_mw
 FROM market.auction_clearing
+WHERE product IN ('DCL', 'DCH', 'DML', 'DMH', 'DRL', 'DRH')
 GROUP BY product, efa_block
 ORDER BY product, efa_block;

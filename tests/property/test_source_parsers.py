@@ -20,7 +20,8 @@ from bess_pipeline.gb_time import settlement_half_hours
 from bess_pipeline.sources.elexon import parse_market_index, parse_system_prices
 from bess_pipeline.sources.entsoe import parse_day_ahead, parse_prices
 from bess_pipeline.sources.files import parse_price_csv, system_price_frame, to_half_hours
-from bess_pipeline.sources.neso import parse_auction_results, parse_n2ex_prices
+from bess_pipeline.sources.neso import parse_n2ex_prices
+from bess_pipeline.sources.neso_auctions import parse_auction_results
 from bess_pipeline.sources.parsing import half_hour_prices
 from bess_pipeline.sources.redaction import redact
 

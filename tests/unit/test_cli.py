@@ -23,6 +23,7 @@ COMMANDS = (
     "ui",
     "refresh",
     "backfill",
+    "rebuild",
     "plan",
     "optimise",
     "report",

@@ -52,7 +52,7 @@ FEEDS = (
     ),
     Feed(
         "market/auction_clearing", ("raw/neso_response_auction",), "neso",
-        "NESO EAC results summary: response products by EFA block.",
+        "NESO auction results: response products by EFA block, reserve products by half-hour, before and since EAC.",
         "clearing_price_gbp_mw_h", (-999.99, 999.99),
     ),
     Feed(

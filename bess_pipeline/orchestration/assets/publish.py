@@ -20,12 +20,19 @@ from bess_pipeline.verdict import not_complete
 from bess_pipeline.warehouse import publish
 
 WAREHOUSE, FIGURES, REPORT, VERDICT = "warehouse", "report/figures", "report/summary", "report/verdict"
+DATA_QUALITY = "report/data_quality"
 PUBLISH_POOL = "publish"
 
 
 def publish_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """The warehouse, the figures, the page, and the verdict as the last asset of a run."""
-    return [_warehouse(partitions), _figures(partitions), _summary(partitions), _verdict(partitions)]
+    """The warehouse, the figures, the pages, and the verdict as the last asset of a run."""
+    return [
+        _warehouse(partitions),
+        _figures(partitions),
+        _summary(partitions),
+        _data_quality(partitions),
+        _verdict(partitions),
+    ]
 
 
 def _common(partitions: dg.PartitionsDefinition, name: str, *deps: str) -> dict[str, Any]:
@@ -100,6 +107,31 @@ def _summary(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(path)})
 
     return summary
+
+
+def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, DATA_QUALITY, SOURCE_STATUS),
+        pool=PUBLISH_POOL,
+        kinds={"matplotlib", "html"},
+        description="The data-quality page: coverage calendar of all known days, what is overdue, quarantined rows.",
+    )
+    @one_sentence
+    def data_quality(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from bess_pipeline.report.data_quality import write_data_quality
+
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        written = write_data_quality(runtime.workspace, runtime.datasets(offline=True), runtime.now())
+        if written is None:
+            return dg.MaterializeResult(metadata={"note": "no day has been asked for yet"})
+        found: dict[str, Any] = {
+            "page": dg.MetadataValue.path(written.page),
+            "summary": dg.MetadataValue.md("\n".join(f"- {one.dataset}: {one}" for one in written.summaries)),
+            "quarantined_days_open": written.open_quarantine,
+        }
+        return dg.MaterializeResult(metadata=found | metadata.picture_metadata({"coverage": written.picture}))
+
+    return data_quality
 
 
 def _verdict(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -17,7 +17,7 @@ from bess_pipeline.sample_market import MarketServer, MarketTables
 from bess_pipeline.sample_market.reply import Reply
 from bess_pipeline.sample_market.wire_elexon import MARKET_INDEX, SYSTEM_PRICES, ElexonWire
 from bess_pipeline.settings import SourcesSettings
-from bess_pipeline.sources import elexon, entsoe, neso
+from bess_pipeline.sources import elexon, entsoe, neso, neso_auctions
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.sources.parsing import combine
 
@@ -65,8 +65,8 @@ def market_index(client: HttpClient, first: date, last: date) -> pd.DataFrame:
 
 
 def auctions(client: HttpClient, first: date, last: date) -> pd.DataFrame:
-    answers = neso.fetch_response_results(client, efa_day_bounds_utc(first)[0], efa_day_bounds_utc(last)[1])
-    frames = [neso.parse_auction_results(answer.content) for answer in answers]
+    answers = neso_auctions.fetch_auction_results(client, efa_day_bounds_utc(first)[0], efa_day_bounds_utc(last)[1])
+    frames = [neso_auctions.parse_auction_results(answer.content) for answer in answers]
     return combine(frames, schemas.keys("market/auction_clearing"), "auctions")
 
 
@@ -86,7 +86,8 @@ def test_simulated_market_index(client: HttpClient, market: MarketTables) -> Non
 
 
 def test_simulated_auctions_over_the_turn_of_the_year(client: HttpClient, market: MarketTables) -> None:
-    same("market/auction_clearing", auctions(client, *MARCH), between(market.response_auction, "efa_date", *MARCH))
+    both = pd.concat([market.response_auction, market.reserve_auction], ignore_index=True)
+    same("market/auction_clearing", auctions(client, *MARCH), between(both, "efa_date", *MARCH))
 
 
 def test_simulated_day_ahead_prices(client: HttpClient, market: MarketTables) -> None:
@@ -106,11 +107,13 @@ def test_simulated_day_ahead_prices(client: HttpClient, market: MarketTables) ->
 
 
 def test_what_is_not_out_yet_is_not_published(client: HttpClient) -> None:
-    start, end = efa_day_bounds_utc(date(2026, 4, 13))
+    end = efa_day_bounds_utc(date(2026, 4, 13))[1]
     with pytest.raises(NotPublishedError):
         neso.fetch_n2ex_prices(client, *efa_day_bounds_utc(date(2026, 4, 15)))
+    early = auctions(client, date(2026, 4, 13), date(2026, 4, 13))
+    assert set(early["product"]) <= {"PBR", "NBR"}, "09:50 in London: balancing reserve is out since 09:00"
     with pytest.raises(NotPublishedError):
-        neso.fetch_response_results(client, start, end)
+        neso_auctions.fetch_auction_results(client, end, efa_day_bounds_utc(date(2026, 4, 14))[1])
     with pytest.raises(NotPublishedError):
         elexon.parse_system_prices(elexon.fetch_system_prices(client, date(2026, 4, 13))[0].content)
 
@@ -132,11 +135,10 @@ def test_recorded_market_over_http_around_the_long_day(recorded: MarketTables) -
         assert len(server.requests) == len(set(server.requests))
 
 
-def test_every_recorded_auction_since_eac(recorded: MarketTables) -> None:
+def test_every_recorded_auction_before_and_since_eac(recorded: MarketTables) -> None:
     with MarketServer(recorded) as server, connected(server) as client:
-        parsed = auctions(client, date(2023, 11, 3), date(2025, 3, 31))
-    late = recorded.response_auction["delivery_start_utc"] >= pd.Timestamp("2023-11-02T23:00Z")
-    same("market/auction_clearing", parsed, recorded.response_auction[late])
+        parsed = auctions(client, date(2023, 7, 1), date(2025, 3, 31))
+    same("market/auction_clearing", parsed, recorded.response_auction)
 
 
 def content(reply: Reply | None) -> bytes:

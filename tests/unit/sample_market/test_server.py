@@ -111,7 +111,7 @@ def test_nothing_after_now_is_served(server: MarketServer) -> None:
         server, "/balancing/pricing/market-index?from=2026-04-12T07:00Z&to=2026-04-13T00:00Z&dataProviders=APXMIDP"
     )
     assert [row["startTime"] for row in index.json()["data"]][-1] == "2026-04-12T08:00:00Z"
-    sql = f'SELECT MAX("deliveryStart") AS last FROM "{SUMMARY}"'
+    sql = f'SELECT MAX("deliveryStart") AS last FROM "{SUMMARY}" WHERE "serviceType" = \'Response\''
     answer = get(server, "/api/3/action/datastore_search_sql?" + urlencode({"sql": sql}))
     assert answer.json()["result"]["records"] == [{"last": "2026-04-12T18:00:00"}]
     dump = get(server, "/datastore/dump/4f27eea5-7038-4f73-9740-e3e4ad47c26a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ import pytest
 
 from bess_pipeline.gb_time import LONDON
 from bess_pipeline.sample_market import MarketTables
-from bess_pipeline.sample_market.wire_neso import BLOCK_SUMMARY, EAC_SUMMARIES, N2EX_PRICE, NesoWire
+from bess_pipeline.sample_market.wire_neso import (
+    BALANCING_RESERVE_SUMMARY,
+    BLOCK_SUMMARY,
+    EAC_SUMMARIES,
+    N2EX_PRICE,
+    NesoWire,
+)
 
 CURRENT, FY2025, FIRST_ARCHIVE = (summary[0] for summary in EAC_SUMMARIES)
 BASE = "http://127.0.0.1:9"
@@ -58,6 +65,7 @@ def test_ids_and_names_are_nesos(wire: NesoWire) -> None:
     for name, resource in (
         ("day-ahead-power-exchange-prices-nordpool", N2EX_PRICE),
         ("dynamic-containment-data", BLOCK_SUMMARY),
+        ("eac-br-auction-results", BALANCING_RESERVE_SUMMARY),
     ):
         assert [item["id"] for item in action(wire, "package_show", id=name)["resources"]] == [resource]
 
@@ -89,6 +97,9 @@ def test_sql_answers_have_the_recorded_form(wire: NesoWire, realdata: Path) -> N
         assert types[field["id"]] == field["type"], field
     example = {row["auctionProduct"]: row for row in recorded["result"]["records"]}
     for row in result["records"]:
+        if row["auctionProduct"] not in example:  # reserve, which the recorded answer has none of
+            assert (row["shortest"], row["longest"]) == ("0:30:00", "0:30:00")
+            continue
         assert set(row) == set(example[row["auctionProduct"]])
         assert all(type(value) is str for value in row.values())
         assert (row["shortest"], row["longest"]) == ("4:00:00", "4:00:00")
@@ -97,14 +108,33 @@ def test_sql_answers_have_the_recorded_form(wire: NesoWire, realdata: Path) -> N
 
 def test_rows_live_in_the_resource_of_their_financial_year(wire: NesoWire, market: MarketTables) -> None:
     bounds = {}
-    for resource in (CURRENT, FY2025, FIRST_ARCHIVE, BLOCK_SUMMARY):
+    for resource in (CURRENT, FY2025, FIRST_ARCHIVE, BLOCK_SUMMARY, BALANCING_RESERVE_SUMMARY):
         rows = action(wire, "datastore_search", resource_id=resource, limit=32000)
         bounds[resource] = (rows["total"], {row.get("deliveryStart") for row in rows["records"]})
     assert min(bounds[CURRENT][1]) == "2026-03-31T22:00:00"
-    assert max(bounds[FY2025][1]) == "2026-03-31T18:00:00"
+    assert "2026-03-31T18:00:00" <= max(bounds[FY2025][1]) < "2026-03-31T22:00:00"
     assert min(bounds[FY2025][1]) == "2025-10-31T23:00:00"
-    assert bounds[CURRENT][0] + bounds[FY2025][0] == len(market.response_auction)
-    assert bounds[FIRST_ARCHIVE][0] == bounds[BLOCK_SUMMARY][0] == 0
+    assert market.reserve_auction is not None
+    assert bounds[CURRENT][0] + bounds[FY2025][0] == len(market.response_auction) + len(market.reserve_auction)
+    assert bounds[FIRST_ARCHIVE][0] == bounds[BLOCK_SUMMARY][0] == bounds[BALANCING_RESERVE_SUMMARY][0] == 0
+
+
+def test_balancing_reserve_before_autumn_2025_lies_in_its_own_resource(market: MarketTables) -> None:
+    """Rows moved by a year and a half: PBR and NBR up to the last start of 2025-10-29, nothing else."""
+    assert market.reserve_auction is not None
+    back = pd.Timedelta(days=14)
+    moved = market.reserve_auction.assign(
+        delivery_start_utc=market.reserve_auction["delivery_start_utc"] - back,
+        delivery_end_utc=market.reserve_auction["delivery_end_utc"] - back,
+    )
+    early = NesoWire(replace(market, reserve_auction=moved))
+    own = action(early, "datastore_search", resource_id=BALANCING_RESERVE_SUMMARY, limit=32000)["records"]
+    other = action(early, "datastore_search", resource_id=FY2025, limit=32000)["records"]
+    early.close()
+    assert {row["serviceType"] for row in own} == {"Balancing Reserve"}
+    assert max(row["deliveryStart"] for row in own) < "2025-10-29T23:00:00"
+    assert min(row["deliveryStart"] for row in other if row["auctionProduct"] == "PBR") >= "2025-10-29T23:00:00"
+    assert {row["serviceType"] for row in other} == {"Response", "Quick Reserve", "Balancing Reserve"}
 
 
 def test_search_gives_numbers_and_sql_gives_text(wire: NesoWire) -> None:

@@ -18,15 +18,10 @@ from faulty_server import Server, reply
 
 from bess_pipeline import schemas
 from bess_pipeline.errors import NotPublishedError, PayloadError
-from bess_pipeline.sources.neso import (
-    RESPONSE_PRODUCTS,
-    fetch_n2ex_prices,
-    fetch_response_results,
-    parse_auction_results,
-    parse_n2ex_prices,
-    pinned_resources,
-    resources_of,
-)
+from bess_pipeline.sources.auction_eras import RESPONSE_PRODUCTS
+from bess_pipeline.sources.neso import fetch_n2ex_prices, parse_n2ex_prices
+from bess_pipeline.sources.neso_auctions import fetch_auction_results, parse_auction_results
+from bess_pipeline.sources.neso_resources import covering, pinned_resources, resources_of
 from bess_pipeline.sources.parsing import combine
 
 TABLE = "market/auction_clearing"
@@ -92,17 +87,113 @@ def test_the_recorded_sql_envelope_with_auction_rows(realdata: Path) -> None:
 
 
 def test_numbers_as_text_and_naive_utc() -> None:
-    frame = schemas.validate(TABLE, parse_auction_results(envelope(auction(), auction(auctionProduct="PQR"))))
+    frame = schemas.validate(TABLE, parse_auction_results(envelope(auction(), auction(auctionProduct="XYZ"))))
     assert frame["product"].tolist() == ["DCL"]
     assert frame["delivery_start_utc"].tolist() == [pd.Timestamp("2026-04-01T02:00Z")]
     assert frame["efa_block"].tolist() == [2], "03:00 London summer time"
     assert (frame["clearing_price_gbp_mw_h"].item(), frame["cleared_volume_mw"].item()) == (7.68, 499.0)
 
 
-def test_other_products_on_request() -> None:
-    window = {"deliveryStart": "2026-04-01T02:00:00", "deliveryEnd": "2026-04-01T02:30:00"}
-    content = envelope(auction(), auction(auctionProduct="PQR", **window))
-    assert parse_auction_results(content, frozenset({"PQR"}))["product"].tolist() == ["PQR"]
+RESERVE = ("PQR", "NQR", "PBR", "NBR", "PSR", "NSR")
+
+
+def reserve(product: str = "PQR", start: str = "2026-04-01T02:00:00", end: str = "2026-04-01T02:30:00") -> Any:
+    return auction(auctionProduct=product, serviceType="Quick Reserve", deliveryStart=start, deliveryEnd=end)
+
+
+@pytest.mark.parametrize("product", RESERVE)
+def test_reserve_windows_of_half_an_hour_stand_beside_response_blocks(product: str) -> None:
+    frame = schemas.validate(TABLE, parse_auction_results(envelope(auction(), reserve(product)))).set_index("product")
+    hours = (frame["delivery_end_utc"] - frame["delivery_start_utc"]) / pd.Timedelta(hours=1)
+    assert hours.to_dict() == {"DCL": 4.0, product: 0.5}
+    assert parse_auction_results(envelope(auction(), reserve(product)), frozenset({product}))["product"].tolist() == [
+        product
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-04-01T02:00:00", "2026-04-01T06:00:00"),
+        ("2026-04-01T02:00:00", "2026-04-01T02:00:00"),
+        ("2026-04-01T02:15:00", "2026-04-01T02:45:00"),
+        ("2026-04-01T02:30:00", "2026-04-01T02:00:00"),
+    ],
+)
+def test_a_reserve_window_is_a_settlement_half_hour(start: str, end: str) -> None:
+    with pytest.raises(PayloadError, match=r"a PQR window 2026-04-01T02.* is not a settlement half-hour"):
+        parse_auction_results(envelope(reserve("PQR", start, end)))
+
+
+# --- auctions before EAC ------------------------------------------------------------------------------
+
+
+def block(**changes: Any) -> dict[str, Any]:
+    """A row of the DC, DR & DM results summary: London clock time, and its EFA day and block."""
+    return {
+        "Service": "DCL",
+        "EFA Date": "2023-07-01T00:00:00",
+        "Delivery Start": "2023-07-01T03:00:00",
+        "Delivery End": "2023-07-01T07:00:00",
+        "EFA": "2",
+        "Cleared Volume": "1200",
+        "Clearing Price": "3.5",
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("efa", "start", "end", "number", "utc_start", "hours"),
+    [
+        ("2023-07-01", "2023-07-01T03:00:00", "2023-07-01T07:00:00", "2", "2023-07-01T02:00Z", 4.0),
+        ("2023-07-01", "2023-06-30T23:00:00", "2023-07-01T03:00:00", "1", "2023-06-30T22:00Z", 4.0),
+        ("2023-10-29", "2023-10-28T23:00:00", "2023-10-29T03:00:00", "1", "2023-10-28T22:00Z", 5.0),
+        ("2023-03-26", "2023-03-25T23:00:00", "2023-03-26T03:00:00", "1", "2023-03-25T23:00Z", 3.0),
+        ("2023-11-02", "2023-11-02T19:00:00", "2023-11-02T23:00:00", "6", "2023-11-02T19:00Z", 4.0),
+    ],
+)
+def test_london_clock_times_become_utc(
+    efa: str, start: str, end: str, number: str, utc_start: str, hours: float
+) -> None:
+    changes = {"EFA Date": f"{efa}T00:00:00", "Delivery Start": start, "Delivery End": end, "EFA": number}
+    frame = schemas.validate(TABLE, parse_auction_results(envelope(block(**changes))))
+    assert frame["delivery_start_utc"].item() == pd.Timestamp(utc_start)
+    assert (frame["delivery_end_utc"] - frame["delivery_start_utc"]).item() == pd.Timedelta(hours=hours)
+    assert (str(frame["efa_date"].item()), frame["efa_block"].item()) == (efa, int(number))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"Delivery Start": "2023-07-01T02:00:00"}, "says EFA day 2023-07-01 block 2, and its London time makes it"),
+        ({"EFA Date": "2023-06-30T00:00:00"}, "says EFA day 2023-06-30 block 2"),
+        ({"EFA": "3"}, "says EFA day 2023-07-01 block 3"),
+        ({"Delivery Start": "2023-07-01T03:00:00Z"}, "is London clock time and carries a zone"),
+        ({"Delivery End": "2023-07-01T06:00:00"}, "is not its EFA block 2"),
+        ({"Clearing Price": None}, "has price nan and volume 1200"),
+    ],
+)
+def test_blocks_on_another_clock_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(PayloadError, match=words):
+        parse_auction_results(envelope(block(**changes)))
+
+
+def test_a_window_over_the_start_of_eac_asks_both_forms(server: Server, make_client: Callable[..., Any]) -> None:
+    eac = auction(deliveryStart="2023-11-02T23:00:00", deliveryEnd="2023-11-03T03:00:00")
+    rows = {"888e5029-f786-41d2-bc15-cbfd1d285e96": [block()], ARCHIVE_23: [eac]}
+    server.script = portal(rows, PACKAGE)
+    client = make_client(neso_base_url=server.url)
+    answers = fetch_auction_results(client, utc("2023-07-01T00:00") - pd.Timedelta(hours=1), utc("2023-11-04T00:00"))
+    assert [len(parse_auction_results(answer.content)) for answer in answers] == [1, 1]
+    blocks, summary = (query["sql"] for query in (server.queries()[0], server.queries()[2]))
+    assert blocks == (
+        'SELECT "Service", "EFA Date", "Delivery Start", "Delivery End", "EFA", "Cleared Volume", "Clearing Price" '
+        'FROM "888e5029-f786-41d2-bc15-cbfd1d285e96" WHERE "Delivery Start" >= \'2023-07-01T00:00:00\' '
+        'AND "Delivery Start" < \'2023-11-02T23:00:00\' ORDER BY "_id" LIMIT 32000 OFFSET 0'
+    )
+    assert "\"deliveryStart\" >= '2023-11-02T23:00:00'" in summary
+
+
+# --- which resource -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("volume", [0, "0.0", None, ""])
@@ -170,7 +261,7 @@ def test_exact_repeats_are_dropped_and_pages_joined() -> None:
     [
         (envelope(), NotPublishedError, "nothing published"),
         (b"", NotPublishedError, "nothing published"),
-        (envelope(auction(auctionProduct="PQR")), NotPublishedError, "nothing published yet for DCH"),
+        (envelope(auction(auctionProduct="XYZ")), NotPublishedError, "nothing published yet for DCH"),
         (b'{"success": false, "error": {"query": ["bad syntax"]}}', PayloadError, "bad syntax"),
         (b'{"success": true}', PayloadError, "no result"),
         (b'{"success": true, "result": {"records": {}}}', PayloadError, "not a list"),
@@ -229,9 +320,43 @@ def test_spans_in_names(name: str, first: str, end: str) -> None:
     assert resource.end_utc == utc(end)
 
 
-def test_pinned_resources_have_no_hole() -> None:
-    archive, current = pinned_resources()
+def test_pinned_resources_that_we_are_sure_of_have_no_hole() -> None:
+    archive, current = (one for one in pinned_resources() if not one.may_be_absent)
     assert archive.end_utc == current.start_utc == utc("2025-03-31T22:00")
+
+
+def test_names_that_leave_a_gap_make_every_known_resource_asked() -> None:
+    """Public code calls the first archive FY2023; whether it holds 2024-25 too, that name does not say."""
+    names = {"FY2023 (Archive)": ARCHIVE_23, "FY2025 (Archive)": ARCHIVE_25, "": CURRENT}
+    listed = resources_of({"resources": [{"name": f"Results Summary {n}", "id": i} for n, i in names.items()]})
+    inside = covering(listed, utc("2023-12-01T00:00"), utc("2023-12-02T00:00"))
+    assert [one.id for one in inside] == [ARCHIVE_23]
+    gap = covering(listed, utc("2024-12-01T00:00"), utc("2024-12-02T00:00"))
+    assert [one.id for one in gap[:3]] == [ARCHIVE_23, ARCHIVE_25, CURRENT]
+    assert "ab130833-3ce4-4361-90fb-69fa3cf30f15" in {one.id for one in gap[3:] if one.may_be_absent}
+    assert all(one.may_be_absent for one in gap[3:])
+
+
+def test_a_resource_that_may_be_absent_is_skipped_and_one_that_must_be_there_is_not(
+    server: Server, make_client: Callable[..., Any]
+) -> None:
+    absent = b'{"success": false, "error": {"message": "Not found: Resource was not found."}}'
+    rows = portal({"596f29ac-0387-4ba4-a6d3-95c243140707": [auction()]}, None)
+    gone = ["ab130833", "be55ee51", "1b3f2ee1"]
+
+    def script(handler: Any) -> None:
+        if any(f"%22{one}" in handler.path for one in gone):
+            reply(handler, absent, status=404)
+        else:
+            rows(handler)
+
+    server.script = script
+    client = make_client(neso_base_url=server.url)
+    window = (utc("2025-04-01T00:00"), utc("2025-04-02T00:00"))
+    assert len(fetch_auction_results(client, *window)) == 1
+    gone.append("596f29ac")
+    with pytest.raises(PayloadError, match="Not found"):
+        fetch_auction_results(client, *window)
 
 
 def portal(rows: dict[str, list[dict[str, Any]]], package: dict[str, Any] | None) -> Callable[[Any], None]:
@@ -259,7 +384,7 @@ def test_pages_are_asked_for_until_a_short_one(server: Server, make_client: Call
     client = make_client(neso_base_url=server.url)
     for page_rows, pages in ((3, 2), (2, 2), (10, 1)):
         server.targets.clear()
-        answers = fetch_response_results(client, utc("2026-06-30T22:00"), utc("2026-07-01T22:00"), page_rows)
+        answers = fetch_auction_results(client, utc("2026-06-30T22:00"), utc("2026-07-01T22:00"), page_rows)
         frames = [parse_auction_results(answer.content) for answer in answers]
         assert len(answers) == pages
         assert len(combine(frames, schemas.keys(TABLE), "pages")) == 4
@@ -281,14 +406,14 @@ def test_a_truncated_page_is_not_the_last(server: Server, make_client: Callable[
         handler, b"{}" if "package_show" in handler.path else pages[len(server.targets) - 2]
     )
     client = make_client(neso_base_url=server.url)
-    answers = fetch_response_results(client, utc("2026-04-01T00:00"), utc("2026-04-02T00:00"))
+    answers = fetch_auction_results(client, utc("2026-04-01T00:00"), utc("2026-04-02T00:00"))
     assert len(answers) == 2
     assert server.queries()[-1]["sql"].endswith("LIMIT 32000 OFFSET 1")
 
 
 def test_a_window_over_april_asks_both_resources(server: Server, make_client: Callable[..., Any]) -> None:
     server.script = portal({CURRENT: [auction()], ARCHIVE_25: [auction(auctionProduct="DCH")]}, PACKAGE)
-    answers = fetch_response_results(
+    answers = fetch_auction_results(
         make_client(neso_base_url=server.url), utc("2026-03-30T22:00"), utc("2026-04-02T22:00")
     )
     assert len(answers) == 2
@@ -299,7 +424,7 @@ def test_without_a_catalogue_the_pinned_resources_are_asked(
     server: Server, make_client: Callable[..., Any], package: dict[str, Any] | None
 ) -> None:
     server.script = portal({CURRENT: [auction()]}, package)
-    answers = fetch_response_results(
+    answers = fetch_auction_results(
         make_client(neso_base_url=server.url), utc("2026-04-01T00:00"), utc("2026-04-02T00:00")
     )
     assert len(answers) == 1
@@ -309,15 +434,16 @@ def test_no_rows_anywhere_is_not_published(server: Server, make_client: Callable
     server.script = portal({}, PACKAGE)
     client = make_client(neso_base_url=server.url)
     with pytest.raises(NotPublishedError, match="none published yet for 2026-06-30T22:00:00Z"):
-        fetch_response_results(client, utc("2026-06-30T22:00"), utc("2026-07-01T22:00"))
+        fetch_auction_results(client, utc("2026-06-30T22:00"), utc("2026-07-01T22:00"))
     with pytest.raises(NotPublishedError, match="none published yet for 2026-06-30 to 2026-07-01"):
         fetch_n2ex_prices(client, utc("2026-06-30T22:00"), utc("2026-07-01T22:00"))
 
 
-def test_a_window_before_eac_is_said_so_without_a_request(server: Server, make_client: Callable[..., Any]) -> None:
-    with pytest.raises(NotPublishedError, match="before EAC"):
-        fetch_response_results(make_client(neso_base_url=server.url), utc("2023-11-01T23:00"), utc("2023-11-02T23:00"))
-    assert server.targets == []
+def test_a_window_before_eac_asks_the_block_resource_alone(server: Server, make_client: Callable[..., Any]) -> None:
+    server.script = portal({}, PACKAGE)
+    with pytest.raises(NotPublishedError, match="none published yet for 2023-11-01T23:00:00Z"):
+        fetch_auction_results(make_client(neso_base_url=server.url), utc("2023-11-01T23:00"), utc("2023-11-02T23:00"))
+    assert len(server.targets) == 1
 
 
 def test_a_refused_query_is_quoted(server: Server, make_client: Callable[..., Any]) -> None:

@@ -1,0 +1,158 @@
+"""What the pipeline knows that it does not know: coverage of days, lateness and quarantined rows.
+
+What belongs here: reading outcomes and the quarantine into frames and counts; nothing is changed and
+nobody is asked. What does not: how it is shown (`figures/coverage.py`, `report/data_quality.py`,
+`commands/doctor.py`) and how an outcome comes about (`ingest.py`).
+
+A day's state in a dataset is its status in market.source_status (complete, not_published, refused),
+or `never_asked` where a day between the first and the last known one has none. Lateness counts from
+the instant at which the last row of a day was due.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from bess_pipeline import gb_time
+from bess_pipeline.ingestion.datasets import Dataset
+from bess_pipeline.ingestion.ingest import COMPLETE, LATE_AFTER, NOT_PUBLISHED, REFUSED
+from bess_pipeline.lake import Lake
+
+NEVER_ASKED = "never_asked"
+STATES = (COMPLETE, NOT_PUBLISHED, REFUSED, NEVER_ASKED)
+COVERAGE_COLUMNS = ("dataset", "date", "state", "reason", "late_hours")
+QUARANTINE_COLUMNS = ("table", "date", "rows", "failure_cases", "reason", "open")
+_STATUS = "market/source_status"
+
+
+@dataclass(frozen=True)
+class DataQuality:
+    """Frames of COVERAGE_COLUMNS (a row per dataset and day) and QUARANTINE_COLUMNS (a row per table and day).
+
+    `late_hours` is null unless a day is not published and overdue. A quarantined frame is `open`
+    until its day has been written or completed since.
+    """
+
+    coverage: pd.DataFrame
+    quarantine: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How one dataset stands over the known days."""
+
+    dataset: str
+    days: Mapping[str, int]
+    latest_hours: float
+    last_complete: date | None
+
+    @property
+    def sound(self) -> bool:
+        """Nothing refused, and nothing overdue for longer than a provider's usual delay."""
+        return not self.days[REFUSED] and self.latest_hours * 3600.0 <= LATE_AFTER.total_seconds()
+
+    def __str__(self) -> str:
+        parts = [f"{self.days[COMPLETE]} of {sum(self.days.values())} days complete"]
+        parts += [f"{self.days[state]} {state.replace('_', ' ')}" for state in STATES[1:] if self.days[state]]
+        if self.latest_hours:
+            parts.append(f"overdue by up to {duration(self.latest_hours)}")
+        return ", ".join(parts)
+
+
+def assess(lake: Lake, datasets: Sequence[Dataset], now: datetime) -> DataQuality:
+    """Coverage and quarantine of a workspace as they stand at `now`."""
+    coverage = _coverage(lake.read_all(_STATUS), datasets, now)
+    return DataQuality(coverage, _quarantine(lake, coverage))
+
+
+def summaries(quality: DataQuality) -> list[Summary]:
+    """One summary per dataset, in the order of the datasets."""
+    found = []
+    for dataset, rows in quality.coverage.groupby("dataset", sort=False):
+        counts = rows["state"].value_counts()
+        complete = rows.loc[rows["state"] == COMPLETE, "date"]
+        late = rows["late_hours"].max()
+        found.append(
+            Summary(
+                dataset=str(dataset),
+                days={state: int(counts.get(state, 0)) for state in STATES},
+                latest_hours=0.0 if pd.isna(late) else float(late),
+                last_complete=complete.max() if len(complete) else None,
+            )
+        )
+    return found
+
+
+def holes(quality: DataQuality) -> pd.DataFrame:
+    """Days that are not complete as runs: dataset, first, last, days, state, reason; never-asked days as well."""
+    rows = quality.coverage[quality.coverage["state"] != COMPLETE].sort_values(["dataset", "date"])
+    changed = (rows[["dataset", "state", "reason"]] != rows[["dataset", "state", "reason"]].shift()).any(axis=1)
+    apart = pd.to_datetime(rows["date"]).diff() != pd.Timedelta(days=1)
+    grouped = rows.groupby((changed | apart).cumsum())
+    return grouped.agg(
+        dataset=("dataset", "first"),
+        first=("date", "min"),
+        last=("date", "max"),
+        days=("date", "size"),
+        state=("state", "first"),
+        reason=("reason", "first"),
+    ).reset_index(drop=True)
+
+
+def duration(hours: float) -> str:
+    """`5 h`, or `3 d 4 h`."""
+    whole = round(hours)
+    return f"{whole} h" if whole < 48 else f"{whole // 24} d {whole % 24} h"
+
+
+def _coverage(status: pd.DataFrame, datasets: Sequence[Dataset], now: datetime) -> pd.DataFrame:
+    if status.empty:
+        return pd.DataFrame(columns=list(COVERAGE_COLUMNS))
+    days = gb_time.days_between(status["date"].min(), status["date"].max())
+    known = {(row.dataset, row.date): (row.status, row.reason) for row in status.itertuples(index=False)}
+    rows = []
+    for dataset in datasets:
+        for day in days:
+            state, reason = known.get((dataset.table, day), (NEVER_ASKED, ""))
+            late = (now - dataset.due_utc(day)).total_seconds() / 3600.0 if state == NOT_PUBLISHED else 0.0
+            rows.append((dataset.table, day, state, reason, late if late > 0.0 else float("nan")))
+    return pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS))
+
+
+def _quarantine(lake: Lake, coverage: pd.DataFrame) -> pd.DataFrame:
+    states = {(row.dataset, row.date): row.state for row in coverage.itertuples(index=False)}
+    rows = []
+    for table, day, folder in _kept_frames(lake.quarantine):
+        reason_file = folder / "reason.txt"
+        written = lake.path(table, day)
+        state = states.get((table, day))
+        mended = written.is_file() and written.stat().st_mtime > reason_file.stat().st_mtime
+        reason = reason_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        is_open = not mended if state in (None, NEVER_ASKED) else state != COMPLETE
+        counts = (_rows(folder / "frame.csv"), _rows(folder / "failure_cases.csv"))
+        rows.append((table, day, *counts, reason[0] if reason else "no reason was kept", is_open))
+    return pd.DataFrame(rows, columns=list(QUARANTINE_COLUMNS)).astype({"open": bool})
+
+
+def _kept_frames(root: Path) -> Iterator[tuple[str, date, Path]]:
+    for reason in sorted(root.glob("*/*/*/reason.txt")):
+        folder = reason.parent
+        try:
+            day = date.fromisoformat(folder.name)
+        except ValueError:
+            continue
+        yield folder.parent.relative_to(root).as_posix(), day, folder
+
+
+def _rows(file: Path) -> int:
+    """Rows of a CSV below its header; a value may hold a line break."""
+    if not file.is_file():
+        return 0
+    with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+        return max(sum(1 for _ in csv.reader(lines)) - 1, 0)

@@ -1,0 +1,77 @@
+"""The data-quality page of a workspace: coverage calendar, holes with reasons, what is overdue, quarantine.
+
+What belongs here: gathering what the page shows and where it is written. What does not: finding it
+out (`ingestion/quality.py`), the picture (`figures/coverage.py`), the look (`data_quality.html.j2`).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bess_pipeline import gb_time
+from bess_pipeline.atomic import write_bytes
+from bess_pipeline.figures.coverage import coverage_calendar
+from bess_pipeline.figures.provenance import Provenance
+from bess_pipeline.figures.style import png_bytes
+from bess_pipeline.ingestion.datasets import Dataset
+from bess_pipeline.ingestion.quality import DataQuality, Summary, assess, duration, holes, summaries
+from bess_pipeline.report.html import environment
+from bess_pipeline.workspace import Workspace
+
+PAGE_NAME = "data_quality.html"
+PICTURE_NAME = "coverage.png"
+MAX_LISTED = 400
+
+
+@dataclass(frozen=True)
+class WrittenPage:
+    """The page, its picture, and the figures that are shown beside them."""
+
+    page: Path
+    picture: Path
+    summaries: list[Summary]
+    open_quarantine: int
+
+
+def write_data_quality(workspace: Workspace, datasets: Sequence[Dataset], now: datetime) -> WrittenPage | None:
+    """Write page and picture of all known days; None before any day was asked for."""
+    stamp = workspace.stamp()
+    quality = assess(workspace.lake, datasets, now)
+    if stamp is None or quality.coverage.empty:
+        return None
+    provenance = Provenance(stamp.origin, stamp.day_ahead, now.year)
+    png = png_bytes(coverage_calendar(quality.coverage, quality.quarantine, provenance))
+    page, picture = workspace.reports / PAGE_NAME, workspace.reports / "figures" / PICTURE_NAME
+    write_bytes(picture, png)
+    write_bytes(page, build_page(quality, provenance, now, png).encode())
+    return WrittenPage(page, picture, summaries(quality), int(quality.quarantine["open"].sum()))
+
+
+def build_page(quality: DataQuality, provenance: Provenance, now: datetime, png: bytes) -> str:
+    """The page as HTML text; the same inputs give the same text."""
+    gaps = holes(quality)
+    late = quality.coverage.dropna(subset=["late_hours"]).sort_values("late_hours", ascending=False)
+    kept = quality.quarantine.sort_values(["open", "table", "date"], ascending=[False, True, True])
+    return (
+        environment()
+        .get_template("data_quality.html.j2")
+        .render(
+            provenance=provenance,
+            first=quality.coverage["date"].min(),
+            last=quality.coverage["date"].max(),
+            as_of=gb_time.require_utc(now).strftime("%Y-%m-%d %H:%M UTC"),
+            picture=base64.b64encode(png).decode("ascii"),
+            summaries=summaries(quality),
+            duration=duration,
+            holes=gaps.head(MAX_LISTED).to_dict("records"),
+            holes_left=max(len(gaps) - MAX_LISTED, 0),
+            late=late.head(MAX_LISTED).to_dict("records"),
+            late_left=max(len(late) - MAX_LISTED, 0),
+            quarantine=kept.head(MAX_LISTED).to_dict("records"),
+            quarantine_left=max(len(kept) - MAX_LISTED, 0),
+        )
+    )
