@@ -85,7 +85,7 @@ class Ingestion:
         self.vault = RawVault(raw_root)
         self.outcomes = OutcomeStore(raw_root / "outcomes")
         self.lake = lake
-        self.client = client
+        self._client = client
         self.now = now
         self.admit = admit
         self._failed_in_a_row: Counter[str] = Counter()
@@ -101,6 +101,13 @@ class Ingestion:
         """
         frames = frames or _ParsedBodies(dataset, self.vault)
         return [day for day in self.unfinished(dataset, days) if not self._waits(dataset, day, frames)]
+
+    @property
+    def client(self) -> HttpClient:
+        """What asks; RuntimeError where there is none, because only stored answers are to be built."""
+        if self._client is None:
+            raise RuntimeError("this ingestion builds from the vault alone")
+        return self._client
 
     def fetch(self, dataset: Dataset, days: Sequence[date]) -> dict[date, Failure | None]:
         """Ask for `days` and keep the answers; the failure of each day, or None where it went well.
@@ -179,8 +186,6 @@ class Ingestion:
 
     def _ask(self, dataset: Dataset, first: date, last: date) -> tuple[list[Answer], SourceError | None]:
         """What came, also where it cannot be used, and why it cannot."""
-        if self.client is None:
-            raise RuntimeError("this ingestion builds from the vault alone")
         try:
             answers = dataset.fetch(self.client, first, last)
         except RejectedAnswerError as error:

@@ -75,7 +75,7 @@ def _build(ingestion: Ingestion, dataset: Dataset, days: Sequence[date]) -> list
     """
     vault = ingestion.vault
     for generation, until in _generations(vault, dataset.raw, days):
-        ingestion.build(dataset, generation, until)
+        ingestion.build(dataset, generation, until=until)
     unanswered = [day for day in days if not vault.asks(dataset.raw, day)]
     if len(dataset.records) > 1:
         answered = sorted(set(days) - set(unanswered))
