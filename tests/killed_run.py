@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_pipeline import gb_time
-from bess_pipeline.ingestion.ingest import source_status_frame
+from bess_pipeline.ingestion.ingest import never_built, source_status_frame
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.replay import Replay
@@ -72,9 +72,11 @@ def backfill(settings: Settings, history: date, first: date, last: date) -> None
         for dataset in runtime.datasets():
             ingestion.build(dataset, ingestion.unfinished(dataset, days))
         for day in days:
-            outcomes = [ingestion.outcomes.get(dataset.table, day) for dataset in runtime.datasets()]
-            frame = source_status_frame([outcome for outcome in outcomes if outcome])
-            workspace.lake.write("market/source_status", day, frame)
+            found = [
+                ingestion.outcomes.get(dataset.table, day) or never_built(dataset, day)
+                for dataset in runtime.datasets()
+            ]
+            workspace.lake.write("market/source_status", day, source_status_frame(found))
 
     def declared() -> tuple[date, ...]:
         stamp = workspace.stamp()

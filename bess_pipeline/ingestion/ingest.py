@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -88,7 +88,7 @@ class Ingestion:
         self._client = client
         self.now = now
         self.admit = admit
-        self._failed_in_a_row: Counter[str] = Counter()
+        self._troubles: defaultdict[str, list[str]] = defaultdict(list)  # of each provider, since its last answer
 
     def unfinished(self, dataset: Dataset, days: Iterable[date]) -> list[date]:
         """The days that were not complete when they were last built, or never built."""
@@ -118,8 +118,9 @@ class Ingestion:
         result: dict[date, Failure | None] = {}
         for chunk in gb_time.consecutive_runs(days, dataset.chunk_days):
             due = [day for day in chunk if self._opened(dataset, day, result)]
-            if due and self._failed_in_a_row[dataset.source] >= GIVE_UP_AFTER:
-                reason = f"not asked, because the {GIVE_UP_AFTER} asks before it failed: ask again later"
+            troubles = self._troubles[dataset.source]
+            if due and len(troubles) >= GIVE_UP_AFTER:
+                reason = f"not asked, because the {GIVE_UP_AFTER} asks before it failed: {troubles[-1]}"
                 result |= {day: self._fail(dataset, day, REFUSED, reason) for day in due}
             elif due:
                 result |= self._fetch_chunk(dataset, due)
@@ -173,8 +174,10 @@ class Ingestion:
         """
         fetched_utc = self.now()
         answers, problem = self._ask(dataset, days[0], days[-1])
-        answered = problem is None or isinstance(problem, PayloadError | NotPublishedError)
-        self._failed_in_a_row[dataset.source] = 0 if answered else self._failed_in_a_row[dataset.source] + 1
+        if problem is None or isinstance(problem, PayloadError | NotPublishedError):
+            self._troubles[dataset.source].clear()
+        else:
+            self._troubles[dataset.source].append(str(problem))
         self._admit(answers)
         if len(days) > 1 and isinstance(problem, PayloadError | NotPublishedError):
             return self._one_by_one(dataset, days)
@@ -356,6 +359,12 @@ class _ParsedBodies:
 
     def _parse(self, sha256: str) -> pd.DataFrame:
         return self.dataset.parse(self.vault.body(sha256))
+
+
+def never_built(dataset: Dataset, day: date) -> Outcome:
+    """The outcome of a dataset and day that no run has built yet: a day is not complete without it."""
+    reason = f"{dataset.table} was never built for {day}: materialise it first"
+    return Outcome(dataset.source, dataset.table, day, REFUSED, reason, len(dataset.grid(day)), 0, None)
 
 
 def source_status_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import dagster as dg
 
 from bess_pipeline import schemas
 from bess_pipeline.ingestion.datasets import Dataset
-from bess_pipeline.ingestion.ingest import OutcomeStore, source_status_frame
+from bess_pipeline.ingestion.ingest import OutcomeStore, never_built, source_status_frame
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
@@ -171,11 +171,10 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         runtime: Runtime = getattr(context.resources, RUNTIME)
         days, lake = requested_days(context), runtime.workspace.lake
         store = OutcomeStore(runtime.workspace.raw / "outcomes")
-        needed = [dataset.table for dataset in runtime.datasets()]
+        datasets = runtime.datasets()
         for day in days:
-            outcomes = [found for table in (*needed, *sorted(NOT_NEEDED)) if (found := store.get(table, day))]
-            if not any(outcome.dataset in needed for outcome in outcomes):
-                outcomes = []  # a day without its prices has no status, whatever else is known of it
+            outcomes = [store.get(dataset.table, day) or never_built(dataset, day) for dataset in datasets]
+            outcomes += [found for table in sorted(NOT_NEEDED) if (found := store.get(table, day))]
             lake.write(SOURCE_STATUS, day, source_status_frame(outcomes))
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))
 

@@ -16,7 +16,7 @@ import pytest
 from ingest_tools import MARKET_TABLES, connected, dataset, datasets, hashes, ingest, lake_of, standing
 
 from bess_pipeline import gb_time, schemas
-from bess_pipeline.ingestion.ingest import source_status_frame
+from bess_pipeline.ingestion.ingest import never_built, source_status_frame
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import Fault, MarketServer, MarketTables
 
@@ -345,6 +345,13 @@ def test_outcomes_become_rows_of_the_status_table(tmp_path: Path, server: Market
     assert (frame["fetched_utc"] == pd.Timestamp(datetime(2026, 4, 12, 8, 50, tzinfo=UTC))).all()
     assert standing(outcomes) == {(table, DAYS[0]): "complete" for table in MARKET_TABLES}
     assert source_status_frame([]).empty
+
+
+def test_a_dataset_that_was_never_built_keeps_its_day_from_being_complete() -> None:
+    outcome = never_built(dataset(DAY_AHEAD), SPRING)
+    frame = schemas.validate("market/source_status", source_status_frame([outcome]))
+    assert frame.loc[0, ["dataset", "status", "expected_rows", "rows"]].tolist() == [DAY_AHEAD, "refused", 46, 0]
+    assert frame.loc[0, "reason"] == f"{DAY_AHEAD} was never built for 2026-03-29: materialise it first"
 
 
 def test_the_standing_in_index_is_complete_from_the_first_day_on_and_asked_for_once(

@@ -297,6 +297,7 @@ def test_a_provider_that_is_away_is_not_asked_for_every_day(server: MarketServer
         failures = ingestion.fetch(one, DAYS)
         assert len(server.requests) - before == GIVE_UP_AFTER
         assert "not asked" in failures[DAYS[-1]].reason  # type: ignore[union-attr]
+        assert "has a fault (HTTP 503)" in failures[DAYS[-1]].reason  # type: ignore[union-attr]
         assert "503" in failures[DAYS[0]].reason  # type: ignore[union-attr]
         server.faults.clear()
     with connected(tmp_path, server) as again:
