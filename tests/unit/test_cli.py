@@ -218,8 +218,10 @@ def test_a_key_absent_from_the_battery_file_means_no_limit_and_no_loss(folder: P
 
 def test_hourly_prices_and_the_house_battery(folder: Path) -> None:
     (folder / "prices.csv").write_text(
-        "price_gbp_mwh,start_utc,note\n" + "".join(f"{price},2026-01-05T{hour:02}:00:00+00:00,x\n"
-        for hour, price in enumerate([30, 10, 10, 40, 150, 150]))
+        "price_gbp_mwh,start_utc,note\n"
+        + "".join(
+            f"{price},2026-01-05T{hour:02}:00:00+00:00,x\n" for hour, price in enumerate([30, 10, 10, 40, 150, 150])
+        )
     )
     text = done("optimise", "--prices", "prices.csv").out
     found = dict(re.findall(r"^(\w+) +(\S+)$", text, re.MULTILINE))

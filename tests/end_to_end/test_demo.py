@@ -1,0 +1,289 @@
+"""The demo through the installed `bess` command, once for all tests here; then what must hold of its results."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+import small_workspace
+from bess_command import Done, done, run_bess, tree
+
+from bess_pipeline import gb_time
+from bess_pipeline.figures.style import strategy_label
+from bess_pipeline.report.tables import number
+from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
+from bess_pipeline.sample_market import simulate
+from bess_pipeline.schemas import SCHEMA_VERSION
+from bess_pipeline.warehouse import query, table_hashes
+
+BESS = Path(sys.executable).with_name("bess")
+DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
+SHORT_DAY = date(2026, 3, 29)
+STRATEGIES = small_workspace.STRATEGIES
+
+
+class Demo(NamedTuple):
+    """The folder the demo was run in, its workspace, and how the command ended."""
+
+    folder: Path
+    workspace: Path
+    result: Done
+
+    def sql(self, text: str) -> pd.DataFrame:
+        """Rows of the published warehouse."""
+        return query(self.workspace / "bess.duckdb", text)
+
+
+def bess(folder: Path, *arguments: str) -> Done:
+    """The installed command in another process, without any of the user's settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BESS_")}
+    environment.pop("ENTSOE_API_TOKEN", None)
+    ended = subprocess.run(
+        [BESS, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=1500, check=False
+    )
+    return Done(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """`bess demo` in an empty folder."""
+    folder = tmp_path_factory.mktemp("demo")
+    result = bess(folder, "demo")
+    assert result.status == 0, result.err
+    return Demo(folder, folder / "data" / "demo", result)
+
+
+@pytest.fixture
+def beside(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> Demo:
+    """The demo, its folder as the working directory."""
+    monkeypatch.chdir(demo.folder)
+    return demo
+
+
+def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
+    said = demo.result.err.splitlines()
+    assert said[0].startswith("the sample market listens on http://127.0.0.1:")
+    jobs = [line.split(":")[0] for line in said[1:]]
+    assert jobs[-1] == "publishing warehouse, figures and report"
+    assert list(dict.fromkeys(jobs[:-1])) == ["ingest", "trade", "plan_ahead"]
+    for step in ("report.html", "ui", "query", "plan"):
+        assert re.search(rf"^  \w+: .*{step}", demo.result.out, re.MULTILINE), step
+    assert "Simulated data: not real prices." in demo.result.out
+
+
+def test_28_days_are_complete_for_each_strategy(demo: Demo) -> None:
+    status = demo.sql("SELECT strategy, status, count(*) AS days FROM trading.run_status GROUP BY ALL ORDER BY ALL")
+    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": 28} for s in STRATEGIES]
+    assert demo.sql("SELECT * FROM market.incomplete_day WHERE settlement_date <= DATE '2026-04-11'").empty
+
+
+def test_every_half_hour_is_there_once_and_the_short_day_has_46(demo: Demo) -> None:
+    expected = 27 * 48 + 46
+    for table in ("dispatch", "foresight_plan"):
+        rows = demo.sql(f"SELECT strategy, efa_date, start_utc FROM trading.{table}")
+        for _, own in rows.groupby("strategy"):
+            assert len(own) == own["start_utc"].nunique() == expected
+            assert (own["efa_date"] == SHORT_DAY).sum() == 46
+    planned = demo.sql("SELECT efa_date, count(*) AS n FROM trading.plan GROUP BY ALL").set_index("efa_date")["n"]
+    assert planned.to_dict() == {
+        day: 46 if day == SHORT_DAY else 48 for day in [*DAYS, date(2026, 4, 12), date(2026, 4, 13)]
+    }
+
+
+def test_the_history_is_that_of_the_sample_market_value_for_value(demo: Demo) -> None:
+    """All 162 settlement dates from 2025-11-01, through HTTP and three wire formats."""
+    market = simulate()
+    days = gb_time.days_between(FIRST_DATE, DEMO_LAST_DAY)
+    for table, column, truth in (
+        ("system_price", "system_price_gbp_mwh", market.system_price),
+        ("market_index_price", "market_index_price_gbp_mwh", market.market_index),
+    ):
+        got = demo.sql(f"SELECT start_utc, {column} FROM market.{table} ORDER BY start_utc").set_index("start_utc")
+        wanted = truth[truth["settlement_date"].isin(days)].set_index("start_utc")[column]
+        assert len(wanted) == sum(gb_time.periods_in_day(day) for day in days)
+        pd.testing.assert_series_equal(got[column].reindex(wanted.index), wanted, check_freq=False, atol=0.005, rtol=0)
+
+
+def test_the_printed_table_equals_the_warehouse(demo: Demo) -> None:
+    sums = demo.sql(
+        "SELECT strategy, stream, sum(amount_gbp) AS gbp FROM trading.cashflow "
+        f"WHERE efa_date BETWEEN DATE '{DAYS[0]}' AND DATE '{DAYS[-1]}' GROUP BY ALL"
+    ).pivot(index="strategy", columns="stream", values="gbp")
+    lines = demo.result.out.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("strategy "))
+    names = re.split(r" {2,}", lines[head])
+    printed = [dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 4]]
+    labels = {strategy_label(strategy): strategy for strategy in STRATEGIES}
+    assert {row["strategy"] for row in printed} == set(labels)
+    for row in printed:
+        cash = sums.loc[labels[row["strategy"]]]
+        assert row["day-ahead"] == number(cash["day_ahead"])
+        assert row["imbalance"] == number(cash["imbalance"])
+        assert row["wear"] == number(cash["wear"])
+        assert row["cash"] == number(cash["day_ahead"] + cash["imbalance"])
+        assert row["after wear"] == number(cash.sum())
+        assert row["days"] == "28"
+        assert row["£/MW/day"] == number(cash.sum() / 50 / 28, 2)
+
+
+def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
+    found = demo.sql(
+        """
+        WITH recomputed AS (
+            SELECT strategy, sum(contracted_mwh * day_ahead_price_gbp_mwh) AS day_ahead,
+                   sum((metered_mwh - contracted_mwh) * system_price_gbp_mwh) AS imbalance,
+                   -5 * sum(charge_mw + discharge_mw) * 0.5 AS wear
+            FROM trading.dispatch JOIN market.day_ahead_price USING (start_utc)
+            JOIN market.system_price USING (start_utc)
+            GROUP BY strategy)
+        SELECT r.strategy, day_ahead + imbalance + wear AS recomputed,
+               (SELECT sum(amount_gbp) FROM trading.cashflow c WHERE c.strategy = r.strategy) AS stored
+        FROM recomputed r
+        """
+    )
+    assert len(found) == 2
+    assert found["recomputed"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
+
+
+def test_no_strategy_beats_its_bound_nor_leaves_the_battery(demo: Demo) -> None:
+    after_wear = demo.sql("SELECT strategy, sum(pnl_gbp) AS gbp FROM risk.daily_pnl GROUP BY ALL").set_index("strategy")
+    assert 0 < after_wear.loc["rule_based", "gbp"] <= after_wear.loc["day_ahead_perfect_foresight", "gbp"]
+    limits = demo.sql(
+        "SELECT min(energy_mwh) AS low, max(energy_mwh) AS high, max(greatest(charge_mw, discharge_mw)) AS mw, "
+        "max(least(charge_mw, discharge_mw)) AS both_ways FROM trading.dispatch"
+    ).iloc[0]
+    assert limits["low"] >= 5 - 1e-6
+    assert limits["high"] <= 95 + 1e-6
+    assert limits["mw"] <= 50 + 1e-6
+    assert limits["both_ways"] <= 1e-6
+
+
+def test_the_state_is_carried_over_every_midnight(demo: Demo) -> None:
+    status = demo.sql("SELECT * FROM trading.run_status ORDER BY strategy, efa_date")
+    for _, own in status.groupby("strategy"):
+        assert own["opening_energy_mwh"].iloc[0] == 50.0
+        assert own["opening_energy_mwh"].tolist()[1:] == pytest.approx(own["closing_energy_mwh"].tolist()[:-1])
+        assert set(own["chain_start"]) == {DEMO_FIRST_DAY}
+
+
+def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
+    for form, rows in (("table", 49), ("csv", 49)):
+        assert len(done("--workspace", beside.workspace, "plan", "--format", form).out.splitlines()) == rows
+    default = done("--workspace", beside.workspace, "plan", "--format", "json").json
+    asked = done("--workspace", beside.workspace, "plan", "--date", "2026-04-13", "--format", "json").json
+    assert default == asked
+    assert len(asked) == 48
+    assert asked[0]["start_utc"].startswith("2026-04-12T22:00")
+    short = done("--workspace", beside.workspace, "plan", "--date", "2026-03-29", "--format", "json").json
+    assert len(short) == 46
+
+
+def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
+    figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
+    days = (SHORT_DAY, DEMO_LAST_DAY)
+    names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days} | {"cumulative_pnl.png"}
+    assert {path.name for path in figures} == names
+    for path in figures:
+        content = path.read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", content[16:24])
+        assert 800 <= width <= 4000
+        assert 400 <= height <= 3000
+        assert len(content) > 15_000
+        assert (demo.folder / "reports" / "figures" / path.name).read_bytes() == content
+
+
+def test_the_report_names_the_origin_of_its_data(demo: Demo) -> None:
+    page = (demo.workspace / "reports" / "report.html").read_text(encoding="utf-8")
+    assert "simulated" in page.lower()
+    assert page.count("data:image/png;base64,") == 5
+    published = demo.sql("SELECT * FROM meta.publication").iloc[0]
+    assert published["origin"] == "simulated"
+    assert published["schema_version"] == SCHEMA_VERSION
+
+
+def test_again_it_computes_nothing_and_says_so(beside: Demo) -> None:
+    before = tree(beside.workspace)
+    again = done("demo")
+    assert "nothing to compute: all 28 days are complete with these settings" in again.err
+    assert not re.search(r"^(ingest|trade|plan_ahead|publishing)", again.err, re.MULTILINE)
+    printed, first = (result.out.split("\n\nworkspace ")[0] for result in (again, beside.result))
+    assert printed == first
+    after = tree(beside.workspace)
+    kept = [name for name in before if name.startswith(("raw", "lake", "reports", "bess.duckdb", "workspace"))]
+    assert len(kept) > 2000
+    assert {name: after.get(name) for name in kept} == {name: before[name] for name in kept}
+    runs = [name for name in after if re.fullmatch(r"dagster_home/history/runs/[0-9a-f-]{36}\.db", name)]
+    assert runs == [name for name in before if name in set(runs)]
+
+
+@contextmanager
+def held_open(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the database open, and counts trading days whenever it is sent a line."""
+    reader = (
+        "import sys, duckdb\n"
+        "connection = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "for _ in sys.stdin:\n"
+        "    (days,) = connection.execute('SELECT count(DISTINCT efa_date) FROM trading.run_status').fetchone()\n"
+        "    print(days, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", reader, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+
+
+def count(process: subprocess.Popen[str]) -> int:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
+def test_an_analysts_session_and_the_pipeline_do_not_meet(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process keeps the database open while a day is added: it keeps its snapshot and stops nobody."""
+    with held_open(small_copy / "bess.duckdb") as analyst:
+        assert count(analyst) == small_workspace.DAYS
+        monkeypatch.setenv("BESS_CLOCK__NOW_UTC", "2026-04-02T12:00:00Z")
+        refreshed = done("--workspace", small_copy, "refresh")
+        assert "settled 1 days, planned 2026-04-02, 2026-04-03" in refreshed.err
+        assert count(analyst) == small_workspace.DAYS
+    with held_open(small_copy / "bess.duckdb") as analyst:
+        assert count(analyst) == small_workspace.DAYS + 1
+
+
+@pytest.mark.slow
+def test_forced_it_computes_everything_again_to_equal_tables(demo: Demo, tmp_path: Path) -> None:
+    shutil.copytree(demo.folder, tmp_path / "again")
+    copy = tmp_path / "again" / "data" / "demo"
+    before = table_hashes(copy / "bess.duckdb")
+    with held_open(copy / "bess.duckdb") as analyst:
+        forced = bess(tmp_path / "again", "demo", "--force")
+        assert count(analyst) == 28
+    assert forced.status == 0, forced.err
+    assert re.search(r"^ingest: ", forced.err, re.MULTILINE)
+    assert table_hashes(copy / "bess.duckdb") == before
+    for figure in (demo.workspace / "reports" / "figures").glob("*.png"):
+        assert (copy / "reports" / "figures" / figure.name).read_bytes() == figure.read_bytes()
+
+
+def test_a_day_outside_the_demo_is_no_part_of_it(beside: Demo) -> None:
+    result = run_bess("--workspace", beside.workspace, "plan", "--date", str(DEMO_FIRST_DAY - timedelta(days=1)))
+    assert (result.status, result.out) == (1, "")
+    assert "has no plan for 2026-03-14" in result.err
