@@ -38,9 +38,9 @@ FORMATS = click.Choice(["table", "json", "csv"])
 def bess(context: click.Context, workspace: Path | None, verbose: bool) -> None:
     """A risk-aware digital twin of a battery trading in Great Britain.
 
-    Today: ingests day-ahead, system, market-index and response prices, replays a rule-based strategy and the
-    perfect-foresight bound on day-ahead energy, and reports cash and wear by stream. Response revenues,
-    forecasts, scenarios and CVaR are not part of it yet.
+    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, replays a
+    rule-based strategy and the perfect-foresight bound on day-ahead energy, and reports cash and wear by stream.
+    Response and reserve revenues, price forecasts, scenarios and CVaR are not part of it yet.
     """
     configure_logging("INFO" if verbose else "WARNING")
     context.obj = workspace
