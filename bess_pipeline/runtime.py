@@ -60,7 +60,7 @@ class Runtime:
         """
         if self.mode == "files":
             return MarketIdentity("recorded", "file")
-        if self.mode == "sample" and not _base_url_given(self.settings.sources):
+        if self.mode == "sample" and not self.settings.sources.base_url_given:
             return MarketIdentity("simulated", "neso_n2ex", sample_dates.FIRST_DATE, sample_dates.LAST_DATE)
         found = identify_market(self.settings.sources)
         require_origin(self.mode, found.origin)
@@ -135,7 +135,7 @@ class Runtime:
 @contextmanager
 def market_connection(sources: SourcesSettings, mode: Mode) -> Iterator[SourcesSettings]:
     """Source settings that reach the market; starts the sample market unless one is already given."""
-    if mode != "sample" or _base_url_given(sources):
+    if mode != "sample" or sources.base_url_given:
         yield sources
         return
     from bess_pipeline.sample_market.server import MarketServer
@@ -147,7 +147,7 @@ def market_connection(sources: SourcesSettings, mode: Mode) -> Iterator[SourcesS
 
 def identify_market(sources: SourcesSettings) -> MarketIdentity:
     """Ask a base URL that is not the provider's own what it serves; the providers themselves are live."""
-    if not _base_url_given(sources):
+    if not sources.base_url_given:
         return MarketIdentity("live")
     parts = urlsplit(sources.elexon_base_url)
     host = f"{parts.scheme}://{parts.netloc}"
@@ -164,8 +164,3 @@ def identify_market(sources: SourcesSettings) -> MarketIdentity:
 def _identity(found: Mapping[str, Any]) -> MarketIdentity:
     first, last = (date.fromisoformat(found[name]) for name in ("first_date", "last_date"))
     return MarketIdentity(found["origin"], found["day_ahead_leg"], first, last)
-
-
-def _base_url_given(sources: SourcesSettings) -> bool:
-    default = SourcesSettings.model_fields["elexon_base_url"].default
-    return sources.elexon_base_url != default

@@ -121,6 +121,11 @@ class SourcesSettings(_Section):
     read_timeout_s: float = Field(30.0, gt=0)
     deadline_s: float = Field(120.0, gt=0, description="for one answer, all its attempts included")
     max_attempts: int = Field(4, ge=1, le=10)
+
+    @property
+    def base_url_given(self) -> bool:
+        """True when another market than the providers' own is asked."""
+        return self.elexon_base_url != type(self).model_fields["elexon_base_url"].default
     file_deadline_s: float = Field(900.0, gt=0, description="for one large file, all its attempts included")
 
 

@@ -22,7 +22,7 @@ from bess_pipeline import atomic
 from bess_pipeline.errors import BessError, OriginError, UserInputError
 from bess_pipeline.lake import Lake
 from bess_pipeline.schemas import SCHEMA_VERSION
-from bess_pipeline.settings import DayAheadSource, Mode, Settings
+from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
 
 Origin = Literal["live", "recorded", "simulated"]
 
@@ -197,7 +197,15 @@ def effective_sources(settings: Settings, stamp: WorkspaceStamp | None) -> tuple
         raise where._refusal(stamp, f"data of sources mode {mode}")
     if day_ahead not in (None, stamp.day_ahead):
         raise where._refusal(stamp, f"day-ahead source {day_ahead}")
-    return mode or ("sample" if stamp.origin == "simulated" else "live"), stamp.day_ahead
+    return mode or _mode_of(stamp, settings.sources), stamp.day_ahead
+
+
+def _mode_of(stamp: WorkspaceStamp, sources: SourcesSettings) -> Mode:
+    if stamp.origin == "simulated":
+        return "sample"
+    if stamp.origin == "recorded" and stamp.day_ahead == "file" and not sources.base_url_given:
+        return "files"  # recorded data without a market that replays it
+    return "live"
 
 
 def require_origin(mode: Mode, origin: Origin) -> None:
