@@ -34,6 +34,7 @@ Say = Callable[[str], None]
 
 _URL_SETTINGS = ("elexon_base_url", "neso_base_url", "entsoe_base_url")
 _QUIET = ("--log-level", "warning")
+_SAFE_PATH = {"PYTHONSAFEPATH": "1"}  # a file gql.py where the user stands must not pass for the library of that name
 
 
 def serve_ui(settings: Settings, port: int, say: Say) -> None:
@@ -54,7 +55,7 @@ def serve_ui(settings: Settings, port: int, say: Say) -> None:
         if sources is not settings.sources:
             found = {f"BESS_SOURCES__{name.upper()}": getattr(sources, name) for name in _URL_SETTINGS}
             say(f"the sample market listens on {sources.neso_base_url}")
-        with Children(os.environ | dict(_environment(runtime)) | found, stop) as children:
+        with Children({**os.environ, **_environment(runtime), **found, **_SAFE_PATH}, stop) as children:
             _start(children, Path(folder), port)
             if not stop.is_set():
                 say(f"Dagster UI of workspace {settings.workspace}: http://{HOST}:{port} (Ctrl-C ends it)")

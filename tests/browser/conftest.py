@@ -67,20 +67,24 @@ def chromium(tmp_path: Path) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(chromium: BrowserContext) -> Page:
-    """The browser's first tab, 1600 by 1000."""
-    return chromium.pages[0] if chromium.pages else chromium.new_page()
+def page(chromium: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The browser's first tab, 1600 by 1000; what a failed test saw last is kept as its screenshot."""
+    tab = chromium.pages[0] if chromium.pages else chromium.new_page()
+    failed = request.session.testsfailed
+    yield tab
+    if request.session.testsfailed > failed:
+        _keep(tab, request, "failed")
 
 
 @pytest.fixture
 def screenshot(page: Page, request: pytest.FixtureRequest) -> Screenshot:
     """`screenshot("name")` writes test-artefacts/<test>-<name>.png and returns its path."""
+    return lambda name: _keep(page, request, name)
 
-    def take(name: str) -> Path:
-        ARTEFACTS.mkdir(exist_ok=True)
-        test = re.sub(r"\W+", "_", request.node.name).strip("_")
-        target = ARTEFACTS / f"{test}-{name}.png"
-        page.screenshot(path=target)
-        return target
 
-    return take
+def _keep(page: Page, request: pytest.FixtureRequest, name: str) -> Path:
+    ARTEFACTS.mkdir(exist_ok=True)
+    test = re.sub(r"\W+", "_", request.node.name).strip("_")
+    target = ARTEFACTS / f"{test}-{name}.png"
+    page.screenshot(path=target)
+    return target
