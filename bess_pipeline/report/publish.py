@@ -69,7 +69,7 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
             written[name] = _figure_file(workspace, name)
             save_png(dispatch_overlay(rows.reset_index(drop=True), prices, battery, provenance), written[name])
     write_bytes(_figure_index(workspace), json.dumps(list(written), indent=1).encode())
-    _copy(written.values(), settings.report.copy_figures_to)
+    copy_figures(written.values(), settings.report.copy_figures_to)
     return written
 
 
@@ -158,7 +158,8 @@ def _caption(name: str) -> str:
     return f"Dispatch of {strategy_label(strategy)} on EFA day {day}"
 
 
-def _copy(files: Iterable[Path], folder: Path | None) -> None:
+def copy_figures(files: Iterable[Path], folder: Path | None) -> None:
+    """A second copy of figures for people who look in `folder` first; nothing where that is None."""
     if folder is None:
         return
     for file in files:

@@ -192,7 +192,8 @@ def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
 def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
     days = (SHORT_DAY, DEMO_LAST_DAY)
-    names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days} | {"cumulative_pnl.png"}
+    names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
+    names |= {"cumulative_pnl.png", "coverage.png"}
     assert {path.name for path in figures} == names
     for path in figures:
         content = path.read_bytes()

@@ -119,11 +119,13 @@ def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @one_sentence
     def data_quality(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         from bess_pipeline.report.data_quality import write_data_quality
+        from bess_pipeline.report.publish import copy_figures
 
         runtime: Runtime = getattr(context.resources, RUNTIME)
         written = write_data_quality(runtime.workspace, runtime.datasets(offline=True), runtime.now())
         if written is None:
             return dg.MaterializeResult(metadata={"note": "no day has been asked for yet"})
+        copy_figures([written.picture], runtime.settings.report.copy_figures_to)
         found: dict[str, Any] = {
             "page": dg.MetadataValue.path(written.page),
             "summary": dg.MetadataValue.md("\n".join(f"- {one.dataset}: {one}" for one in written.summaries)),
