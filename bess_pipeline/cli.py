@@ -115,9 +115,7 @@ def price_check(workspace: Path | None, first: datetime, last: datetime | None, 
     """
     from bess_pipeline.commands.run import run_price_check
 
-    table, problems = run_price_check(
-        _settings(workspace), first.date(), (last or first).date(), force=force, say=_say
-    )
+    table, problems = run_price_check(_settings(workspace), first.date(), (last or first).date(), force=force, say=_say)
     _print(table, form)
     _exit_by(problems)
 

@@ -126,6 +126,7 @@ class SourcesSettings(_Section):
     def base_url_given(self) -> bool:
         """True when another market than the providers' own is asked."""
         return self.elexon_base_url != type(self).model_fields["elexon_base_url"].default
+
     file_deadline_s: float = Field(900.0, gt=0, description="for one large file, all its attempts included")
 
 

@@ -142,9 +142,9 @@ def run_price_check(
         launcher.detailed_prices(first, last, force=force)
         found = {day: OutcomeStore(runtime.workspace.raw / "outcomes").get(STACK, day) for day in days}
         problems = [
-            NotComplete(day, STACK, outcome.status, outcome.reason) if outcome else NotComplete(
-                day, STACK, "refused", "prices of your own files have no stack"
-            )
+            NotComplete(day, STACK, outcome.status, outcome.reason)
+            if outcome
+            else NotComplete(day, STACK, "refused", "prices of your own files have no stack")
             for day, outcome in found.items()
             if outcome is None or outcome.status != COMPLETE
         ]
@@ -212,4 +212,3 @@ def _next_steps(workspace: Path, seconds: float) -> str:
         f'\n  query:  {shown} --workspace {workspace} query "SELECT * FROM risk.daily_pnl_by_stream ORDER BY ALL"'
         f"\n  plan:   {shown} --workspace {workspace} plan"
     )
-

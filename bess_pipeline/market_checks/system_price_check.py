@@ -71,9 +71,7 @@ def check_day(
     for period in range(1, gb_time.periods_in_day(day) + 1):
         actions = by_period.get(period, stack.iloc[:0])
         adjusted = Adjustments(*adjustments.get(period, (0.0, 0.0)))
-        price, niv = (
-            _value(published, period, name) for name in ("system_price_gbp_mwh", "net_imbalance_volume_mwh")
-        )
+        price, niv = (_value(published, period, name) for name in ("system_price_gbp_mwh", "net_imbalance_volume_mwh"))
         common = {
             "settlement_date": day,
             "settlement_period": period,

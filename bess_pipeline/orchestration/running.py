@@ -58,9 +58,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, workspace: Workspace) -> list[s
     """Mark the runs whose process died as failed; their ids."""
     dead = {lock.stem: lock for lock in _folder(workspace).glob("*.lock") if _is_free(lock)}
     failed = [
-        run
-        for run in instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING))
-        if run.tags.get(PROCESS_TAG) in dead
+        run for run in instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING)) if run.tags.get(PROCESS_TAG) in dead
     ]
     for run in failed:
         instance.report_run_failed(run, "The process of this run was ended before the run was.")

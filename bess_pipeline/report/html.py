@@ -61,19 +61,23 @@ class ReportInputs:
 def build_report(inputs: ReportInputs) -> str:
     """The page as HTML text; the same inputs give the same text."""
     table = pnl_table(inputs.pnl)
-    return environment().get_template("report.html.j2").render(
-        inputs=inputs,
-        provenance=inputs.provenance,
-        days=(inputs.last - inputs.first).days + 1,
-        as_of=gb_time.require_utc(inputs.as_of_utc).strftime("%Y-%m-%d %H:%M UTC"),
-        columns=list(table.columns),
-        rows=table.to_numpy().tolist(),
-        convention=CONVENTION,
-        drawdowns=_drawdowns(inputs.pnl),
-        status_counts=_status_counts(inputs.run_status),
-        not_complete=_not_complete(inputs.run_status),
-        not_included=NOT_INCLUDED,
-        figures=[(f.caption, base64.b64encode(f.png).decode("ascii")) for f in inputs.figures],
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            inputs=inputs,
+            provenance=inputs.provenance,
+            days=(inputs.last - inputs.first).days + 1,
+            as_of=gb_time.require_utc(inputs.as_of_utc).strftime("%Y-%m-%d %H:%M UTC"),
+            columns=list(table.columns),
+            rows=table.to_numpy().tolist(),
+            convention=CONVENTION,
+            drawdowns=_drawdowns(inputs.pnl),
+            status_counts=_status_counts(inputs.run_status),
+            not_complete=_not_complete(inputs.run_status),
+            not_included=NOT_INCLUDED,
+            figures=[(f.caption, base64.b64encode(f.png).decode("ascii")) for f in inputs.figures],
+        )
     )
 
 

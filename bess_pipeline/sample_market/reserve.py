@@ -73,8 +73,6 @@ def _one_product(
     bought &= (grid["efa_date"] >= law.first_efa_date).to_numpy()
     price = law.level * np.exp(law.spread * rng.standard_normal(count))
     volume = law.volume_mw * np.exp(0.2 * rng.standard_normal(count))
-    frame = grid.assign(
-        product=product, clearing_price_gbp_mw_h=np.round(price, 2), cleared_volume_mw=np.round(volume)
-    )
+    frame = grid.assign(product=product, clearing_price_gbp_mw_h=np.round(price, 2), cleared_volume_mw=np.round(volume))
     columns = ["product", *grid.columns, "clearing_price_gbp_mw_h", "cleared_volume_mw"]
     return frame.loc[bought, columns]

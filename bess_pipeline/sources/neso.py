@@ -48,7 +48,7 @@ def fetch_n2ex_prices(
     """
     zone = ZoneInfo(label_zone)
     first, last = start_utc.astimezone(zone).date(), (end_utc - timedelta(microseconds=1)).astimezone(zone).date()
-    query = f"SELECT * FROM \"{N2EX_RESOURCE}\" WHERE \"Date\" >= '{first}' AND \"Date\" <= '{last}'"
+    query = f'SELECT * FROM "{N2EX_RESOURCE}" WHERE "Date" >= \'{first}\' AND "Date" <= \'{last}\''
     answers = ckan.pages(client, query, _N2EX, page_rows)
     if not answers:
         raise NotPublishedError(f"{_N2EX}: none published yet for {first} to {last}")

@@ -103,10 +103,7 @@ def parse_auction_results(content: bytes, products: frozenset[str] = AUCTION_PRO
 
 def _query(resource_id: str, columns: tuple[str, ...], start_column: str, first: str, end: str) -> str:
     named = ", ".join(f'"{name}"' for name in columns)
-    return (
-        f'SELECT {named} FROM "{resource_id}" '
-        f"WHERE \"{start_column}\" >= '{first}' AND \"{start_column}\" < '{end}'"
-    )
+    return f'SELECT {named} FROM "{resource_id}" WHERE "{start_column}" >= \'{first}\' AND "{start_column}" < \'{end}\''
 
 
 def _row(record: Mapping[str, object], products: frozenset[str]) -> _Row | None:

@@ -110,9 +110,7 @@ def _listed(client: HttpClient) -> list[SummaryResource]:
     return found or pinned_resources()
 
 
-def _overlapping(
-    resources: Sequence[SummaryResource], start_utc: datetime, end_utc: datetime
-) -> list[SummaryResource]:
+def _overlapping(resources: Sequence[SummaryResource], start_utc: datetime, end_utc: datetime) -> list[SummaryResource]:
     return [one for one in resources if one.start_utc < end_utc and start_utc < one.end_utc]
 
 

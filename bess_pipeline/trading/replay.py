@@ -139,8 +139,10 @@ class Replay:
     def planned(self, day: date) -> bool:
         """True when a plan of the day is stored that was made with these settings."""
         stamp = self.lake.stamp(PLAN, day)
-        return bool(stamp) and stamp["settings"] == self.settings.fingerprint() and not any(
-            stamp.get(f"reason.{strategy}") for strategy in STRATEGY_PLANS
+        return (
+            bool(stamp)
+            and stamp["settings"] == self.settings.fingerprint()
+            and not any(stamp.get(f"reason.{strategy}") for strategy in STRATEGY_PLANS)
         )
 
     def stale_after(self, day: date) -> date | None:
@@ -367,4 +369,3 @@ def _status_row(day: date, strategy: str, status: str, reason: str, stamp: dict[
 
 def _concat(table: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else schemas.empty_frame(table)
-

@@ -177,9 +177,7 @@ def test_a_day_that_follows_no_traded_day_is_refused_with_its_reason(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_while_it_still_starts(
-    small_workspace: Path, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_signal_ends_it_while_it_still_starts(small_workspace: Path, tmp_path: Path, number: signal.Signals) -> None:
     """Its end when it runs is asserted where the module's UI ends."""
     workspace = Path(shutil.copytree(small_workspace, tmp_path / "small"))
     with running_ui(workspace, SETTINGS, tmp_path / "ui.log") as ui:

@@ -41,32 +41,47 @@ class Feed:
 
 FEEDS = (
     Feed(
-        "market/system_price", ("raw/elexon_system_price",), "elexon",
+        "market/system_price",
+        ("raw/elexon_system_price",),
+        "elexon",
         "Elexon Insights system prices (DISEBSP), one answer a settlement date.",
-        "system_price_gbp_mwh", (-6000.0, 6000.0),
+        "system_price_gbp_mwh",
+        (-6000.0, 6000.0),
     ),
     Feed(
-        "market/market_index_price", ("raw/elexon_market_index",), "elexon",
+        "market/market_index_price",
+        ("raw/elexon_market_index",),
+        "elexon",
         "Elexon market index (APXMIDP): a within-day index, known only after trading.",
-        "market_index_price_gbp_mwh", (-1000.0, 6000.0),
+        "market_index_price_gbp_mwh",
+        (-1000.0, 6000.0),
     ),
     Feed(
-        "market/auction_clearing", ("raw/neso_response_auction",), "neso",
+        "market/auction_clearing",
+        ("raw/neso_response_auction",),
+        "neso",
         "NESO auction results: response products by EFA block, reserve products by half-hour, before and since EAC.",
-        "clearing_price_gbp_mw_h", (-999.99, 999.99),
+        "clearing_price_gbp_mw_h",
+        (-999.99, 999.99),
     ),
     Feed(
-        "market/day_ahead_price", ("raw/day_ahead_price", "raw/elexon_market_index"), "neso",
+        "market/day_ahead_price",
+        ("raw/day_ahead_price", "raw/elexon_market_index"),
+        "neso",
         "Day-ahead price from the configured source: NESO's N2EX resource by default (ENTSO-E carries no GB "
         "price after 2020), ENTSO-E, a file, or the market index standing in, as `source` says.",
-        "day_ahead_price_gbp_mwh", (-500.0, 4000.0),
+        "day_ahead_price_gbp_mwh",
+        (-500.0, 4000.0),
     ),
 )
 
 FUNDAMENTALS = Feed(
-    "market/fundamental_forecast", ("raw/elexon_forecasts",), "elexon",
+    "market/fundamental_forecast",
+    ("raw/elexon_forecasts",),
+    "elexon",
     "Elexon forecasts by day of publication: WINDFOR, NDF, DGWS, INDDEM, INDGEN, IMBALNGC, MELNGC.",
-    "value", (-200_000.0, 200_000.0),
+    "value",
+    (-200_000.0, 200_000.0),
 )
 
 

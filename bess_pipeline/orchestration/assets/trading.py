@@ -48,7 +48,10 @@ def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
             partitions, PLAN, "plan", {"python"}, "Rule-based plan at the day-ahead gate, from prices known by then."
         ),
         _plan_asset(
-            partitions, FORESIGHT, "foresight", {"python", "pyomo", "highs"},
+            partitions,
+            FORESIGHT,
+            "foresight",
+            {"python", "pyomo", "highs"},
             "Upper bound: the schedule a perfect forecast of day-ahead prices would give, one problem over the run's "
             "days and the known days after them. The only trading asset that may see later prices.",
         ),

@@ -56,9 +56,7 @@ def test_any_price_and_volume_has_a_stack(price: float, niv: float) -> None:
         start = pd.Timestamp("2026-01-05T00:00:00Z") + pd.Timedelta(hours=hour)
         actions = sample_stack(start, price, niv)
         assert actions == sample_stack(start, price, niv)
-        found = recompute(
-            [a for n, one in enumerate(actions) for a in _action(n, one)], market_index_gbp_mwh=price
-        )
+        found = recompute([a for n, one in enumerate(actions) for a in _action(n, one)], market_index_gbp_mwh=price)
         assert found.price_gbp_mwh == pytest.approx(price, abs=1e-9)
         assert found.net_imbalance_volume_mwh == pytest.approx(niv, abs=1e-9)
 

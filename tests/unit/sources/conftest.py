@@ -34,9 +34,7 @@ def make_client(clock: Clock) -> Iterator[Callable[..., HttpClient]]:
     def make(*, real_clock: bool = False, max_bytes: int = 1_000_000, **settings: Any) -> HttpClient:
         own = {} if real_clock else {"clock": clock}
         chosen = SourcesSettings(**{"connect_timeout_s": 2.0, "read_timeout_s": 2.0, **settings})
-        client = HttpClient(
-            chosen, lambda: NOW, sleep=clock.sleep, pacer=Pacer(clock), max_bytes=max_bytes, **own
-        )
+        client = HttpClient(chosen, lambda: NOW, sleep=clock.sleep, pacer=Pacer(clock), max_bytes=max_bytes, **own)
         clients.append(client)
         return client
 

@@ -324,7 +324,9 @@ def test_size_limit_holds_for_sent_and_for_unpacked_bytes(server: Server, make_c
     assert len(server.targets) == 1
 
 
-@pytest.mark.parametrize("url", ["", "data.elexon.co.uk/x", "ftp://host/x", "http://", "http://host:99999/", "file:///etc"])
+@pytest.mark.parametrize(
+    "url", ["", "data.elexon.co.uk/x", "ftp://host/x", "http://", "http://host:99999/", "file:///etc"]
+)
 def test_an_address_that_is_none_names_the_setting(make_client: Make, url: str) -> None:
     with pytest.raises(UserInputError, match=r"sources\.elexon_base_url"):
         make_client().get("elexon", url)
