@@ -33,7 +33,7 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "market/system_price": 46,
     "market/day_ahead_price": 46,
     "market/market_index_price": 46,
-    "market/auction_clearing": 66,  # 36 windows of response, 30 of the sample market's sparse reserve  # six products, the block of 3 h on the day before
+    "market/auction_clearing": 66,  # 36 windows of response, 30 of the sample market's sparse reserve
     "market/source_status": 4,
     "trading/plan": 46,
     "trading/foresight_plan": 46,
