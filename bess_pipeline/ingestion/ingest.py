@@ -322,10 +322,18 @@ class _ParsedBodies:
     def around(self, day: date) -> pd.DataFrame:
         """Rows of the table from all records that may hold the day; the newest answer of a row wins.
 
-        Raises the error of the day's own newest answer when there is none that can be read.
+        Raises the error of the day's own newest answer when neither it nor a neighbour's gives any row.
         """
-        found = [self._of_record(day + n * ONE_DAY, day) for n in self.dataset.records]
+        problem: BessError | None = None
+        found: list[tuple[datetime, pd.DataFrame] | None] = []
+        for n in self.dataset.records:
+            try:
+                found.append(self._of_record(day + n * ONE_DAY, day))
+            except BessError as error:
+                problem = error
         parts = [rows for _, rows in sorted(filter(None, found), key=lambda one: one[0]) if not rows.empty]
+        if not parts and problem is not None:
+            raise problem
         if not parts:
             return schemas.empty_frame(self.dataset.table)
         return pd.concat(parts).drop_duplicates(schemas.keys(self.dataset.table), keep="last", ignore_index=True)
