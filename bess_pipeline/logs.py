@@ -90,7 +90,7 @@ class _CurrentStderrHandler(logging.StreamHandler):
     """Writes to what `sys.stderr` is at the time, so that a captured or replaced stderr is honoured."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.setStream(sys.stderr)
+        self.stream = sys.stderr  # not setStream, which flushes the stream before: that one may be closed
         super().emit(record)
 
 

@@ -121,11 +121,11 @@ def _names(frame: pd.DataFrame) -> pd.Series:
 def _of_set(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     known = FORECAST_SETS[name]
     what = f"{_WHAT} {name}"
-    _require(frame, ("publishTime", "startTime", known.field), what)
+    by_type = () if isinstance(known.series, str) else ("psrType", "processType")
+    _require(frame, ("publishTime", "startTime", known.field, *by_type), what)
     if "boundary" in frame:
         frame = frame[frame["boundary"].isna() | (frame["boundary"] == NATIONAL)]
-    if not isinstance(known.series, str):
-        _require(frame, ("psrType", "processType"), what)
+    if by_type:
         frame = frame[frame["processType"].astype("str").str.lower() == DAY_AHEAD_PROCESS]
     frame = frame[frame[known.field].notna()]
     result = pd.DataFrame({

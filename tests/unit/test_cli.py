@@ -45,7 +45,9 @@ def test_help_lists_every_command_and_what_it_does_today() -> None:
     for command in COMMANDS:
         assert re.search(rf"^  {command}  +\w", text, re.MULTILINE), command
     assert "--workspace" in text
-    assert "Response revenues, forecasts, scenarios and CVaR are not part of it yet" in " ".join(text.split())
+    assert "Response and reserve revenues, price forecasts, scenarios and CVaR are not part of it yet" in " ".join(
+        text.split()
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
