@@ -16,7 +16,8 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
-from bess_pipeline.ingestion.ingest import Ingestion, Outcome
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import Outcome
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import MarketServer, MarketTables
 from bess_pipeline.settings import SourcesSettings

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_pipeline import gb_time
-from bess_pipeline.ingestion.ingest import never_built, source_status_frame
+from bess_pipeline.ingestion.outcomes import never_built, source_status_frame
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.replay import Replay

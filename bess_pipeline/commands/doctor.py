@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bess_pipeline.errors import BessError
-from bess_pipeline.ingestion.ingest import REFUSED
+from bess_pipeline.ingestion.outcomes import REFUSED
 from bess_pipeline.ingestion.quality import DataQuality, Summary, assess, holes, summaries
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.schemas import SCHEMA_VERSION, TABLES

@@ -19,7 +19,7 @@ import pandas as pd
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.ingestion.datasets import check_files
-from bess_pipeline.ingestion.ingest import COMPLETE, OutcomeStore
+from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK, STACK
 from bess_pipeline.orchestration.assets.trading import make_replay

@@ -24,7 +24,8 @@ from bess_pipeline.ancillary.activation import response_energy
 from bess_pipeline.ancillary.response_curves import PRODUCTS
 from bess_pipeline.errors import BessError, NotPublishedError, PayloadError, SourceError
 from bess_pipeline.ingestion.datasets import Dataset
-from bess_pipeline.ingestion.ingest import NOT_PUBLISHED, REFUSED, Ingestion
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import NOT_PUBLISHED, REFUSED
 from bess_pipeline.ingestion.vault import Failure, RawBody, RawVault
 from bess_pipeline.sources.download import downloading
 from bess_pipeline.sources.http import Answer, HttpClient

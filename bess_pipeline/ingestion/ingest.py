@@ -10,8 +10,6 @@ Nothing stored is ever replaced by an answer that has less of the day (promise P
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,32 +21,17 @@ from typing import Protocol
 import pandas as pd
 
 from bess_pipeline import gb_time, schemas
-from bess_pipeline.atomic import write_bytes
 from bess_pipeline.errors import BessError, NotPublishedError, PayloadError, RefusedFrameError, SourceError
 from bess_pipeline.ingestion.datasets import Dataset, among, missing_keys
+from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED, Outcome, OutcomeStore
 from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
 from bess_pipeline.lake import Lake
 from bess_pipeline.sources.http import Answer, HttpClient, RejectedAnswerError
 
-COMPLETE, NOT_PUBLISHED, REFUSED = "complete", "not_published", "refused"
 LATE_AFTER = timedelta(hours=24)
 GIVE_UP_AFTER = 3
 ONE_DAY = timedelta(days=1)
 _NAMED = 3
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one dataset stands on one day: a row of market.source_status."""
-
-    source: str
-    dataset: str
-    date: date
-    status: str
-    reason: str
-    expected_rows: int
-    rows: int
-    fetched_utc: datetime | None
 
 
 @dataclass(frozen=True)
@@ -276,40 +259,6 @@ class Ingestion:
         return Outcome(dataset.source, dataset.table, day, status, reason, expected, rows, fetched)
 
 
-class OutcomeStore:
-    """The newest outcome of each dataset and day, one small file each, written atomically."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def put(self, outcome: Outcome) -> None:
-        """Replace the outcome of its dataset and day."""
-        data = dataclasses.asdict(outcome) | {
-            "date": outcome.date.isoformat(),
-            "fetched_utc": outcome.fetched_utc.isoformat() if outcome.fetched_utc else None,
-        }
-        write_bytes(self._path(outcome.dataset, outcome.date), json.dumps(data, sort_keys=True).encode())
-
-    def get(self, dataset: str, day: date) -> Outcome | None:
-        """The outcome of a dataset and day, or None when it was never built."""
-        try:
-            data = json.loads(self._path(dataset, day).read_text())
-        except FileNotFoundError:
-            return None
-        data["date"] = date.fromisoformat(data["date"])
-        if data["fetched_utc"]:
-            data["fetched_utc"] = datetime.fromisoformat(data["fetched_utc"])
-        return Outcome(**data)
-
-    def complete(self, dataset: str, day: date) -> bool:
-        """True when the day was complete the last time it was built."""
-        outcome = self.get(dataset, day)
-        return outcome is not None and outcome.status == COMPLETE
-
-    def _path(self, dataset: str, day: date) -> Path:
-        return self.root / dataset / f"{day.isoformat()}.json"
-
-
 class _ParsedBodies:
     """Rows of a day from the newest records around it; each stored body is parsed once."""
 
@@ -367,21 +316,6 @@ class _ParsedBodies:
 
     def _parse(self, sha256: str) -> pd.DataFrame:
         return self.dataset.parse(self.vault.body(sha256))
-
-
-def never_built(dataset: Dataset, day: date) -> Outcome:
-    """The outcome of a dataset and day that no run has built yet: a day is not complete without it."""
-    reason = f"{dataset.table} was never built for {day}: materialise it first"
-    return Outcome(dataset.source, dataset.table, day, REFUSED, reason, len(dataset.grid(day)), 0, None)
-
-
-def source_status_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Outcomes in the columns of market.source_status."""
-    frame = pd.DataFrame([dataclasses.asdict(outcome) for outcome in outcomes])
-    if frame.empty:
-        return schemas.empty_frame("market/source_status")
-    frame["fetched_utc"] = pd.to_datetime(frame["fetched_utc"], utc=True).dt.as_unit("us")
-    return frame
 
 
 def _of_partition(dataset: Dataset, rows: pd.DataFrame, day: date) -> pd.DataFrame:

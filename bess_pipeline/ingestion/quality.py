@@ -21,7 +21,8 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.ingestion.datasets import Dataset
-from bess_pipeline.ingestion.ingest import COMPLETE, LATE_AFTER, NOT_PUBLISHED, REFUSED
+from bess_pipeline.ingestion.ingest import LATE_AFTER
+from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED
 from bess_pipeline.lake import Lake
 
 NEVER_ASKED = "never_asked"

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from bess_pipeline import gb_time
 from bess_pipeline.ingestion.datasets import Dataset
-from bess_pipeline.ingestion.ingest import Ingestion, Outcome, OutcomeStore, source_status_frame
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import Outcome, OutcomeStore, source_status_frame
 from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.lake import Lake
 

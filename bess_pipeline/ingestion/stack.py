@@ -17,7 +17,8 @@ import pandas as pd
 
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.errors import BessError, NotPublishedError, SourceError
-from bess_pipeline.ingestion.ingest import COMPLETE, NOT_PUBLISHED, REFUSED, Ingestion, Outcome
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED, Outcome
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW
 from bess_pipeline.ingestion.vault import Failure, RawRecord
 from bess_pipeline.market_checks.imbalance_price import PricingRules

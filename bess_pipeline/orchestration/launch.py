@@ -16,7 +16,7 @@ import dagster as dg
 from bess_pipeline import gb_time
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
-from bess_pipeline.ingestion.ingest import OutcomeStore
+from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay

@@ -15,6 +15,7 @@ import small_workspace
 from bess_command import done, run_bess
 
 from bess_pipeline import __version__
+from bess_pipeline.cli import bess
 from bess_pipeline.schemas import columns
 from bess_pipeline.warehouse import query, sql_files
 
@@ -42,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_help_lists_every_command_and_what_it_does_today() -> None:
     text = done("--help").out
+    assert set(bess.commands) == set(COMMANDS)
     for command in COMMANDS:
         assert re.search(rf"^  {command}  +\w", text, re.MULTILINE), command
     assert "--workspace" in text

@@ -16,7 +16,7 @@ import dagster as dg
 
 from bess_pipeline import schemas
 from bess_pipeline.ingestion.datasets import Dataset
-from bess_pipeline.ingestion.ingest import OutcomeStore, never_built, source_status_frame
+from bess_pipeline.ingestion.outcomes import OutcomeStore, never_built, source_status_frame
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished

@@ -15,7 +15,8 @@ from bess_pipeline import gb_time
 from bess_pipeline.ancillary.activation import response_energy
 from bess_pipeline.errors import OriginError
 from bess_pipeline.ingestion.frequency import FrequencyRows, fetch_frequency, response_energy_dataset
-from bess_pipeline.ingestion.ingest import Ingestion, Outcome
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import Outcome
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import Fault, MarketServer, simulate
 from bess_pipeline.sample_market.frequency import frequency_of_day

@@ -16,7 +16,7 @@ import pytest
 from ingest_tools import MARKET_TABLES, connected, dataset, datasets, hashes, ingest, lake_of, standing
 
 from bess_pipeline import gb_time, schemas
-from bess_pipeline.ingestion.ingest import never_built, source_status_frame
+from bess_pipeline.ingestion.outcomes import never_built, source_status_frame
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import Fault, MarketServer, MarketTables
 

@@ -15,7 +15,8 @@ from ingest_tools import MARKET_TABLES, connected, dataset, datasets, hashes, in
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import OriginError
-from bess_pipeline.ingestion.ingest import GIVE_UP_AFTER, Outcome
+from bess_pipeline.ingestion.ingest import GIVE_UP_AFTER
+from bess_pipeline.ingestion.outcomes import Outcome
 from bess_pipeline.sample_market import Fault, MarketServer, MarketTables
 from bess_pipeline.sources.http import Answer, HttpClient
 

@@ -12,7 +12,7 @@ from bess_pipeline import gb_time
 from bess_pipeline.commands.doctor import examine
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.ingestion.datasets import expected_datasets
-from bess_pipeline.ingestion.ingest import Outcome, source_status_frame
+from bess_pipeline.ingestion.outcomes import Outcome, source_status_frame
 from bess_pipeline.ingestion.quality import assess, duration, holes, summaries
 from bess_pipeline.report.data_quality import write_data_quality
 from bess_pipeline.settings import Settings, SourcesSettings, load_settings

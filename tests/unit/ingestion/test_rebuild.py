@@ -15,7 +15,8 @@ import pytest
 from bess_pipeline import gb_time
 from bess_pipeline.cli import main
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
-from bess_pipeline.ingestion.ingest import Ingestion, Outcome, source_status_frame
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import Outcome, source_status_frame
 from bess_pipeline.ingestion.rebuild import Rebuilt, rebuild
 from bess_pipeline.sample_market import MarketServer, MarketTables, simulate
 from bess_pipeline.settings import SourcesSettings

@@ -13,7 +13,8 @@ import pytest
 
 from bess_pipeline import gb_time
 from bess_pipeline.ingestion.datasets import Dataset, auction_clearing, expected_datasets, market_index_price
-from bess_pipeline.ingestion.ingest import Ingestion, Outcome
+from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.outcomes import Outcome
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import MarketServer, MarketTables, load_tables
 from bess_pipeline.settings import SourcesSettings
