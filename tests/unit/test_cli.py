@@ -50,8 +50,6 @@ def test_help_lists_every_command_and_what_it_does_today() -> None:
         assert re.search(rf"^  {command}  +\w", text, re.MULTILINE), command
     assert "--workspace" in text
     assert re.search(r"Today: .+ not part of it yet", " ".join(text.split()))
-        text.split()
-    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
