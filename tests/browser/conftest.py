@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Route, expect, sync_playwright
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -59,6 +59,7 @@ def chromium(tmp_path: Path) -> Iterator[BrowserContext]:
             env={**os.environ, "HOME": str(tmp_path)},
         )
         context.set_default_timeout(ACTION_TIMEOUT_MS)
+        expect.set_options(timeout=ACTION_TIMEOUT_MS)
         context.route("**/*", _only_loopback)
         try:
             yield context
