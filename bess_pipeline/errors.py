@@ -23,6 +23,10 @@ class NotPublishedError(SourceError):
     """The provider answered, and has not (yet) published what was asked for."""
 
 
+class SourceCoolingError(SourceError):
+    """A provider that kept failing is left alone until its cool-down ends: no request was made."""
+
+
 class PayloadError(SourceError):
     """An answer is not in the form the provider documents; it was kept raw and not used."""
 

@@ -46,6 +46,7 @@ from bess_pipeline.errors import UserInputError
 Mode = Literal["live", "sample", "files"]
 DayAheadSource = Literal["neso_n2ex", "entsoe", "elexon_mid", "file"]
 CONFIG_FILE_VARIABLE = "BESS_CONFIG"
+STATE_FOLDER_VARIABLE = "BESS_STATE_DIR"
 ENTSOE_TOKEN_VARIABLE = "ENTSOE_API_TOKEN"
 _ENV_FILE = Path(".env")
 
@@ -121,6 +122,9 @@ class SourcesSettings(_Section):
     read_timeout_s: float = Field(30.0, gt=0)
     deadline_s: float = Field(120.0, gt=0, description="for one answer, all its attempts included")
     max_attempts: int = Field(4, ge=1, le=10)
+    breaker_failures: int = Field(5, ge=0, description="failed requests in a row after which a provider is left alone")
+    breaker_cool_down_s: float = Field(60.0, gt=0, description="how long, the first time; doubled each time after")
+    breaker_max_cool_down_s: float = Field(900.0, gt=0, description="how long at most")
 
     @property
     def base_url_given(self) -> bool:
@@ -252,7 +256,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise UserInputError(f"the settings file {config_file()} named by {CONFIG_FILE_VARIABLE} does not exist")
     if config_file().exists() and not config_file().is_file():
         raise UserInputError(f"{config_file()} is no file: move it, or name the file in {CONFIG_FILE_VARIABLE}")
-    _refuse_unknown_names(set(os.environ) - {CONFIG_FILE_VARIABLE}, "the environment")
+    _refuse_unknown_names(set(os.environ) - {CONFIG_FILE_VARIABLE, STATE_FOLDER_VARIABLE}, "the environment")
     _refuse_unknown_names(_dotenv(), str(_ENV_FILE))
     try:
         return Settings(_env_file=_ENV_FILE if _ENV_FILE.is_file() else None, **overrides)

@@ -22,6 +22,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import MarketServer, MarketTables
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.http import HttpClient
+from bess_pipeline.sources.provider_state import ProviderState
 
 LATE = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)  # the simulated market's own now: all the days used are out
 MARKET_TABLES = (
@@ -62,12 +63,13 @@ def connected(
     now: Callable[[], datetime] = lambda: LATE,
     admit: Callable[[str | None], None] = lambda origin: None,
     max_attempts: int = 2,
+    state: ProviderState | None = None,
 ) -> Iterator[Ingestion]:
-    """An `Ingestion` of the workspace folder `root` that asks `server`."""
+    """An `Ingestion` of the workspace folder `root` that asks `server`; `state` as of `HttpClient`."""
     sources = sources_of(server).model_copy(
         update={"read_timeout_s": 0.3, "connect_timeout_s": 2.0, "deadline_s": 20.0, "max_attempts": max_attempts}
     )
-    with HttpClient(sources, now, sleep=lambda seconds: None) as client:
+    with HttpClient(sources, now, sleep=lambda seconds: None, state=state) as client:
         yield Ingestion(root / "raw", lake_of(root), client, now, admit)
 
 

@@ -10,7 +10,6 @@ Nothing stored is ever replaced by an answer that has less of the day (promise P
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,7 +20,14 @@ from typing import Protocol
 import pandas as pd
 
 from bess_pipeline import gb_time, schemas
-from bess_pipeline.errors import BessError, NotPublishedError, PayloadError, RefusedFrameError, SourceError
+from bess_pipeline.errors import (
+    BessError,
+    NotPublishedError,
+    PayloadError,
+    RefusedFrameError,
+    SourceCoolingError,
+    SourceError,
+)
 from bess_pipeline.ingestion.datasets import Dataset, among, missing_keys
 from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED, Outcome, OutcomeStore
 from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
@@ -29,7 +35,6 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.sources.http import Answer, HttpClient, RejectedAnswerError
 
 LATE_AFTER = timedelta(hours=24)
-GIVE_UP_AFTER = 3
 ONE_DAY = timedelta(days=1)
 _NAMED = 3
 
@@ -71,7 +76,6 @@ class Ingestion:
         self._client = client
         self.now = now
         self.admit = admit
-        self._troubles: defaultdict[str, list[str]] = defaultdict(list)  # of each provider, since its last answer
 
     def unfinished(self, dataset: Dataset, days: Iterable[date]) -> list[date]:
         """The days that were not complete when they were last built, or never built."""
@@ -95,19 +99,16 @@ class Ingestion:
     def fetch(self, dataset: Dataset, days: Sequence[date]) -> dict[date, Failure | None]:
         """Ask for `days` and keep the answers; the failure of each day, or None where it went well.
 
-        A provider that failed `GIVE_UP_AFTER` asks in a row is not asked for the rest of the days: each ask
-        has had its own retries, and a provider that is away must not keep the others waiting for hours.
+        Days whose last ask failed come last: a provider that can never serve two of them opens its breaker,
+        and the days behind them would otherwise wait for ever.
         """
         result: dict[date, Failure | None] = {}
-        for chunk in gb_time.consecutive_runs(days, dataset.chunk_days):
+        chunks = gb_time.consecutive_runs(days, dataset.chunk_days)
+        for chunk in sorted(chunks, key=lambda chunk: any(self._failed_when_asked(dataset, day) for day in chunk)):
             due = [day for day in chunk if self._opened(dataset, day, result)]
-            troubles = self._troubles[dataset.source]
-            if due and len(troubles) >= GIVE_UP_AFTER:
-                reason = f"not asked, because the {GIVE_UP_AFTER} asks before it failed: {troubles[-1]}"
-                result |= {day: self._fail(dataset, day, REFUSED, reason) for day in due}
-            elif due:
+            if due:
                 result |= self._fetch_chunk(dataset, due)
-        return result
+        return dict(sorted(result.items()))
 
     def build(
         self, dataset: Dataset, days: Sequence[date], frames: DayRows | None = None, *, until: str | None = None
@@ -143,9 +144,10 @@ class Ingestion:
         opens = dataset.opens_utc(day)
         if day < dataset.first_day:
             reason = f"{dataset.table} begins on {dataset.first_day}: no earlier results are public in this form"
-            result[day] = self._fail(dataset, day, REFUSED, reason)
+            result[day] = self._fail(dataset, day, REFUSED, reason, asked=False)
         elif opens > self.now():
-            result[day] = self._fail(dataset, day, NOT_PUBLISHED, f"published from {opens:%Y-%m-%dT%H:%MZ}")
+            reason = f"published from {opens:%Y-%m-%dT%H:%MZ}"
+            result[day] = self._fail(dataset, day, NOT_PUBLISHED, reason, asked=False)
         else:
             return True
         return False
@@ -157,10 +159,6 @@ class Ingestion:
         """
         fetched_utc = self.now()
         answers, problem = self._ask(dataset, days[0], days[-1])
-        if problem is None or isinstance(problem, PayloadError | NotPublishedError):
-            self._troubles[dataset.source].clear()
-        else:
-            self._troubles[dataset.source].append(str(problem))
         self._admit(answers)
         if len(days) > 1 and isinstance(problem, PayloadError | NotPublishedError):
             return self._one_by_one(dataset, days)
@@ -168,7 +166,12 @@ class Ingestion:
             self.vault.keep(dataset.raw, days, answers, fetched_utc)
         if problem is None:
             return dict.fromkeys(days)
-        return {day: self._fail(dataset, day, _status_of(problem), str(problem)) for day in days}
+        asked = not isinstance(problem, SourceCoolingError)
+        return {day: self._fail(dataset, day, _status_of(problem), str(problem), asked=asked) for day in days}
+
+    def _failed_when_asked(self, dataset: Dataset, day: date) -> bool:
+        failure = self.vault.failure(dataset.raw, day)
+        return failure is not None and failure.asked and failure.status == REFUSED
 
     def _ask(self, dataset: Dataset, first: date, last: date) -> tuple[list[Answer], SourceError | None]:
         """What came, also where it cannot be used, and why it cannot."""
@@ -190,8 +193,8 @@ class Ingestion:
         for origin in {None if answer.source == "file" else answer.origin for answer in answers}:
             self.admit(origin)
 
-    def _fail(self, dataset: Dataset, day: date, status: str, reason: str) -> Failure:
-        failure = Failure(status, reason, self.now())
+    def _fail(self, dataset: Dataset, day: date, status: str, reason: str, *, asked: bool = True) -> Failure:
+        failure = Failure(status, reason, self.now(), asked)
         self.vault.note_failure(dataset.raw, day, failure)
         return failure
 

@@ -57,11 +57,12 @@ class RawRecord:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the newest ask for a day brought nothing that could be kept."""
+    """Why the newest ask for a day brought nothing that could be kept; not `asked`: no request was made."""
 
     status: str
     reason: str
     at_utc: datetime
+    asked: bool = True
 
 
 class RawVault:
@@ -154,7 +155,8 @@ class RawVault:
             data = json.loads(self._failure_file(dataset, day).read_text())
         except FileNotFoundError:
             return None
-        return Failure(data["status"], data["reason"], datetime.fromisoformat(data["at_utc"]))
+        at_utc = datetime.fromisoformat(data["at_utc"])
+        return Failure(data["status"], data["reason"], at_utc, data.get("asked", True))
 
     def _keep_body(self, answer: Answer) -> RawBody:
         if not self._holds(answer.sha256):

@@ -1,4 +1,4 @@
-"""One GET whose body goes to a file instead of to memory: same deadline, retries, spacing and redaction.
+"""One GET whose body goes to a file instead of to memory: same deadline, retries, spacing, breakers and redaction.
 
 What belongs here: streaming a body into a gzip file while it is hashed. What does not: everything
 else about a request (`http.py`), where the file ends up (`ingestion/vault.py`) and what it says.
@@ -61,7 +61,7 @@ def downloading(
 
 
 class _FileClient(HttpClient):
-    """A client of one request: it shares clock and spacing with `client` and writes bodies to files."""
+    """A client of one request: it shares clock, spacing and breakers with `client` and writes bodies to files."""
 
     def __init__(self, client: HttpClient, folder: Path, max_bytes: int, deadline_s: float) -> None:
         super().__init__(
@@ -69,7 +69,7 @@ class _FileClient(HttpClient):
             client.now,
             sleep=client._sleep,
             clock=client._clock,
-            pacer=client._pacer,
+            state=client._state,
             max_bytes=max_bytes,
         )
         self.folder = folder

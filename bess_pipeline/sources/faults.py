@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 TRANSIENT = 1_000_000  # attempts such a failure is worth; the setting max_attempts is the real bound
 ONCE_MORE = 2
 _AFTER_FAILING = "nothing stored was changed: try again later, or check"
-_KINDS: tuple[tuple[frozenset[str], str, int], ...] = (
-    (frozenset({"NameResolutionError", "gaierror"}), "cannot be found (name resolution failed)", TRANSIENT),
-    (frozenset({"SSLError"}), "has a certificate or encryption that cannot be trusted", 1),
-    (frozenset({"ProxyError"}), "cannot be reached through the proxy of the environment", TRANSIENT),
-    (frozenset({"ConnectionRefusedError"}), "refused the connection", TRANSIENT),
-    (frozenset({"ConnectTimeout", "ConnectTimeoutError"}), "did not accept a connection in time", TRANSIENT),
-    (frozenset({"ReadTimeout", "ReadTimeoutError", "TimeoutError"}), "did not answer in time", TRANSIENT),
-    (frozenset({"IncompleteRead", "ChunkedEncodingError"}), "sent a truncated answer", TRANSIENT),
-    (frozenset({"RequestException", "HTTPError", "HTTPException", "OSError"}), "broke the connection", TRANSIENT),
-)
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,9 @@ class Failure:
     """Why an attempt failed: `reason` continues a sentence that starts with the host.
 
     `attempts_worth` is 1 where another attempt cannot help; `wait_s` is what the provider asks for;
-    `answer` is there when a whole answer came and was refused.
+    `answer` is there when a whole answer came and was refused. `reached` is False when the provider saw
+    no request. `of_request`: it may be this request alone that cannot be served, so that repeating it
+    says nothing more about the provider.
     """
 
     reason: str
@@ -48,6 +40,8 @@ class Failure:
     wait_s: float | None = None
     is_payload: bool = False
     answer: Answer | None = None
+    reached: bool = True
+    of_request: bool = False
 
     def sentence(self, host: str, setting: str, attempts: int) -> str:
         """The failure in one sentence, with what to do."""
@@ -61,12 +55,34 @@ class Failure:
         return f"{text}; {_AFTER_FAILING} {setting}" if self.attempts_worth > 1 else f"{text}: check {setting}"
 
 
+_KINDS: tuple[tuple[frozenset[str], Failure], ...] = (
+    (
+        frozenset({"NameResolutionError", "gaierror"}),
+        Failure("cannot be found (name resolution failed)", TRANSIENT, reached=False),
+    ),
+    (frozenset({"SSLError"}), Failure("has a certificate or encryption that cannot be trusted")),
+    (
+        frozenset({"ProxyError"}),
+        Failure("cannot be reached through the proxy of the environment", TRANSIENT, reached=False),
+    ),
+    (frozenset({"ConnectionRefusedError"}), Failure("refused the connection", TRANSIENT, reached=False)),
+    (frozenset({"ConnectTimeout"}), Failure("did not accept a connection in time", TRANSIENT, reached=False)),
+    (frozenset({"NewConnectionError"}), Failure("cannot be reached", TRANSIENT, reached=False)),
+    (frozenset({"ReadTimeout", "ReadTimeoutError", "TimeoutError"}), Failure("did not answer in time", TRANSIENT)),
+    (frozenset({"IncompleteRead", "ChunkedEncodingError"}), Failure("sent a truncated answer", TRANSIENT)),
+    (
+        frozenset({"RequestException", "HTTPError", "HTTPException", "OSError"}),
+        Failure("broke the connection", TRANSIENT),
+    ),
+)
+
+
 def from_exception(error: Exception) -> Failure:
     """What happened, from the types of an exception and of its causes."""
     kinds = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
-    for names, reason, worth in _KINDS:
+    for names, failure in _KINDS:
         if kinds & names:
-            return Failure(reason, worth)
+            return failure
     return Failure(f"gave an answer that cannot be read ({type(error).__name__})")
 
 
@@ -77,7 +93,9 @@ def from_status(status: int, headers: Mapping[str, str], denied_hint: str, now: 
     if status == 429:
         return Failure("says there were too many requests (HTTP 429)", TRANSIENT, wait_s=_retry_after(headers, now))
     if status >= 500:
-        return Failure(f"has a fault (HTTP {status})", TRANSIENT, wait_s=_retry_after(headers, now))
+        unavailable = status in (502, 503, 504)
+        reason, wait_s = f"has a fault (HTTP {status})", _retry_after(headers, now)
+        return Failure(reason, TRANSIENT, wait_s=wait_s, of_request=not unavailable)
     if 300 <= status < 400:
         return Failure(f"answers with a redirect (HTTP {status}), and redirects are not followed")
     return Failure(f"does not answer this request (HTTP {status})")

@@ -2,7 +2,8 @@
 
 What belongs here: turning an address into an `Answer`, or into one sentence that names the host
 and what to do. What does not: wire formats (`elexon.py`, `neso.py`, `entsoe.py`), spacings
-(`pacing.py`), words for failures (`faults.py`), removal of secrets from text (`redaction.py`).
+(`pacing.py`), leaving a failing provider alone (`breaker.py`), words for failures (`faults.py`), removal
+of secrets from text (`redaction.py`).
 
 A socket's timeout starts again with every byte, and name resolution has none. Each attempt therefore
 runs in a helper thread that is left behind when the deadline of the answer is reached. No exception
@@ -28,11 +29,13 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential, wait_random
 
 from bess_pipeline import __version__
-from bess_pipeline.errors import PayloadError, SourceError, UserInputError
+from bess_pipeline.errors import PayloadError, SourceCoolingError, SourceError, UserInputError
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources import faults
+from bess_pipeline.sources.breaker import Breaker, CoolDown
 from bess_pipeline.sources.faults import Failure
-from bess_pipeline.sources.pacing import NO_PACE, Pace, Pacer, process_pacer
+from bess_pipeline.sources.pacing import NO_PACE, Pace, Pacer, Turn
+from bess_pipeline.sources.provider_state import ProviderState, shared_state
 from bess_pipeline.sources.redaction import public_url, redact, redact_bytes, redact_http_logs
 
 ORIGIN_HEADER = "X-Bess-Market-Origin"
@@ -99,6 +102,11 @@ class _Request:
         return urlsplit(self.public_url).netloc
 
     @property
+    def provider(self) -> str:
+        """Under which name slots and failures are remembered: another port is another provider."""
+        return f"{self.source}@{self.host}"
+
+    @property
     def loopback(self) -> bool:
         name = urlsplit(self.public_url).hostname or ""
         try:
@@ -118,8 +126,9 @@ class _Request:
 class HttpClient:
     """GET with a total deadline per answer over all its attempts.
 
-    `now` gives `fetched_utc`; `sleep` and `clock` (seconds) can be replaced in tests. Clients of one
-    process share one `Pacer` unless they are given their own. Close it, or use it in a `with`.
+    `now` gives `fetched_utc`; `sleep` and `clock` (seconds) can be replaced in tests. All clients of one user
+    and machine share the `state` of providers (slots taken, breakers) unless they are given their own.
+    Close it, or use it in a `with`.
     """
 
     def __init__(
@@ -129,14 +138,16 @@ class HttpClient:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        pacer: Pacer | None = None,
+        state: ProviderState | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self.settings = settings
         self.now = now
         self._sleep = sleep
         self._clock = clock
-        self._pacer = pacer or process_pacer()
+        self._state = state or shared_state()
+        self._pacer = Pacer(self._state)
+        self._breaker = Breaker(self._state, settings)
         self._max_bytes = max_bytes
         self._sessions: dict[str, requests.Session] = {}
         redact_http_logs()
@@ -166,48 +177,25 @@ class HttpClient:
         """The answer to one GET.
 
         Raises UserInputError for an address that is none, PayloadError for an answer that cannot be
-        data (a web page, broken compression, beyond the size limit) and SourceError for the rest.
+        data (a web page, broken compression, beyond the size limit), SourceCoolingError without any
+        request while the provider's breaker is open, and SourceError for the rest.
         `secret_params` are sent and appear nowhere else. `source` is also the prefix of the setting
         `<source>_base_url` that messages name.
         """
         request = _Request(source, url, params or {}, secret_params or {}, accept_statuses, pace, denied_hint)
-        outcome, attempts = self._with_retries(request)
+        ask = _Ask(self, request)
+        outcome = ask.run()
         if isinstance(outcome, Answer):
             return outcome
-        sentence = redact(outcome.sentence(request.host, request.setting, attempts), request.secrets)
+        if isinstance(outcome, CoolDown):
+            raise SourceCoolingError(redact(outcome.sentence(source, request.host, self.now()), request.secrets))
+        sentence = redact(outcome.sentence(request.host, request.setting, ask.attempts), request.secrets)
         if outcome.answer is not None:
             raise RejectedAnswerError(sentence, outcome.answer)
         raise (PayloadError if outcome.is_payload else SourceError)(sentence)
 
-    def _with_retries(self, request: _Request) -> tuple[Answer | Failure, int]:
-        self._wait_for_turn(request, 0.0)
-        deadline = self._clock() + self.settings.deadline_s
-
-        def stop(state: RetryCallState) -> bool:
-            outcome = _outcome(state)
-            worth = outcome.attempts_worth if isinstance(outcome, Failure) else 1
-            used_up = state.attempt_number >= min(worth, self.settings.max_attempts)
-            return used_up or state.upcoming_sleep >= deadline - self._clock()
-
-        retrying = Retrying(
-            sleep=lambda seconds: self._wait_for_turn(request, seconds),
-            retry=retry_if_result(lambda outcome: isinstance(outcome, Failure)),
-            wait=_pause,
-            stop=stop,
-            retry_error_callback=_outcome,
-        )
-        outcome: Answer | Failure = retrying(self._attempt, request, deadline)
-        return outcome, int(retrying.statistics["attempt_number"])
-
-    def _wait_for_turn(self, request: _Request, at_least: float) -> None:
-        pace = NO_PACE if request.loopback else request.pace
-        seconds = max(at_least, self._pacer.reserve(request.host, pace))
-        if seconds > 0:
-            self._sleep(seconds)
-
     def _attempt(self, request: _Request, deadline: float) -> Answer | Failure:
-        left = deadline - self._clock()
-        outcome = _within(left, lambda: self._exchange(request, deadline)) if left > 0 else None
+        outcome = _within(deadline - self._clock(), lambda: self._exchange(request, deadline))
         if outcome is None:
             self._sessions.pop(request.host, None)  # the thread left behind still uses it
             return Failure(
@@ -275,9 +263,85 @@ class HttpClient:
         return answer if failure is None else replace(failure, answer=answer)
 
 
-def _outcome(state: RetryCallState) -> Answer | Failure:
+class _Ask:
+    """One ask on its way: its turns, its attempts and its deadline, which waiting for the first turn is no part of."""
+
+    def __init__(self, client: HttpClient, request: _Request) -> None:
+        self.attempts = 0
+        self._client = client
+        self._request = request
+        self._provider = request.provider
+        self._pace = NO_PACE if request.loopback else request.pace
+        self._turn: Turn | None = None
+        self._last: Answer | Failure | None = None
+        self._deadline = 0.0
+
+    def run(self) -> Answer | Failure | CoolDown:
+        """What came of it; a CoolDown when the provider is left alone."""
+        cooling = self._client._breaker.cooling(self._provider)
+        if cooling is not None:
+            return cooling
+        self._wait(0.0)
+        self._deadline = self._client._clock() + self._client.settings.deadline_s
+        retrying = Retrying(
+            sleep=self._wait,
+            retry=retry_if_result(lambda outcome: isinstance(outcome, Failure)),
+            wait=_pause,
+            stop=self._is_over,
+            retry_error_callback=_outcome,
+        )
+        outcome: Answer | Failure | CoolDown = retrying(self._attempt)
+        return outcome
+
+    def _wait(self, at_least_s: float) -> None:
+        """Wait out a pause, then for the next slot of the provider."""
+        if at_least_s > 0:
+            self._client._sleep(at_least_s)
+        if self._pace == NO_PACE:
+            return
+        self._turn = self._client._pacer.reserve(self._provider, self._pace)
+        if self._turn.wait_s > 0:
+            self._client._sleep(self._turn.wait_s)
+
+    def _attempt(self) -> Answer | Failure | CoolDown:
+        late = self._client._clock() >= self._deadline  # others came first in the queue
+        refusal = self._last if late else self._client._breaker.admit(self._provider)
+        if refusal is not None:
+            self._give_turn_back()
+            return refusal
+        self.attempts += 1
+        self._last = self._client._attempt(self._request, self._deadline)
+        self._note(self._last)
+        return self._last
+
+    def _note(self, outcome: Answer | Failure) -> None:
+        breaker = self._client._breaker
+        if isinstance(outcome, Answer):
+            breaker.succeeded(self._provider)
+            return
+        if not (outcome.of_request and self.attempts > 1):
+            breaker.failed(self._provider, outcome)
+        if not outcome.reached:
+            self._give_turn_back()
+
+    def _give_turn_back(self) -> None:
+        if self._turn is not None:
+            self._client._pacer.give_back(self._provider, self._pace, self._turn)
+            self._turn = None
+
+    def _is_over(self, state: RetryCallState) -> bool:
+        outcome, client = _outcome(state), self._client
+        worth = outcome.attempts_worth if isinstance(outcome, Failure) else 1
+        used_up = state.attempt_number >= min(worth, client.settings.max_attempts)
+        if used_up or client._breaker.cooling(self._provider) is not None:
+            return True
+        slot_s = 0.0 if self._pace == NO_PACE else client._pacer.wait_s(self._provider, self._pace)
+        return max(state.upcoming_sleep, slot_s) >= self._deadline - client._clock()
+
+
+def _outcome(state: RetryCallState) -> Answer | Failure | CoolDown:
     assert state.outcome is not None
-    outcome: Answer | Failure = state.outcome.result()
+    outcome: Answer | Failure | CoolDown = state.outcome.result()
     return outcome
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from faulty_server import Clock
 from ingest_tools import MARKET_TABLES, connected, dataset, datasets, hashes, ingest, lake_of, standing
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import OriginError
-from bess_pipeline.ingestion.ingest import GIVE_UP_AFTER
-from bess_pipeline.ingestion.outcomes import Outcome
+from bess_pipeline.ingestion.outcomes import Outcome, source_status_frame
 from bess_pipeline.sample_market import Fault, MarketServer, MarketTables
 from bess_pipeline.sources.http import Answer, HttpClient
+from bess_pipeline.sources.provider_state import ProviderState
 
 DAYS = gb_time.days_between(date(2026, 3, 10), date(2026, 3, 15))  # winter time: a date's requests name it alone
 BAD = DAYS[2]
@@ -290,16 +291,43 @@ def test_a_maintenance_page_of_another_origin_is_refused_too(server: MarketServe
 
 
 def test_a_provider_that_is_away_is_not_asked_for_every_day(server: MarketServer, tmp_path: Path) -> None:
-    """Each ask has its retries: a month of them would keep the other providers waiting for hours."""
+    """Fault 6: its breaker opens and says so per day, other sources go on, and later the gap is filled."""
     server.faults.add(Fault("status", status=503, path="system-prices"))
+    clock = Clock()
+    state = ProviderState(None, clock)
+    prices, auctions = dataset("market/system_price"), dataset("market/auction_clearing")
+    with connected(tmp_path, server, max_attempts=1, state=state) as ingestion:
+        failures = ingestion.fetch(prices, DAYS)
+        assert sum("system-prices" in request for request in server.requests) == 5
+        outcomes = ingestion.build(prices, DAYS)
+        assert set(ingestion.fetch(auctions, DAYS).values()) == {None}
+    assert all("HTTP 503" in failure.reason for failure in failures.values() if failure)
+    assert [day for day, failure in failures.items() if failure and not failure.asked] == [DAYS[-1]]
+    told = source_status_frame(outcomes).set_index("date").loc[DAYS[-1]]
+    assert told["status"] == "refused"
+    assert "elexon (127.0.0.1:" in told["reason"]
+    assert "was not asked, because its circuit breaker is open from" in told["reason"]
+    server.faults.clear()
+    with connected(tmp_path, server, state=state) as again:
+        assert all(failure and not failure.asked for failure in again.fetch(prices, DAYS).values())
+        clock.seconds += 60
+        assert set(again.fetch(prices, DAYS).values()) == {None}
+
+
+def test_two_days_that_can_never_be_served_do_not_keep_the_days_behind_them_waiting(
+    server: MarketServer, tmp_path: Path
+) -> None:
+    """Each run opens the breaker at them; the next run asks for the others first."""
+    clock = Clock()
+    state = ProviderState(None, clock)
+    for day in DAYS[:2]:
+        server.faults.add(Fault("status", status=503, path=f"system-prices/{day}"))
     one = dataset("market/system_price")
-    with connected(tmp_path, server, max_attempts=1) as ingestion:
-        before = len(server.requests)
-        failures = ingestion.fetch(one, DAYS)
-        assert len(server.requests) - before == GIVE_UP_AFTER
-        assert "not asked" in failures[DAYS[-1]].reason  # type: ignore[union-attr]
-        assert "has a fault (HTTP 503)" in failures[DAYS[-1]].reason  # type: ignore[union-attr]
-        assert "503" in failures[DAYS[0]].reason  # type: ignore[union-attr]
-        server.faults.clear()
-    with connected(tmp_path, server) as again:
-        assert set(again.fetch(one, DAYS).values()) == {None}
+    with connected(tmp_path, server, max_attempts=4, state=state) as ingestion:
+        first = ingestion.fetch(one, DAYS)
+        assert [day for day, failure in first.items() if failure and failure.asked] == DAYS[:2]
+        assert all(first.values())
+        clock.seconds += 60
+        second = ingestion.fetch(one, DAYS)
+        assert list(second) == DAYS
+        assert [day for day, failure in second.items() if failure] == DAYS[:2]

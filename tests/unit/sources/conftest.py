@@ -11,7 +11,7 @@ from faulty_server import NOW, Clock, Server
 
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.http import HttpClient
-from bess_pipeline.sources.pacing import Pacer
+from bess_pipeline.sources.provider_state import ProviderState
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ def make_client(clock: Clock) -> Iterator[Callable[..., HttpClient]]:
     def make(*, real_clock: bool = False, max_bytes: int = 1_000_000, **settings: Any) -> HttpClient:
         own = {} if real_clock else {"clock": clock}
         chosen = SourcesSettings(**{"connect_timeout_s": 2.0, "read_timeout_s": 2.0, **settings})
-        client = HttpClient(chosen, lambda: NOW, sleep=clock.sleep, pacer=Pacer(clock), max_bytes=max_bytes, **own)
+        state = ProviderState(None, **own)
+        client = HttpClient(chosen, lambda: NOW, sleep=clock.sleep, state=state, max_bytes=max_bytes, **own)
         clients.append(client)
         return client
 

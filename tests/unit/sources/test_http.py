@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from bess_pipeline.errors import BessError, PayloadError, SourceError, UserInputError
 from bess_pipeline.sources.http import HttpClient, RejectedAnswerError
-from bess_pipeline.sources.pacing import Pace, Pacer
+from bess_pipeline.sources.pacing import Pace
 
 CANARY = "canary-5f0c+very/secret"
 TOKEN = {"securityToken": SecretStr(CANARY)}
@@ -267,18 +267,6 @@ def test_requests_to_one_host_keep_their_distance_and_loopback_none(
     for _ in range(3):
         client.get("neso", server.url, pace=Pace("datastore", 30.0))
     assert clock.slept == []
-
-
-def test_pacer_spaces_groups_and_the_host() -> None:
-    clock = Clock()
-    pacer = Pacer(clock)
-    store, catalogue = Pace("datastore", 30.0, host_seconds=1.0), Pace("ckan", 1.0, host_seconds=1.0)
-    assert pacer.reserve("neso", store) == 0
-    assert pacer.reserve("neso", catalogue) == 1
-    assert pacer.reserve("neso", store) == 30
-    assert pacer.reserve("elexon", Pace("elexon", 0.5)) == 0
-    clock.seconds = 100
-    assert pacer.reserve("neso", store) == 0
 
 
 # --- refused ------------------------------------------------------------------------------------------
