@@ -46,8 +46,18 @@ def bess(context: click.Context, workspace: Path | None, verbose: bool) -> None:
     context.obj = workspace
 
 
-def _settings(workspace: Path | None) -> Settings:
-    return load_settings(**({"workspace": workspace} if workspace else {}))
+_retry_now = click.option(
+    "--retry-now", is_flag=True, help="Try providers at once whose circuit breaker is open (see bess doctor)."
+)
+
+
+def _settings(workspace: Path | None, *, retry_now: bool = False) -> Settings:
+    settings = load_settings(**({"workspace": workspace} if workspace else {}))
+    if retry_now:
+        from bess_pipeline.sources.breaker import end_cool_downs
+
+        end_cool_downs(settings.sources)
+    return settings
 
 
 def _say(text: str) -> None:
@@ -79,27 +89,30 @@ def ui(workspace: Path | None, port: int) -> None:
 
 
 @bess.command()
+@_retry_now
 @click.pass_obj
-def refresh(workspace: Path | None) -> None:
+def refresh(workspace: Path | None, retry_now: bool) -> None:
     """Fetch what is missing up to now, settle ended days, plan up to the next trading day."""
     from bess_pipeline.commands.run import run_refresh
 
-    _exit_by(run_refresh(_settings(workspace), say=_say))
+    _exit_by(run_refresh(_settings(workspace, retry_now=retry_now), say=_say))
 
 
 @bess.command()
 @click.option("--from", "first", required=True, type=DAY, help="First trading day (EFA date).")
 @click.option("--to", "last", required=True, type=DAY, help="Last trading day, included.")
 @click.option("--force", is_flag=True, help="Fetch and compute complete days again too.")
+@_retry_now
 @click.pass_obj
-def backfill(workspace: Path | None, first: datetime, last: datetime, force: bool) -> None:
+def backfill(workspace: Path | None, first: datetime, last: datetime, force: bool, retry_now: bool) -> None:
     """Ingest and replay trading days in order; stopped, it resumes where it was.
 
     Prints a line for each day that is not complete, with the reason; the exit status is then 1.
     """
     from bess_pipeline.commands.run import run_backfill
 
-    _exit_by(run_backfill(_settings(workspace), first.date(), last.date(), force=force, say=_say))
+    settings = _settings(workspace, retry_now=retry_now)
+    _exit_by(run_backfill(settings, first.date(), last.date(), force=force, say=_say))
 
 
 @bess.command("price-check")
@@ -107,15 +120,19 @@ def backfill(workspace: Path | None, first: datetime, last: datetime, force: boo
 @click.option("--to", "last", type=DAY, help="Last settlement date, included; default: the first.")
 @click.option("--force", is_flag=True, help="Fetch stacks that are complete again too.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
+@_retry_now
 @click.pass_obj
-def price_check(workspace: Path | None, first: datetime, last: datetime | None, force: bool, form: str) -> None:
+def price_check(
+    workspace: Path | None, first: datetime, last: datetime | None, force: bool, form: str, retry_now: bool
+) -> None:
     """Recompute system prices from the settlement stack and print the difference of each period.
 
     Asks Elexon for about a hundred answers a day, two a second. The dates must have been ingested before.
     """
     from bess_pipeline.commands.run import run_price_check
 
-    table, problems = run_price_check(_settings(workspace), first.date(), (last or first).date(), force=force, say=_say)
+    settings = _settings(workspace, retry_now=retry_now)
+    table, problems = run_price_check(settings, first.date(), (last or first).date(), force=force, say=_say)
     _print(table, form)
     _exit_by(problems)
 

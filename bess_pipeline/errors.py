@@ -23,6 +23,10 @@ class NotPublishedError(SourceError):
     """The provider answered, and has not (yet) published what was asked for."""
 
 
+class SourceUnreachableError(SourceError):
+    """No connection to a provider came about: it saw no request."""
+
+
 class SourceCoolingError(SourceError):
     """A provider that kept failing is left alone until its cool-down ends: no request was made."""
 

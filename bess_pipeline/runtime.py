@@ -7,23 +7,24 @@ settings themselves (`settings.py`), the stamp file (`workspace.py`), fetching (
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-
 from bess_pipeline import gb_time, sample_dates
-from bess_pipeline.errors import OriginError, SourceError, UserInputError
+from bess_pipeline.errors import OriginError, SourceError, SourceUnreachableError, UserInputError
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
 from bess_pipeline.ingestion.forecasts import fundamental_forecast
 from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
 from bess_pipeline.sources.http import HttpClient
+from bess_pipeline.sources.provider_state import ProviderState
+from bess_pipeline.sources.redaction import public_url
 from bess_pipeline.workspace import Origin, Workspace, effective_sources, require_origin
 
 
@@ -149,14 +150,15 @@ def identify_market(sources: SourcesSettings) -> MarketIdentity:
     """Ask a base URL that is not the provider's own what it serves; the providers themselves are live."""
     if not sources.base_url_given:
         return MarketIdentity("live")
-    parts = urlsplit(sources.elexon_base_url)
+    parts = urlsplit(public_url(sources.elexon_base_url))
     host = f"{parts.scheme}://{parts.netloc}"
+    once = sources.model_copy(update={"max_attempts": 1})
     try:
-        answer = requests.get(f"{host}/bess/market", timeout=(sources.connect_timeout_s, sources.read_timeout_s))
-        return _identity(answer.json()) if answer.ok else MarketIdentity("live")
-    except requests.ConnectionError:
+        with HttpClient(once, lambda: datetime.now(UTC), state=ProviderState(None)) as client:  # counts for no breaker
+            return _identity(json.loads(client.get("elexon", f"{host}/bess/market").content))
+    except SourceUnreachableError:
         problem = f"nothing answers at {host}: start `bess serve-market` there or mend [sources] elexon_base_url"
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+    except (SourceError, ValueError, KeyError, TypeError):
         return MarketIdentity("live")  # a mirror or proxy of a provider knows nothing of our path
     raise SourceError(problem)
 

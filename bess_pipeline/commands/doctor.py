@@ -9,13 +9,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import REFUSED
 from bess_pipeline.ingestion.quality import DataQuality, Summary, assess, holes, summaries
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.schemas import SCHEMA_VERSION, TABLES
-from bess_pipeline.settings import Settings, config_file, entsoe_token
+from bess_pipeline.settings import STATE_FOLDER_VARIABLE, Settings, config_file, entsoe_token
+from bess_pipeline.sources.breaker import Breaker
+from bess_pipeline.sources.provider_state import provider_key, shared_state
+from bess_pipeline.sources.redaction import public_url
 from bess_pipeline.verdict import not_complete
 from bess_pipeline.warehouse import query
 
@@ -38,6 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
         "workspace": _workspace,
         "data": _data,
         "database": _database,
+        "providers": _providers,
     }
     return [*(_finding(what, check, runtime) for what, check in checks.items()), *_data_quality(runtime)]
 
@@ -114,6 +119,28 @@ def _quarantine(quality: DataQuality) -> Finding:
     text = f"{len(kept)} days with {kept['rows'].sum()} rows, {len(waiting)} of them not mended since"
     listed = "; ".join(f"{row.table} {row.date}: {row.reason}" for row in waiting.head(3).itertuples())
     return Finding("quarantine", waiting.empty, f"{text}: {listed}" if listed else text)
+
+
+def _providers(runtime: Runtime) -> str:
+    """What is shared of providers, and those that are left alone for a while."""
+    state, sources, now = shared_state(), runtime.settings.sources, runtime.settings.now()
+    breaker = Breaker(state, sources)
+    urls = {"elexon": sources.elexon_base_url, "neso": sources.neso_base_url, "entsoe": sources.entsoe_base_url}
+    hosts = {source: urlsplit(public_url(url)).netloc for source, url in urls.items()}
+    cooling = [
+        found.sentence(source, host, now)
+        for source, host in hosts.items()
+        if (found := breaker.cooling(provider_key(source, host)))
+    ]
+    if cooling:
+        raise BessError("; ".join(cooling))
+    if not state.usable():
+        where = state.folder or "a home folder"
+        raise BessError(
+            f"{where} cannot be written, so that request limits hold within one process only: "
+            f"name another folder in {STATE_FOLDER_VARIABLE}"
+        )
+    return f"none is left alone after failures; request limits are shared in {state.folder}"
 
 
 def _database(runtime: Runtime) -> str:

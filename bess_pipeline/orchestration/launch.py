@@ -129,6 +129,9 @@ class Launcher:
 
     def publish(self, first: date, last: date) -> bool:
         """Warehouse, figures, report and verdict over the days; False when a day is not complete."""
+        if self.runtime.workspace.stamp() is None:
+            self.progress("nothing to publish: no provider has answered yet")
+            return False
         self.progress("publishing warehouse, figures and report")
         return self._execute(PUBLISH, first, last, force=True)
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.faults import Failure
-from bess_pipeline.sources.provider_state import Provider, ProviderState, Trouble
+from bess_pipeline.sources.provider_state import Provider, ProviderState, Trouble, shared_state
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ class CoolDown:
             f"{until:%Y-%m-%dT%H:%M:%SZ}: {self.failures} requests in a row failed, the last because it {self.reason}; "
             "nothing stored was changed: run again after that, or at once with --retry-now"
         )
+
+
+def end_cool_downs(settings: SourcesSettings) -> None:
+    """Let every provider of this user be tried at once."""
+    state = shared_state()
+    breaker = Breaker(state, settings)
+    for provider in state.providers():
+        breaker.end_cool_down(provider)
 
 
 class Breaker:
@@ -96,16 +104,15 @@ class Breaker:
 
         self._state.change(provider, note)
 
-    def end_cool_downs(self) -> None:
-        """Let every provider be tried at once."""
+    def end_cool_down(self, provider: str) -> None:
+        """Let the provider be tried at once."""
 
         def end(record: Provider, now: float) -> None:
             record.trouble.cool_down_s = 0.0
             record.trouble.trial_s = None
 
-        for provider in self._state.providers():
-            if self.cooling(provider):
-                self._state.change(provider, end)
+        if self.cooling(provider) is not None:
+            self._state.change(provider, end)
 
     def _open(self, trouble: Trouble, now: float, asked_s: float) -> None:
         """Open, for twice as long as the last time; as long as the provider asks for, where that is longer."""

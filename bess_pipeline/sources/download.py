@@ -13,7 +13,7 @@ import gzip
 import hashlib
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,10 +84,7 @@ class _FileClient(HttpClient):
         decoder = _Decoder(response.headers.get("Content-Encoding", ""))
         size = 0
         with file.open("wb") as target, gzip.GzipFile("", "wb", _COMPRESSION, target, mtime=0) as packed:
-            while chunk := response.raw.read1(_CHUNK, decode_content=False):
-                content = decoder.add(chunk)
-                if content is None:
-                    return Failure("sent compressed data that cannot be read", faults.ONCE_MORE, is_payload=True)
+            for content in decoder.contents(lambda: response.raw.read1(_CHUNK, decode_content=False)):
                 size += len(content)
                 if size > self._max_bytes:
                     return faults.too_large(self._max_bytes)
@@ -97,7 +94,7 @@ class _FileClient(HttpClient):
                 packed.write(content)
                 head += content[: _HEAD - len(head)]
         if not decoder.complete:
-            return Failure("sent compressed data that cannot be read", faults.ONCE_MORE, is_payload=True)
+            return faults.BROKEN_COMPRESSION
         if not size:
             return Failure("sent an empty file", faults.ONCE_MORE, is_payload=True)
         self.received.append((file, digest.hexdigest(), size))
@@ -111,21 +108,29 @@ class _FileClient(HttpClient):
 
 
 class _Decoder:
-    """Undoes the gzip of a transfer piece by piece."""
+    """Undoes the gzip of a transfer in pieces of bounded size, however much a few bytes stand for."""
 
     def __init__(self, encoding: str) -> None:
         plain = encoding.strip().lower() in ("", "identity")
         self._stream = None if plain else zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        self._followed = False
 
-    def add(self, chunk: bytes) -> bytes | None:
-        """The next piece of the content; None when it is no gzip."""
-        if self._stream is None:
-            return chunk
-        try:
-            return self._stream.decompress(chunk)
-        except zlib.error:
-            return None
+    def contents(self, read: Callable[[], bytes]) -> Iterator[bytes]:
+        """The content of what `read` gives until it gives nothing; ends early where that is no gzip."""
+        while chunk := read():
+            if self._stream is None:
+                yield chunk
+                continue
+            while chunk and not self._stream.eof:
+                try:
+                    content = self._stream.decompress(chunk, _CHUNK)
+                except zlib.error:
+                    return
+                chunk = self._stream.unconsumed_tail or self._stream.unused_data
+                yield content
+            self._followed = self._followed or bool(chunk)
 
     @property
     def complete(self) -> bool:
-        return self._stream is None or self._stream.eof
+        """True when the gzip is whole and nothing follows it."""
+        return self._stream is None or (self._stream.eof and not self._followed)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 TRANSIENT = 1_000_000  # attempts such a failure is worth; the setting max_attempts is the real bound
 ONCE_MORE = 2
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_DOCUMENTS = frozenset({"application/pdf", "application/rtf", "text/css", "text/javascript", "application/javascript"})
+_MEDIA = frozenset({"image", "audio", "video", "font", "multipart"})
 _AFTER_FAILING = "nothing stored was changed: try again later, or check"
 
 
@@ -55,6 +58,7 @@ class Failure:
         return f"{text}; {_AFTER_FAILING} {setting}" if self.attempts_worth > 1 else f"{text}: check {setting}"
 
 
+BROKEN_COMPRESSION = Failure("sent compressed data that cannot be read", ONCE_MORE, is_payload=True)
 _KINDS: tuple[tuple[frozenset[str], Failure], ...] = (
     (
         frozenset({"NameResolutionError", "gaierror"}),
@@ -102,11 +106,19 @@ def from_status(status: int, headers: Mapping[str, str], denied_hint: str, now: 
 
 
 def from_content(content: bytes, content_type: str, status: int) -> Failure | None:
-    """A web page (maintenance, login) where data was expected, or None."""
+    """A web page (maintenance, login), a picture or a document where data was expected, or None.
+
+    Providers call their data JSON, XML, CSV, plain text or bytes, or give it no type; those are left to parsers.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
     start = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if "text/html" not in content_type.lower() and not start.startswith((b"<!doctype html", b"<html")):
+    if kind in _PAGES or start.startswith((b"<!doctype html", b"<html")):
+        what = "a web page"
+    elif kind in _DOCUMENTS or kind.partition("/")[0] in _MEDIA:
+        what = "a picture or document"
+    else:
         return None
-    reason = f"answered with a web page (HTTP {status}) where data was expected"
+    reason = f"answered with {what} (HTTP {status}) where data was expected"
     return Failure(reason, advice="it may be under maintenance, try again later", is_payload=True)
 
 
@@ -127,7 +139,7 @@ def decompressed(wire: bytes, encoding: str, limit: int) -> bytes | Failure:
     if len(content) > limit:
         return too_large(limit)
     if not decoder.eof or decoder.unused_data:
-        return Failure("sent compressed data that cannot be read", ONCE_MORE, is_payload=True)
+        return BROKEN_COMPRESSION
     return content
 
 

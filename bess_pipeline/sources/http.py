@@ -29,13 +29,19 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential, wait_random
 
 from bess_pipeline import __version__
-from bess_pipeline.errors import PayloadError, SourceCoolingError, SourceError, UserInputError
+from bess_pipeline.errors import (
+    PayloadError,
+    SourceCoolingError,
+    SourceError,
+    SourceUnreachableError,
+    UserInputError,
+)
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources import faults
 from bess_pipeline.sources.breaker import Breaker, CoolDown
 from bess_pipeline.sources.faults import Failure
 from bess_pipeline.sources.pacing import NO_PACE, Pace, Pacer, Turn
-from bess_pipeline.sources.provider_state import ProviderState, shared_state
+from bess_pipeline.sources.provider_state import ProviderState, provider_key, shared_state
 from bess_pipeline.sources.redaction import public_url, redact, redact_bytes, redact_http_logs
 
 ORIGIN_HEADER = "X-Bess-Market-Origin"
@@ -103,8 +109,8 @@ class _Request:
 
     @property
     def provider(self) -> str:
-        """Under which name slots and failures are remembered: another port is another provider."""
-        return f"{self.source}@{self.host}"
+        """Under which name slots and failures are remembered."""
+        return provider_key(self.source, self.host)
 
     @property
     def loopback(self) -> bool:
@@ -178,7 +184,8 @@ class HttpClient:
 
         Raises UserInputError for an address that is none, PayloadError for an answer that cannot be
         data (a web page, broken compression, beyond the size limit), SourceCoolingError without any
-        request while the provider's breaker is open, and SourceError for the rest.
+        request while the provider's breaker is open, SourceUnreachableError when no attempt got a
+        connection, and SourceError for the rest.
         `secret_params` are sent and appear nowhere else. `source` is also the prefix of the setting
         `<source>_base_url` that messages name.
         """
@@ -192,6 +199,8 @@ class HttpClient:
         sentence = redact(outcome.sentence(request.host, request.setting, ask.attempts), request.secrets)
         if outcome.answer is not None:
             raise RejectedAnswerError(sentence, outcome.answer)
+        if not outcome.reached:
+            raise SourceUnreachableError(sentence)
         raise (PayloadError if outcome.is_payload else SourceError)(sentence)
 
     def _attempt(self, request: _Request, deadline: float) -> Answer | Failure:

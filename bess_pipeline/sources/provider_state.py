@@ -143,6 +143,11 @@ class ProviderState:
             yield shared
 
 
+def provider_key(source: str, host: str) -> str:
+    """The name of a provider: of a source and a host with its port, so that two local servers are two."""
+    return f"{source}@{host}"
+
+
 def state_folder() -> Path | None:
     """The folder of the user on this machine, or the one that `BESS_STATE_DIR` names; None without a home."""
     given = os.environ.get(STATE_FOLDER_VARIABLE)

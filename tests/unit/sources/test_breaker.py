@@ -19,7 +19,7 @@ from bess_pipeline.sources.download import downloading
 from bess_pipeline.sources.faults import Failure
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.sources.pacing import NESO_DATASTORE_PACE, NO_PACE, Pacer
-from bess_pipeline.sources.provider_state import ProviderState
+from bess_pipeline.sources.provider_state import ProviderState, provider_key
 
 NESO = "https://api.neso.invalid/x"
 
@@ -292,14 +292,16 @@ def test_a_restart_of_the_machine_ends_it(server: Server, make: Callable[..., Ht
     assert make().get("elexon", server.url).status == 200
 
 
-def test_cool_downs_can_be_ended(server: Server, make: Callable[..., HttpClient], clock: Clock, folder: Path) -> None:
+def test_a_cool_down_can_be_ended(server: Server, make: Callable[..., HttpClient], clock: Clock, folder: Path) -> None:
+    breaker = Breaker(ProviderState(folder, clock), SourcesSettings())
+    provider = provider_key("elexon", server.url.removeprefix("http://"))
     server.script = status(503)
     fail(make(), server, 5)
-    Breaker(ProviderState(folder, clock), SourcesSettings()).end_cool_downs()
+    breaker.end_cool_down(provider)
     fail(make(), server, 1)
     with pytest.raises(SourceCoolingError, match=r"09:00:00Z to 2026-04-01T09:02:00Z"):
         make().get("elexon", server.url)
-    Breaker(ProviderState(folder, clock), SourcesSettings()).end_cool_downs()
+    breaker.end_cool_down(provider)
     server.script = good
     assert make().get("elexon", server.url).status == 200
 
@@ -345,7 +347,7 @@ def test_the_queue_of_other_processes_is_no_fault_of_the_provider(
     """With the next free slot beyond the deadline the ask ends with what happened, and takes no slot."""
     monkeypatch.setattr(http._Request, "loopback", False)
     others = Pacer(ProviderState(folder, clock))
-    provider = "neso@" + server.url.removeprefix("http://")
+    provider = provider_key("neso", server.url.removeprefix("http://"))
 
     def crowded(handler: Any) -> None:
         for _ in range(5):

@@ -18,8 +18,10 @@ from faulty_server import NOW, Clock, Server, reply
 from pydantic import SecretStr
 
 from bess_pipeline.errors import BessError, PayloadError, SourceError, UserInputError
+from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.http import HttpClient, RejectedAnswerError
 from bess_pipeline.sources.pacing import Pace
+from bess_pipeline.sources.provider_state import ProviderState
 
 CANARY = "canary-5f0c+very/secret"
 TOKEN = {"securityToken": SecretStr(CANARY)}
@@ -217,9 +219,10 @@ def test_dated_retry_after_counts_from_the_servers_own_date(server: Server, make
     assert clock.slept == [30.0]
 
 
-def test_huge_retry_after_fails_at_once(server: Server, make_client: Make, clock: Clock) -> None:
-    server.script = status(429, Retry_After="86400")
-    with pytest.raises(SourceError, match="asks to wait 86400 s"):
+@pytest.mark.parametrize("asked", ["86400", "99999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_huge_retry_after_fails_at_once(server: Server, make_client: Make, clock: Clock, asked: str) -> None:
+    server.script = status(429, Retry_After=asked)
+    with pytest.raises(SourceError, match=r"asks to wait \d{5,} s"):
         make_client(deadline_s=120).get("elexon", server.url)
     assert len(server.targets) == 1
     assert clock.slept == []
@@ -289,10 +292,33 @@ def test_a_web_page_with_status_200_is_rejected_and_kept(server: Server, make_cl
     assert caught.value.answer.content == body
 
 
-def test_a_page_is_known_by_its_content_type_too(server: Server, make_client: Make) -> None:
-    server.script = lambda handler: reply(handler, b"Down", content_type="text/html; charset=utf-8")
-    with pytest.raises(PayloadError, match="web page"):
+@pytest.mark.parametrize(
+    ("content_type", "words"),
+    [
+        ("text/html; charset=utf-8", "web page"),
+        ("Application/XHTML+xml", "web page"),
+        ("image/png", "picture or document"),
+        ("application/pdf", "picture or document"),
+        ("multipart/mixed; boundary=x", "picture or document"),
+    ],
+)
+def test_what_is_no_data_is_known_by_its_content_type_too(
+    server: Server, make_client: Make, content_type: str, words: str
+) -> None:
+    server.script = lambda handler: reply(handler, b"Down", content_type=content_type)
+    with pytest.raises(RejectedAnswerError, match=words) as caught:
         make_client().get("elexon", server.url)
+    assert caught.value.answer.content == b"Down"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "text/json", "application/xml", "text/csv", "text/plain", "binary/x"]
+)
+def test_any_type_that_data_comes_under_is_left_to_the_parser(
+    server: Server, make_client: Make, content_type: str
+) -> None:
+    server.script = lambda handler: reply(handler, b"[]", content_type=content_type)
+    assert make_client().get("elexon", server.url).content == b"[]"
 
 
 def test_a_redirect_is_not_followed(server: Server, make_client: Make) -> None:
@@ -420,6 +446,24 @@ def test_the_token_is_in_no_error_of_a_timeout(
     with pytest.raises(SourceError, match=r"within|in time") as caught:
         make_client(real_clock=True, deadline_s=0.05).get("entsoe", server.url, secret_params=TOKEN)
     assert_silent(caught.value, caplog.text)
+
+
+def test_the_token_and_the_users_name_are_in_no_file_that_processes_share(
+    server: Server, clock: Clock, tmp_path: Path
+) -> None:
+    server.script = status(503)
+    url = server.url.replace("http://", "http://user:canary@")
+    with HttpClient(
+        SourcesSettings(max_attempts=5), lambda: NOW, sleep=clock.sleep, clock=clock, state=ProviderState(tmp_path)
+    ) as client:
+        for _ in range(2):
+            with pytest.raises(SourceError) as caught:
+                client.get("entsoe", url, secret_params=TOKEN)
+            assert_silent(caught.value, "")
+    assert "circuit breaker" in str(caught.value)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert "entsoe@127.0.0.1" in "".join(path.read_text() for path in written)
+    assert not [path for path in written if "canary" in path.read_text() + path.name]
 
 
 def test_the_canary_would_be_seen(server: Server, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ from faulty_server import Server, reply
 
 from bess_pipeline.errors import NotPublishedError, PayloadError, SourceError
 from bess_pipeline.sample_market.frequency import CSV_HEADER, csv_of_day
-from bess_pipeline.sources.download import downloading
+from bess_pipeline.sources.download import _Decoder, downloading
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.sources.neso_frequency import FrequencyMonth, Month, monthly_files, parse_frequency
 from bess_pipeline.sources.pacing import NO_PACE
@@ -178,6 +178,9 @@ def cut(handler: Any) -> None:
         (lambda handler: reply(handler, b"x" * 2000, content_type="text/csv"), "more than 1000 bytes"),
         (lambda handler: reply(handler, b"no", Content_Encoding="gzip"), "cannot be read"),
         (lambda handler: reply(handler, gzip.compress(b"x" * 99)[:-9], Content_Encoding="gzip"), "cannot"),
+        (lambda handler: reply(handler, gzip.compress(b"x") + b"tail", Content_Encoding="gzip"), "cannot"),
+        (lambda handler: reply(handler, gzip.compress(b"a") + gzip.compress(b"b"), Content_Encoding="gzip"), "cannot"),
+        (lambda handler: reply(handler, gzip.compress(bytes(10**7)), Content_Encoding="gzip"), "more than 1000 bytes"),
         (lambda handler: reply(handler, b"", status=302, Location="http://elsewhere/"), "redirect"),
         (lambda handler: reply(handler, b"", status=404), "HTTP 404"),
     ],
@@ -189,6 +192,24 @@ def test_nothing_is_left_of_a_body_that_cannot_be_used(
     with pytest.raises(SourceError, match=named):
         fetch(make_client(max_attempts=2), f"{server.url}/file.csv", tmp_path, max_bytes=1000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gzip_bomb_is_undone_in_small_pieces() -> None:
+    packed = io.BytesIO(gzip.compress(bytes(20_000_000)))
+    decoder = _Decoder("gzip")
+    sizes = [len(piece) for piece in decoder.contents(lambda: packed.read(1_000_000))]
+    assert sum(sizes) == 20_000_000
+    assert max(sizes) <= 256 * 1024
+    assert decoder.complete
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_gzip_is_undone_whatever_pieces_it_comes_in(size: int) -> None:
+    content = b"".join(b"%d,50.01\n" % n for n in range(3000))
+    packed = io.BytesIO(gzip.compress(content))
+    decoder = _Decoder("gzip")
+    assert b"".join(decoder.contents(lambda: packed.read(size))) == content
+    assert decoder.complete
 
 
 def test_a_second_attempt_mends_a_cut(server: Server, make_client: MakeClient, tmp_path: Path) -> None:
