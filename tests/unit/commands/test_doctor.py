@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import small_workspace
 from bess_command import done, run_bess, tree
 
 from bess_pipeline.lake import Lake
+from bess_pipeline.settings import SourcesSettings
+from bess_pipeline.sources.breaker import Breaker
+from bess_pipeline.sources.faults import Failure
+from bess_pipeline.sources.provider_state import provider_key, shared_state
 from bess_pipeline.workspace import Workspace
 
-CHECKS = ["python", "settings", "workspace", "data", "database"]
+CHECKS = ["python", "settings", "workspace", "data", "database", "providers"]
 
 
 def findings(workspace: Path) -> dict[str, str]:
@@ -37,6 +42,7 @@ def test_a_sound_workspace(small: Path) -> None:
     assert "chains start on 2026-03-27" in found["workspace"]
     assert "2026-03-27 to 2026-03-31, 5 trading days, all complete" in found["data"]
     assert "bess.duckdb opens" in found["database"]
+    assert "none is left alone" in found["providers"]
     lines = done("--workspace", small, "doctor").out.splitlines()
     coverage = [f"coverage of market/{table}" for table in ("system_price", "market_index_price")]
     assert [line[5:].split(":")[0] for line in lines][: len(CHECKS) + 2] == CHECKS + coverage
@@ -105,3 +111,49 @@ def test_a_missing_token_is_told_where_it_is_needed(tmp_path: Path, monkeypatch:
     found = findings(tmp_path / "new")
     assert "ENTSOE_API_TOKEN set" in found["settings"]
     assert "a-token-of-this-test" not in str(found)
+
+
+def test_an_open_breaker_is_named_until_it_is_ended(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose commands take --retry-now; a breaker of another address is none of this workspace's business."""
+    breaker = Breaker(shared_state(), SourcesSettings())
+    for host in ("api.neso.energy", "127.0.0.1:4711"):
+        for _ in range(5):
+            breaker.failed(provider_key("neso", host), Failure("refused the connection"))
+    found = bad(small)
+    assert list(found) == ["providers"]
+    assert "neso (api.neso.energy) was not asked, because its circuit breaker is open from" in found["providers"]
+    assert "5 requests in a row failed, the last because it refused the connection" in found["providers"]
+    assert "4711" not in found["providers"]
+
+    def nothing_to_do(*_: object, **__: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("bess_pipeline.commands.run.run_refresh", nothing_to_do)
+    done("--workspace", small, "refresh")
+    assert list(bad(small)) == ["providers"]
+    done("--workspace", small, "refresh", "--retry-now")
+    assert not bad(small)
+
+
+@pytest.mark.parametrize("command", ["backfill", "price-check"])
+def test_other_commands_that_ask_providers_end_cool_downs_too(
+    small: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    breaker, provider = Breaker(shared_state(), SourcesSettings()), provider_key("elexon", "data.elexon.co.uk")
+    for _ in range(5):
+        breaker.failed(provider, Failure("refused the connection"))
+    monkeypatch.setattr("bess_pipeline.commands.run.run_backfill", lambda *_, **__: [])
+    monkeypatch.setattr("bess_pipeline.commands.run.run_price_check", lambda *_, **__: (pd.DataFrame(), []))
+    assert breaker.cooling(provider)
+    done("--workspace", small, command, "--from", "2026-03-27", "--to", "2026-03-27", "--retry-now")
+    assert not breaker.cooling(provider)
+
+
+def test_a_state_folder_that_cannot_be_written_is_named(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BESS_STATE_DIR", str(tmp_path / "file" / "state"))
+    found = bad(small)
+    assert list(found) == ["providers"]
+    assert "name another folder in BESS_STATE_DIR" in found["providers"]
