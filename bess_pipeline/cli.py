@@ -224,7 +224,7 @@ def serve_market(tables: Path | None, port: int) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def doctor(workspace: Path | None, as_json: bool) -> None:
-    """Check settings, workspace, data and database, and say what to do; exit status 1 when something is wrong."""
+    """Check settings, workspace, data, database and providers, and say what to do; exit status 1 where one is bad."""
     from bess_pipeline.commands.doctor import examine
 
     findings = examine(_settings(workspace))
