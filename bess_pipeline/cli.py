@@ -153,13 +153,16 @@ def plan(workspace: Path | None, day: datetime | None, form: str) -> None:
     "--battery", type=click.Path(path_type=Path), help="TOML; a key absent from it means no limit and no loss."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the schedule to this CSV.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the schedule into this PNG.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def optimise(workspace: Path | None, prices: Path, battery: Path | None, output: Path | None, as_json: bool) -> None:
+def optimise(
+    workspace: Path | None, prices: Path, battery: Path | None, output: Path | None, figure: Path | None, as_json: bool
+) -> None:
     """Perfect-foresight schedule of a price CSV: any uniform step, any battery (default: the settings')."""
     from bess_pipeline.commands.show import optimise_prices
 
-    summary = optimise_prices(_settings(workspace), prices, battery, output)
+    summary = optimise_prices(_settings(workspace), prices, battery, output, figure)
     click.echo(json.dumps(summary, indent=1) if as_json else _pairs(summary))
 
 

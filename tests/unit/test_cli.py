@@ -237,6 +237,18 @@ def test_hourly_prices_and_the_house_battery(folder: Path) -> None:
     assert float(found["cash_gbp"]) > 0
 
 
+def test_optimise_draws_its_schedule(folder: Path) -> None:
+    (folder / "prices.csv").write_text(VECTOR_B)
+    (folder / "battery.toml").write_text(BATTERY_B)
+    options = ("optimise", "--prices", "prices.csv", "--battery", "battery.toml", "--json", "--figure")
+    assert done(*options, "schedule.png").json["figure"] == "schedule.png"
+    assert (folder / "schedule.png").read_bytes()[:4] == b"\x89PNG"
+    refused = run_bess(*options, "picture.svg", "--output", "other.csv")
+    assert refused.status != 0
+    assert "ends in .png" in refused.err
+    assert not (folder / "other.csv").exists()
+
+
 def test_a_reader_that_goes_away_is_no_error(small: Path) -> None:
     """`bess query … | head -1`: the pipe is closed long before the rows are written."""
     command = [sys.executable, "-m", "bess_pipeline.cli", "--workspace", str(small), "query"]
