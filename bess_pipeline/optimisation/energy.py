@@ -40,13 +40,15 @@ class PathDuals:
     """Dual solution of the linear problem at an optimum, directions fixed where overlap might pay.
 
     objective_gbp: of that problem, maximised; row: constraint -> GBP that one more unit of its right-hand side earns,
-    per period (per day for daily limits); reduced: variable -> GBP that one more MWh of the bound it stands at earns.
+    per period (per day for daily limits); reduced: variable -> GBP that one more MWh of the bound it stands at earns;
+    value: variable -> its value in that optimum, MWh per period.
     Names are those of `formulation.py`.
     """
 
     objective_gbp: float
     row: Mapping[str, FloatArray]
     reduced: Mapping[str, FloatArray]
+    value: Mapping[str, FloatArray]
 
 
 def optimise_energy(problem: EnergyProblem, *, time_limit_s: float = 60.0) -> EnergySchedule:
@@ -123,7 +125,9 @@ class EnergySession:
         assert solution.reduced_cost is not None
         row = {name: -solution.row_dual[where] for name, where in self._path.rows.items()}
         reduced = {name: -solution.reduced_cost[where] for name, where in self._path.columns.items()}
-        return PathDuals(-solution.cost, row, reduced)
+        assert solution.column is not None
+        value = {name: solution.column[where] for name, where in self._path.columns.items()}
+        return PathDuals(-solution.cost, row, reduced, value)
 
     def _loaded(self, problem: EnergyProblem) -> tuple[CompiledPath, PathNumbers, HighsSession]:
         path, numbers = compile_path(problem), path_numbers(problem)
