@@ -170,13 +170,23 @@ def plan(workspace: Path | None, day: datetime | None, form: str) -> None:
     "--battery", type=click.Path(path_type=Path), help="TOML; a key absent from it means no limit and no loss."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the schedule to this CSV.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the schedule into this PNG.")
+@click.option("--shadow-prices", is_flag=True, help="Also what 1 MW, 1 MWh, 0.1 cycle a day, 1 point efficiency earn.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def optimise(workspace: Path | None, prices: Path, battery: Path | None, output: Path | None, as_json: bool) -> None:
+def optimise(
+    workspace: Path | None,
+    prices: Path,
+    battery: Path | None,
+    output: Path | None,
+    figure: Path | None,
+    shadow_prices: bool,
+    as_json: bool,
+) -> None:
     """Perfect-foresight schedule of a price CSV: any uniform step, any battery (default: the settings')."""
     from bess_pipeline.commands.show import optimise_prices
 
-    summary = optimise_prices(_settings(workspace), prices, battery, output)
+    summary = optimise_prices(_settings(workspace), prices, battery, output, figure, with_shadow_prices=shadow_prices)
     click.echo(json.dumps(summary, indent=1) if as_json else _pairs(summary))
 
 

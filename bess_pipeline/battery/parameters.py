@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.settings import BatterySettings
+from bess_pipeline.settings import BatterySettings, impossible_depth_cost
+
+_LIST_KEY = "cycle_depth_cost_gbp_per_mwh"
+_POSITIVE_LIMITS = ("max_cycles_per_day", "ramp_limit_mw_per_hour", "max_throughput_mwh_per_day", "warranty_cycles")
 
 
 @dataclass(frozen=True)
 class Battery:
-    """One battery. Absent limits are infinite (`power_mw`) or None (`max_cycles_per_day`).
+    """One battery. Absent limits are infinite (`power_mw`) or None (all others); absent losses and costs are 0.
 
     power_mw: rating for charge and for discharge, AC, MW; may be infinite.
     energy_mwh: stored energy at a state of charge of 1, MWh.
@@ -29,6 +32,15 @@ class Battery:
     soc_min, soc_max, initial_soc, final_soc: fractions of `energy_mwh`.
     degradation_cost_gbp_per_mwh: wear per MWh charged and per MWh discharged, AC.
     max_cycles_per_day: discharged MWh over usable MWh in a London calendar day; None = no limit.
+    self_discharge_per_hour: fraction of the stored energy lost in an hour, in [0, 1).
+    auxiliary_mw: load fed from the store at all times, MW on the DC side.
+    import_limit_mw, export_limit_mw: of the grid connection, AC, MW; None = the rating alone limits.
+    ramp_limit_mw_per_hour: largest change of net export (discharge - charge) from one period to the next,
+        per hour between the starts of both, MW; None = no limit.
+    max_throughput_mwh_per_day: charged + discharged, AC, in a London calendar day; None = no limit.
+    warranty_cycles: discharged MWh over usable MWh in the whole horizon of a problem; None = no budget.
+    cycle_depth_cost_gbp_per_mwh: cost per MWh discharged (AC) from each of J equal depth segments of the
+        usable energy, shallowest first, never falling (Xu et al. 2018, domain reference 7.2); empty = none.
 
     Raises UserInputError, naming the key, when a value is impossible.
     """
@@ -43,9 +55,22 @@ class Battery:
     final_soc: float = 0.0
     degradation_cost_gbp_per_mwh: float = 0.0
     max_cycles_per_day: float | None = None
+    self_discharge_per_hour: float = 0.0
+    auxiliary_mw: float = 0.0
+    import_limit_mw: float | None = None
+    export_limit_mw: float | None = None
+    ramp_limit_mw_per_hour: float | None = None
+    max_throughput_mwh_per_day: float | None = None
+    warranty_cycles: float | None = None
+    cycle_depth_cost_gbp_per_mwh: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for message in (_impossible_value(self), _impossible_state(self)):
+        for message in (
+            _impossible_value(self),
+            _impossible_loss(self),
+            _impossible_limit(self),
+            _impossible_state(self),
+        ):
             if message is not None:
                 raise UserInputError(f"impossible battery: {message}")
 
@@ -92,8 +117,8 @@ def read_battery_file(path: Path) -> Battery:
     """The battery of a TOML file, its keys at the top level or under [battery].
 
     A key absent from the file means no limit and no loss, never the house default: power unlimited,
-    efficiencies 1, state of charge 0 to 1, no wear, cycles unlimited, initial_soc = soc_min and
-    final_soc = initial_soc. `energy_mwh` is required.
+    efficiencies 1, state of charge 0 to 1, no wear or other loss, cycles unlimited, initial_soc = soc_min and
+    final_soc = initial_soc. `energy_mwh` is required; `cycle_depth_cost_gbp_per_mwh` is a list of numbers.
 
     Raises UserInputError with one sentence naming the file and the key.
     """
@@ -126,16 +151,29 @@ def _table(path: Path) -> dict[str, Any]:
     raise UserInputError(message)
 
 
-def _numbers(path: Path, table: dict[str, Any]) -> dict[str, float]:
+def _numbers(path: Path, table: dict[str, Any]) -> dict[str, Any]:
     known = [field.name for field in fields(Battery)]
-    for key, value in table.items():
+    for key in table:
         if key not in known:
             raise UserInputError(f"battery file {path} has the unknown key {key}: the keys are {', '.join(known)}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserInputError(f"battery file {path}: {key} = {value!r} is not a number")
-        if not math.isfinite(value):
-            raise UserInputError(f"battery file {path}: {key} = {value} is not finite; leave the key out for no limit")
-    return {key: float(value) for key, value in table.items()}
+    return {
+        key: _list_of_numbers(path, key, value) if key == _LIST_KEY else _number(path, key, value)
+        for key, value in table.items()
+    }
+
+
+def _list_of_numbers(path: Path, key: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        raise UserInputError(f"battery file {path}: {key} = {value!r} is not a list of numbers such as [2.0, 6.0]")
+    return tuple(_number(path, key, number) for number in value)
+
+
+def _number(path: Path, key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserInputError(f"battery file {path}: {key} = {value!r} is not a number")
+    if not math.isfinite(value):
+        raise UserInputError(f"battery file {path}: {key} = {value} is not finite; leave the key out for no limit")
+    return float(value)
 
 
 def _impossible_value(battery: Battery) -> str | None:
@@ -150,9 +188,26 @@ def _impossible_value(battery: Battery) -> str | None:
     cost = battery.degradation_cost_gbp_per_mwh
     if not (math.isfinite(cost) and cost >= 0):
         return f"degradation_cost_gbp_per_mwh {cost:g} must be 0 or more and finite"
-    cycles = battery.max_cycles_per_day
-    if cycles is not None and not (math.isfinite(cycles) and cycles > 0):
-        return f"max_cycles_per_day {cycles:g} must be above 0 and finite; leave it out for no limit"
+    return None
+
+
+def _impossible_loss(battery: Battery) -> str | None:
+    if not 0 <= battery.self_discharge_per_hour < 1:
+        return f"self_discharge_per_hour {battery.self_discharge_per_hour:g} must be 0 or more and below 1"
+    if not (math.isfinite(battery.auxiliary_mw) and battery.auxiliary_mw >= 0):
+        return f"auxiliary_mw {battery.auxiliary_mw:g} must be 0 or more and finite"
+    return impossible_depth_cost(battery.cycle_depth_cost_gbp_per_mwh)
+
+
+def _impossible_limit(battery: Battery) -> str | None:
+    for key in _POSITIVE_LIMITS:
+        value = getattr(battery, key)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            return f"{key} {value:g} must be above 0 and finite; leave it out for no limit"
+    for key in ("import_limit_mw", "export_limit_mw"):
+        value = getattr(battery, key)
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            return f"{key} {value:g} must be 0 or more and finite; leave it out for no limit"
     return None
 
 

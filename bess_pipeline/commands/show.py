@@ -27,6 +27,7 @@ from bess_pipeline.warehouse import query
 
 if TYPE_CHECKING:
     from bess_pipeline.optimisation.price_file import OptimiseResult
+    from bess_pipeline.optimisation.shadow_prices import ShadowPrices
 
 
 def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
@@ -44,16 +45,53 @@ def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
     return frame
 
 
-def optimise_prices(settings: Settings, prices: Path, battery_file: Path | None, output: Path | None) -> dict[str, Any]:
-    """Optimise a price CSV and write its schedule; the summary that is printed."""
+def optimise_prices(
+    settings: Settings,
+    prices: Path,
+    battery_file: Path | None,
+    output: Path | None,
+    figure: Path | None = None,
+    *,
+    with_shadow_prices: bool = False,
+) -> dict[str, Any]:
+    """Optimise a price CSV, write its schedule and draw it; the summary that is printed."""
     from bess_pipeline.optimisation.price_file import optimise_price_series
 
+    if figure is not None and figure.suffix.lower() != ".png":
+        raise UserInputError(f"--figure writes PNG: give a name that ends in .png, not {figure.name}")
     battery = read_battery_file(battery_file) if battery_file else Battery.from_settings(settings.battery)
     series = parse_price_csv(read_file(prices).content, prices.name)
-    result = optimise_price_series(series.start_utc, series.price_gbp_mwh, series.step, battery)
+    result = optimise_price_series(
+        series.start_utc, series.price_gbp_mwh, series.step, battery, with_shadow_prices=with_shadow_prices
+    )
     if output is not None:
         write_bytes(output, result.frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode())
-    return _summary(result, battery, series) | ({"schedule": str(output)} if output else {})
+    if figure is not None:
+        _draw_schedule(result, battery, series, prices.name, figure)
+    written = {"schedule": output, "figure": figure}
+    summary = _summary(result, battery, series)
+    if result.shadow_prices is not None:
+        summary |= _worth(result.shadow_prices)
+    return summary | {name: str(path) for name, path in written.items() if path is not None}
+
+
+def _worth(values: ShadowPrices) -> dict[str, Any]:
+    """Shadow prices under the names that are printed, in pounds over the series; "no limit" where there is none."""
+    named = {
+        "value_of_1_mw_gbp": values.power_gbp_per_mw,
+        "value_of_1_mwh_gbp": values.energy_gbp_per_mwh,
+        "value_of_0.1_cycle_a_day_gbp": values.cycles_gbp_per_tenth_a_day,
+        "value_of_1_point_efficiency_gbp": values.efficiency_gbp_per_point,
+        "value_of_1_warranty_cycle_gbp": values.warranty_gbp_per_cycle,
+    }
+    return {name: "no limit" if value is None else round(value, 2) for name, value in named.items()}
+
+
+def _draw_schedule(result: OptimiseResult, battery: Battery, series: PriceSeries, source: str, path: Path) -> None:
+    from bess_pipeline.figures.schedule import schedule_picture
+    from bess_pipeline.figures.style import save_png
+
+    save_png(schedule_picture(result.frame, series.step, battery, source), path)
 
 
 def _summary(result: OptimiseResult, battery: Battery, series: PriceSeries) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """From the Pyomo formulation to sparse arrays: compiled once on a short horizon, stretched by NumPy.
 
 What belongs here: the constraint matrix, and which column and row stand for which variable and
-constraint. What does not: the formulation itself (`formulation.py`) and the solver (`session.py`).
+constraint. What does not: the formulation itself (`formulation.py`), its bounds, costs and right-hand
+sides (`path_numbers.py`) and the solver (`session.py`).
 
 Every constraint of the formulation repeats along time: a row of period t touches variables of t and
-of periods just before it, and a row of a day touches all its periods alike. So Pyomo writes a horizon
-of a few periods (milliseconds), each family's row is read off as a stencil, and NumPy repeats the
-stencil over any horizon. That the result equals Pyomo's own matrix of the whole horizon is a test.
+of periods just before it, and a row of a day or of the whole horizon touches all its periods alike. So
+Pyomo writes a horizon of a few periods (milliseconds), each family's row is read off as a stencil, and
+NumPy repeats the stencil over any horizon. A coefficient that differs between periods has a name: the
+short horizon is written again with that number doubled, and the entries that move are its places. That
+the result equals Pyomo's own matrix of the whole horizon is a test.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pyomo.environ as pyo
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy.sparse import coo_array, csc_array
 
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.optimisation.formulation import VARIABLES, PathNumbers, build_model
+from bess_pipeline.optimisation.formulation import build_model
+from bess_pipeline.optimisation.path_numbers import PathNumbers, path_coefficients, variable_names
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem, FloatArray, IntArray
 
 PATTERN_PERIODS = 4  # longer than the reach of any row of the formulation into the past
@@ -55,61 +60,128 @@ class CompiledPath:
 
 
 @dataclass(frozen=True)
+class _Term:
+    """One entry of a row: which variable, how many periods back, and its coefficient, times a named one if any."""
+
+    variable: str
+    lag: int
+    factor: float
+    coefficient: str | None
+
+
+@dataclass(frozen=True)
 class _Stencil:
-    """One family of rows: its terms (variable, lag in periods, coefficient), or per day (lag None)."""
+    """One family of rows: one per period, per day or for the horizon ("PERIODS", "DAYS", "HORIZON")."""
 
     name: str
-    terms: tuple[tuple[str, int | None, float], ...]
+    per: str
+    terms: tuple[_Term, ...]
     equality: bool
 
 
 def compile_path(problem: EnergyProblem) -> CompiledPath:
-    """The arrays of a problem's constraints; bounds, costs and right-hand sides come from `path_numbers`."""
-    groups = problem.cycle_groups if problem.cycle_limit_mwh is not None else np.zeros(problem.periods, dtype=np.int64)
-    return _compile(problem.battery, groups.tobytes())
+    """The arrays of a problem's constraints; bounds, costs and right-hand sides come from `path_numbers`.
+
+    Problems of the same limits, durations and days share one object, so that a solver may keep its matrix.
+    """
+    daily = problem.cycle_limit_mwh is not None or problem.battery.max_throughput_mwh_per_day is not None
+    groups = problem.cycle_groups if daily else np.zeros(problem.periods, dtype=np.int64)
+    coefficients = path_coefficients(problem)
+    packed = tuple((name, _packed(values)) for name, values in coefficients.items())
+    return _compile(_pattern_battery(problem.battery), groups.tobytes(), packed)
+
+
+def _packed(values: FloatArray) -> bytes:
+    return values[:1].tobytes() if (values == values[0]).all() else values.tobytes()
+
+
+def _pattern_battery(battery: Battery) -> Battery:
+    """A battery with the same constraints and efficiencies; its other numbers stand in no matrix."""
+
+    def present(limit: float | None) -> float | None:
+        return None if limit is None else 1.0
+
+    return Battery(
+        energy_mwh=1.0,
+        power_mw=1.0,
+        charge_efficiency=battery.charge_efficiency,
+        discharge_efficiency=battery.discharge_efficiency,
+        max_cycles_per_day=present(battery.max_cycles_per_day),
+        self_discharge_per_hour=0.5 if battery.self_discharge_per_hour > 0 else 0.0,
+        ramp_limit_mw_per_hour=present(battery.ramp_limit_mw_per_hour),
+        max_throughput_mwh_per_day=present(battery.max_throughput_mwh_per_day),
+        warranty_cycles=present(battery.warranty_cycles),
+        cycle_depth_cost_gbp_per_mwh=(1.0,) * len(battery.cycle_depth_cost_gbp_per_mwh),
+    )
 
 
 @lru_cache(maxsize=16)
-def _compile(battery: Battery, groups: bytes) -> CompiledPath:
+def _compile(pattern: Battery, groups: bytes, packed: tuple[tuple[str, bytes], ...]) -> CompiledPath:
     group = np.frombuffer(groups, dtype=np.int64)
-    return _stretch(_stencils(battery), group)
+    coefficients = {name: np.broadcast_to(np.frombuffer(values), group.shape) for name, values in packed}
+    return _stretch(_stencils(pattern), _pattern_names(pattern), group, coefficients)
+
+
+def _pattern_names(pattern: Battery) -> tuple[str, ...]:
+    return variable_names(_pattern_problem(pattern))
+
+
+def _pattern_problem(pattern: Battery) -> EnergyProblem:
+    return EnergyProblem(np.ones(PATTERN_PERIODS), 1.0, 0, pattern, 0.0, ClosingState.free())
 
 
 @lru_cache(maxsize=16)
-def _stencils(battery: Battery) -> tuple[_Stencil, ...]:
+def _stencils(pattern: Battery) -> tuple[_Stencil, ...]:
     """The rows of a short horizon as Pyomo's compiler writes them, read off family by family."""
-    ones = np.ones(PATTERN_PERIODS)
-    pattern = EnergyProblem(ones, 1.0, 0, battery, battery.energy_min_mwh, ClosingState.free())
-    model = build_model(pattern)
+    problem = _pattern_problem(pattern)
+    single = {name: np.ones(PATTERN_PERIODS) for name in path_coefficients(problem)}
+    plain = _rows(build_model(problem, single))
+    doubled = {name: _rows(build_model(problem, single | {name: 2 * values})) for name, values in single.items()}
+    return tuple(_stencil(name, plain, doubled) for name in plain)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Last row of a family in the short horizon: (variable, period) -> coefficient."""
+
+    entries: Mapping[tuple[str, int], float]
+    per: str
+    equality: bool
+
+
+def _rows(model: pyo.ConcreteModel) -> dict[str, _Row]:
     form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
     column = [(variable.parent_component().local_name, variable.index()) for variable in form.columns]
     matrix = form.A.tocsr()
-    last = {row.constraint.parent_component().local_name: number for number, row in enumerate(form.rows)}
-    stencils = []
-    for name, number in last.items():
-        entries = slice(matrix.indptr[number], matrix.indptr[number + 1])
-        per_period = model.component(name).index_set() is model.PERIODS
-        row = [(*column[j], value) for j, value in zip(matrix.indices[entries], matrix.data[entries], strict=True)]
-        terms = _period_terms(row) if per_period else _day_terms(name, row)
-        stencils.append(_Stencil(name, terms, form.rows[number].bound_type == 0))
-    return tuple(stencils)
+    rows = {}
+    for number, row in enumerate(form.rows):
+        constraint = row.constraint.parent_component()
+        where = slice(matrix.indptr[number], matrix.indptr[number + 1])
+        values = zip(matrix.indices[where], matrix.data[where], strict=True)
+        entries = {column[j]: float(value) for j, value in values}
+        rows[constraint.local_name] = _Row(entries, constraint.index_set().local_name, row.bound_type == 0)
+    return rows
 
 
-def _period_terms(row: list[tuple[str, int, float]]) -> tuple[tuple[str, int | None, float], ...]:
-    return tuple((name, PATTERN_PERIODS - 1 - period, float(value)) for name, period, value in row)
+def _stencil(name: str, plain: Mapping[str, _Row], doubled: Mapping[str, Mapping[str, _Row]]) -> _Stencil:
+    row = plain[name]
+    terms = set()
+    for (variable, period), factor in row.entries.items():
+        moved = [c for c, rows in doubled.items() if rows[name].entries[variable, period] != factor]
+        lag = PATTERN_PERIODS - 1 - period if row.per == "PERIODS" else 0
+        terms.add(_Term(variable, lag, factor, moved[0] if moved else None))
+    if row.per != "PERIODS" and len(terms) * PATTERN_PERIODS != len(row.entries):
+        raise AssertionError(f"constraint {name} does not treat its periods alike; it cannot be stretched")
+    return _Stencil(name, row.per, tuple(sorted(terms, key=lambda t: (t.variable, t.lag))), row.equality)
 
 
-def _day_terms(name: str, row: list[tuple[str, int, float]]) -> tuple[tuple[str, int | None, float], ...]:
-    terms = {(variable, float(value)) for variable, _, value in row}
-    if len(terms) * PATTERN_PERIODS != len(row):
-        raise AssertionError(f"constraint {name} does not treat the periods of a day alike; it cannot be stretched")
-    return tuple((variable, None, value) for variable, value in sorted(terms))
-
-
-def _stretch(stencils: tuple[_Stencil, ...], group: IntArray) -> CompiledPath:
+def _stretch(
+    stencils: tuple[_Stencil, ...], names: tuple[str, ...], group: IntArray, coefficients: Mapping[str, FloatArray]
+) -> CompiledPath:
     """The stencils repeated over the periods of a horizon."""
-    periods, days = group.size, int(group.max()) + 1
-    columns = {name: slice(k * periods, (k + 1) * periods) for k, name in enumerate(VARIABLES)}
+    periods = group.size
+    row_of = {"PERIODS": np.arange(periods), "DAYS": group, "HORIZON": np.zeros(periods, dtype=np.int64)}
+    columns = {name: slice(k * periods, (k + 1) * periods) for k, name in enumerate(names)}
     rows: dict[str, slice] = {}
     equality: list[np.ndarray] = []
     row_index: list[IntArray] = []
@@ -117,15 +189,16 @@ def _stretch(stencils: tuple[_Stencil, ...], group: IntArray) -> CompiledPath:
     values: list[FloatArray] = []
     first = 0
     for stencil in stencils:
-        count = days if stencil.terms[0][1] is None else periods
-        for variable, lag, value in stencil.terms:
-            members = np.arange(lag or 0, periods)
-            row_index.append(first + (group if lag is None else members))
-            column_index.append(columns[variable].start + members - (lag or 0))
-            values.append(np.full(members.size, value))
+        count = int(row_of[stencil.per].max()) + 1
+        for term in stencil.terms:
+            members = np.arange(term.lag, periods)
+            row_index.append(first + row_of[stencil.per][members])
+            column_index.append(columns[term.variable].start + members - term.lag)
+            scale = 1.0 if term.coefficient is None else coefficients[term.coefficient][members]
+            values.append(np.full(members.size, term.factor) * scale)
         rows[stencil.name] = slice(first, first + count)
         equality.append(np.full(count, stencil.equality))
         first += count
-    shape = (first, len(VARIABLES) * periods)
+    shape = (first, len(names) * periods)
     entries = (np.concatenate(values), (np.concatenate(row_index), np.concatenate(column_index)))
     return CompiledPath(coo_array(entries, shape=shape).tocsc(), columns, rows, np.concatenate(equality))

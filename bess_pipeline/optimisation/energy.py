@@ -1,232 +1,177 @@
 """Optimise the energy-only problem: linear problem first, exclusivity exactly, everything re-checked.
 
 What belongs here: the path from an `EnergyProblem` to an `EnergySchedule` with its certified gap. What
-does not: the formulation, the solver session and the dynamic programme (their own modules), and what
-the schedule means for a trading day (`trading/`).
+does not: the formulation, the solver session, the dynamic programme and the window search (their own
+modules), and what the schedule means for a trading day (`trading/`).
 
 1. The linear problem with the shared power cap gives an upper bound and a path of the state of energy.
 2. Exclusive powers are unique for a path, so the path becomes a schedule by undoing every overlap; when
    that loses nothing (always, above the price of `exclusive_above_gbp_mwh`) the linear answer is exact.
-3. Otherwise dynamic programming gives the exact optimum. With a daily cycle limit it gives a bound
-   (the limit priced by its shadow price) and, where that does not close the gap, binaries in the periods
-   whose price allows overlap decide.
+3. Otherwise, where the state alone links the periods, dynamic programming gives the exact optimum. Daily
+   limits, a warranty budget, a ramp limit or depth costs link them too: then binaries decide, in windows
+   of time around the periods that need them, until the proven gap is closed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
-from bess_pipeline.battery.physics import check, powers_of_change
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.compilation import CompiledPath, compile_path
-from bess_pipeline.optimisation.exact_path import optimise_path
-from bess_pipeline.optimisation.formulation import PathNumbers, path_numbers
-from bess_pipeline.optimisation.problem import ClosingKind, EnergyProblem, FloatArray, exclusive_above_gbp_mwh
+from bess_pipeline.optimisation.exact_path import is_path_separable, optimise_path
+from bess_pipeline.optimisation.infeasible import why_infeasible
+from bess_pipeline.optimisation.path_numbers import PathNumbers, path_costs, path_numbers
+from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
+from bess_pipeline.optimisation.schedule import EnergySchedule, schedule_of_path, with_bound
 from bess_pipeline.optimisation.session import HighsSession, Solution, SolveStatus
+from bess_pipeline.optimisation.verify import TOLERANCE, ramp_excess_mw, verify
+from bess_pipeline.optimisation.windows import WindowSearch, doubtful_periods
 
-TOLERANCE = 1e-6  # MW, MWh, and GBP relative to the size of the objective
 CLOSED_GAP = 1e-9  # relative: below it the answer is optimal
-IDLE_MWH = 1e-9  # a smaller change of stored energy is rounding
+IDLE_MW = 1e-9
 
 
 @dataclass(frozen=True)
-class EnergySchedule:
-    """An optimal, re-checked schedule; arrays have one value per period.
+class PathDuals:
+    """Dual solution of the linear problem at an optimum, directions fixed where overlap might pay.
 
-    charge_mw, discharge_mw: AC, >= 0, never both above 0; energy_mwh: state at the end of each period;
-    cash_gbp: price x (discharge - charge) x hours, wear not included; wear_gbp: total, a cost;
-    terminal_value_gbp: value of the closing energy; objective_gbp = cash - wear + terminal value;
-    bound_gbp: proven upper bound of the objective; gap: (bound - objective) / max(1, |objective|);
-    cycles: discharged MWh over usable MWh; binaries: in the mixed-integer problem, 0 without one;
-    method: "lp", "dynamic_programming" or "milp"; status: not OPTIMAL when the solver left a gap open.
+    objective_gbp: of that problem, maximised; row: constraint -> GBP that one more unit of its right-hand side earns,
+    per period (per day for daily limits); reduced: variable -> GBP that one more MWh of the bound it stands at earns;
+    value: variable -> its value in that optimum, MWh per period.
+    Names are those of `formulation.py`.
     """
 
-    charge_mw: FloatArray
-    discharge_mw: FloatArray
-    energy_mwh: FloatArray
-    cash_gbp: FloatArray
-    wear_gbp: float
-    terminal_value_gbp: float
     objective_gbp: float
-    bound_gbp: float
-    gap: float
-    cycles: float
-    solve_seconds: float
-    binaries: int
-    method: str
-    status: SolveStatus
+    row: Mapping[str, FloatArray]
+    reduced: Mapping[str, FloatArray]
+    value: Mapping[str, FloatArray]
 
 
 def optimise_energy(problem: EnergyProblem, *, time_limit_s: float = 60.0) -> EnergySchedule:
     """The most profitable feasible schedule of one price path.
 
-    time_limit_s: for each call of the solver. Raises SolverError with one sentence when there is no
-    schedule (what is infeasible, or that time ran out) or when the re-check finds one that is not true.
+    time_limit_s: for the linear problem, and again for closing the gap that exclusivity leaves. Raises SolverError with
+    one sentence when there is no schedule (what is infeasible, or that time ran out) or when the re-check finds one
+    that is not true.
     """
-    started = perf_counter()
-    path, numbers = compile_path(problem), path_numbers(problem)
-    relaxed = HighsSession(path, numbers, time_limit_s).solve()
-    if relaxed.status is not SolveStatus.OPTIMAL or relaxed.column is None:
-        raise SolverError(_why_not(problem, relaxed.status, time_limit_s))
-    schedule = _schedule(problem, relaxed.column[path.columns["energy_mwh"]], -relaxed.cost, "lp")
-    if schedule.gap > CLOSED_GAP:
-        schedule = _exclude_overlap(problem, path, numbers, relaxed, schedule, time_limit_s)
-    _recheck(problem, schedule)
-    return replace(schedule, solve_seconds=perf_counter() - started)
+    return EnergySession(problem, time_limit_s=time_limit_s).solve()
 
 
-def _exclude_overlap(
-    problem: EnergyProblem,
-    path: CompiledPath,
-    numbers: PathNumbers,
-    relaxed: Solution,
-    netted: EnergySchedule,
-    time_limit_s: float,
-) -> EnergySchedule:
-    """The optimum where undoing the overlap of the linear answer costs something."""
-    if "cycle_limit" not in path.rows:
-        exact = optimise_path(problem)
-        return _schedule(problem, exact.energy_mwh, exact.value_gbp, "dynamic_programming")
-    priced = _cycle_limit_priced(problem, path, numbers, relaxed)
-    bound = min(netted.bound_gbp, priced.bound_gbp)
-    candidates = [netted, priced] if _within_cycle_limit(problem, priced) else [netted]
-    best = max(candidates, key=lambda s: s.objective_gbp)
-    best = _with_bound(best, bound)
-    if best.gap <= CLOSED_GAP:
-        return best
-    return _decide_by_binaries(problem, path, numbers, best, time_limit_s)
+class EnergySession:
+    """A live solver on one problem after another: what stays the same is not built again.
 
+    `set_prices` changes costs alone; `set_problem` takes any problem, and keeps the solver when the matrix is the same
+    (same durations, days, availabilities' ratio and kinds of limits). Both start the next `solve` from the last basis.
+    """
 
-def _cycle_limit_priced(
-    problem: EnergyProblem, path: CompiledPath, numbers: PathNumbers, relaxed: Solution
-) -> EnergySchedule:
-    """Lagrangian relaxation: the limit's shadow price is paid per MWh discharged, and refunded as a constant."""
-    if relaxed.row_dual is None:
-        raise SolverError("the linear problem has no shadow prices")
-    shadow_price = np.maximum(-relaxed.row_dual[path.rows["cycle_limit"]], 0.0)
-    refund = float(shadow_price @ numbers.right_hand_side["cycle_limit"])
-    exact = optimise_path(problem, shadow_price[problem.cycle_groups])
-    return _schedule(problem, exact.energy_mwh, exact.value_gbp + refund, "dynamic_programming")
+    def __init__(self, problem: EnergyProblem, *, time_limit_s: float = 60.0) -> None:
+        self._time_limit_s = time_limit_s
+        self._problem = problem
+        self._path, self._numbers, self._highs = self._loaded(problem)
 
+    def set_prices(self, price_gbp_mwh: FloatArray) -> None:
+        """Other prices for the same periods."""
+        self._problem = replace(self._problem, price_gbp_mwh=price_gbp_mwh)
+        cost = path_costs(self._problem, self._problem.prices)
+        self._numbers = replace(self._numbers, cost=cost)
+        self._highs.set_costs(cost)
 
-def _decide_by_binaries(
-    problem: EnergyProblem, path: CompiledPath, numbers: PathNumbers, best: EnergySchedule, time_limit_s: float
-) -> EnergySchedule:
-    """The mixed-integer problem with binaries only where the price allows overlap, started from `best`."""
-    periods = np.flatnonzero(problem.prices <= exclusive_above_gbp_mwh(problem.battery))
-    session = HighsSession(path, numbers, time_limit_s)
-    session.add_exclusivity(periods, numbers)
-    flows = {
-        "charge_mwh": best.charge_mw * problem.durations,
-        "discharge_mwh": best.discharge_mw * problem.durations,
-        "energy_mwh": best.energy_mwh,
-    }
-    charging = (best.charge_mw[periods] > 0).astype(float)
-    session.start_from(np.concatenate([path.column_vector(flows), charging]))
-    answer = session.solve()
-    if answer.column is not None:
-        found = _schedule(problem, answer.column[path.columns["energy_mwh"]], -answer.bound, "milp")
-        bound = min(best.bound_gbp, found.bound_gbp)
-        best = max([found, best], key=lambda s: s.objective_gbp)
-        best = _with_bound(best, bound)
-    status = SolveStatus.OPTIMAL if best.gap <= TOLERANCE else answer.status
-    return replace(best, binaries=int(periods.size), method="milp", status=status)
+    def set_problem(self, problem: EnergyProblem) -> None:
+        """Another problem: prices, states, limits, even another horizon."""
+        self._problem = problem
+        if compile_path(problem) is not self._path:
+            self._path, self._numbers, self._highs = self._loaded(problem)
+            return
+        self._numbers = path_numbers(problem)
+        self._highs.set_numbers(self._numbers)
 
+    def solve(self) -> EnergySchedule:
+        """The optimum of the problem as it is now; errors as of `optimise_energy`."""
+        started = perf_counter()
+        problem = self._problem
+        relaxed = self._solve_linear()
+        schedule = schedule_of_path(problem, self._energy(relaxed), -relaxed.cost, "lp")
+        schedule = replace(schedule, warranty_value_gbp_per_cycle=self._warranty_value(relaxed))
+        if schedule.gap > CLOSED_GAP or (ramp_excess_mw(problem, schedule) > TOLERANCE).any():
+            schedule = self._exclude_overlap(relaxed, schedule)
+        verify(problem, schedule)
+        return replace(schedule, solve_seconds=perf_counter() - started)
 
-def _schedule(problem: EnergyProblem, energy_mwh: FloatArray, bound_gbp: float, method: str) -> EnergySchedule:
-    """The exclusive schedule of a path of states, with its accounts; an overlap is undone at equal energy."""
-    battery, hours = problem.battery, problem.durations
-    low, high = battery.energy_min_mwh, battery.energy_max_mwh
-    energy = np.clip(energy_mwh, low, high)
-    change = np.diff(energy, prepend=min(max(problem.opening_energy_mwh, low), high))
-    change[np.abs(change) < IDLE_MWH] = 0.0
-    charge, discharge = powers_of_change(battery, change, hours)
-    charge, discharge = np.minimum(charge, battery.power_mw), np.minimum(discharge, battery.power_mw)
-    cash = problem.prices * (discharge - charge) * hours + 0.0
-    wear = battery.degradation_cost_gbp_per_mwh * float(((charge + discharge) * hours).sum())
-    terminal = problem.closing.terminal_value_gbp_mwh * float(energy[-1])
-    schedule = EnergySchedule(
-        charge_mw=charge,
-        discharge_mw=discharge,
-        energy_mwh=energy,
-        cash_gbp=cash,
-        wear_gbp=wear,
-        terminal_value_gbp=terminal,
-        objective_gbp=float(cash.sum()) - wear + terminal,
-        bound_gbp=bound_gbp,
-        gap=0.0,
-        cycles=float((discharge * hours).sum()) / battery.usable_energy_mwh,
-        solve_seconds=0.0,
-        binaries=0,
-        method=method,
-        status=SolveStatus.OPTIMAL,
-    )
-    return _with_bound(schedule, bound_gbp)
+    def duals(self, schedule: EnergySchedule) -> PathDuals:
+        """Shadow prices at `schedule`, which `solve` returned for the problem as it is now.
 
+        The linear problem once more, each direction fixed as in the schedule where overlap might pay (nowhere, when the
+        linear answer was exact). SolverError when its optimum is not that of the schedule.
+        """
+        charging = np.full(self._problem.periods, np.nan)
+        if schedule.method != "lp":
+            doubtful = doubtful_periods(self._problem)
+            charging[doubtful] = schedule.charge_mw[doubtful] > schedule.discharge_mw[doubtful]
+            idle = np.maximum(schedule.charge_mw, schedule.discharge_mw) <= IDLE_MW
+            charging[doubtful & idle] = 1.0
+        self._highs.set_directions(self._numbers, charging)
+        solution = self._solve_linear()
+        self._highs.set_directions(self._numbers, np.full(self._problem.periods, np.nan))
+        if abs(-solution.cost - schedule.objective_gbp) > TOLERANCE * max(1.0, abs(schedule.objective_gbp)):
+            raise SolverError(
+                f"the schedule earns {schedule.objective_gbp:.6f} GBP, but the best with its directions "
+                f"{-solution.cost:.6f}: it has no shadow prices"
+            )
+        assert solution.row_dual is not None
+        assert solution.reduced_cost is not None
+        row = {name: -solution.row_dual[where] for name, where in self._path.rows.items()}
+        reduced = {name: -solution.reduced_cost[where] for name, where in self._path.columns.items()}
+        assert solution.column is not None
+        value = {name: solution.column[where] for name, where in self._path.columns.items()}
+        return PathDuals(-solution.cost, row, reduced, value)
 
-def _with_bound(schedule: EnergySchedule, bound_gbp: float) -> EnergySchedule:
-    gap = (bound_gbp - schedule.objective_gbp) / max(1.0, abs(schedule.objective_gbp))
-    return replace(schedule, bound_gbp=bound_gbp, gap=max(gap, 0.0))
+    def _loaded(self, problem: EnergyProblem) -> tuple[CompiledPath, PathNumbers, HighsSession]:
+        path, numbers = compile_path(problem), path_numbers(problem)
+        return path, numbers, HighsSession(path, numbers, self._time_limit_s)
 
+    def _solve_linear(self) -> Solution:
+        solution = self._highs.solve()
+        if solution.status is SolveStatus.INFEASIBLE:
+            raise SolverError(why_infeasible(self._problem))
+        if solution.status is SolveStatus.TIME_LIMIT:
+            raise SolverError(
+                f"the solver reached its time limit of {self._time_limit_s:g} s on {self._problem.periods} periods "
+                "without a schedule"
+            )
+        if solution.column is None:
+            raise SolverError(f"the solver ended with status {solution.status.value} and without a schedule")
+        return solution
 
-def _within_cycle_limit(problem: EnergyProblem, schedule: EnergySchedule) -> bool:
-    return problem.cycle_limit_mwh is None or _excess_cycles_mwh(problem, schedule) <= TOLERANCE
+    def _energy(self, solution: Solution) -> FloatArray:
+        assert solution.column is not None
+        return solution.column[self._path.columns["energy_mwh"]]
 
+    def _warranty_value(self, solution: Solution) -> float | None:
+        if "warranty_budget" not in self._path.rows or solution.row_dual is None:
+            return None
+        dual = float(solution.row_dual[self._path.rows["warranty_budget"]][0])
+        return max(-dual, 0.0) * self._problem.battery.usable_energy_mwh
 
-def _excess_cycles_mwh(problem: EnergyProblem, schedule: EnergySchedule) -> float:
-    discharged = np.bincount(problem.cycle_groups, weights=schedule.discharge_mw * problem.durations)
-    return float(discharged.max()) - (problem.cycle_limit_mwh or 0.0)
-
-
-def _recheck(problem: EnergyProblem, schedule: EnergySchedule) -> None:
-    """Physics, closing state, cycle limit and bound, from the numbers of the schedule alone."""
-    opening = problem.opening_energy_mwh
-    violations = check(
-        problem.battery,
-        opening,
-        schedule.charge_mw,
-        schedule.discharge_mw,
-        schedule.energy_mwh,
-        problem.durations,
-        TOLERANCE,
-    )
-    if violations:
-        worst = max(violations, key=lambda v: v.amount)
-        raise SolverError(
-            f"the schedule found breaks the limit '{worst.reason}' in period {worst.period} by {worst.amount:g} "
-            "and is not used"
-        )
-    lowest, highest = problem.closing.bounds_mwh(problem.battery)
-    if not lowest - TOLERANCE <= schedule.energy_mwh[-1] <= highest + TOLERANCE:
-        raise SolverError(f"the schedule found ends at {schedule.energy_mwh[-1]:g} MWh, not as asked, and is not used")
-    if not _within_cycle_limit(problem, schedule):
-        raise SolverError("the schedule found breaks the daily cycle limit and is not used")
-    if schedule.objective_gbp - schedule.bound_gbp > TOLERANCE * max(1.0, abs(schedule.bound_gbp)):
-        raise SolverError(
-            f"the schedule found accounts for {schedule.objective_gbp:.6f} GBP, above its proven bound of "
-            f"{schedule.bound_gbp:.6f}, and is not used"
-        )
-    if schedule.method == "dynamic_programming" and schedule.gap > TOLERANCE:
-        raise SolverError(f"the schedule found is {schedule.gap:.2g} below its exact value and is not used")
-
-
-def _why_not(problem: EnergyProblem, status: SolveStatus, time_limit_s: float) -> str:
-    if status is SolveStatus.TIME_LIMIT:
-        return (
-            f"the solver reached its time limit of {time_limit_s:g} s on {problem.periods} periods without a schedule"
-        )
-    if status is not SolveStatus.INFEASIBLE:
-        return f"the solver ended with status {status.value} and without a schedule"
-    battery, closing = problem.battery, problem.closing
-    rise = float((problem.charge_limit_mwh * battery.charge_efficiency).sum())
-    fall = float((problem.discharge_limit_mwh / battery.discharge_efficiency).sum())
-    needed = closing.bounds_mwh(battery)[0] - problem.opening_energy_mwh
-    reachable = -fall <= needed <= rise if closing.kind is ClosingKind.FIXED else needed <= rise
-    limit = "the daily cycle limit" if reachable else "the power limit"
-    return (
-        f"the closing state of {closing.energy_mwh:g} MWh cannot be reached from the opening "
-        f"{problem.opening_energy_mwh:g} MWh within {limit} over {problem.periods} periods"
-    )
+    def _exclude_overlap(self, relaxed: Solution, netted: EnergySchedule) -> EnergySchedule:
+        """The optimum where undoing the overlap of the linear answer costs something or breaks the ramp limit."""
+        problem = self._problem
+        if is_path_separable(problem):
+            exact = optimise_path(problem)
+            return schedule_of_path(problem, exact.energy_mwh, exact.value_gbp, "dynamic_programming")
+        search = WindowSearch(problem, self._path, self._numbers, self._highs, self._time_limit_s)
+        found = search.run(relaxed, CLOSED_GAP * max(1.0, abs(relaxed.cost)))
+        self._highs.set_directions(self._numbers, np.full(problem.periods, np.nan))
+        if found is None:
+            raise SolverError(
+                f"no schedule of these {problem.periods} periods was found in {self._time_limit_s:g} s that keeps the "
+                "ramp limit without charging and discharging at once"
+            )
+        bound = min(netted.bound_gbp, -found.bound)
+        schedule = schedule_of_path(problem, self._energy(found.solution), bound, "milp", found.binaries)
+        schedule = with_bound(schedule, max(bound, schedule.objective_gbp))
+        status = SolveStatus.OPTIMAL if schedule.gap <= TOLERANCE else SolveStatus.TIME_LIMIT
+        return replace(schedule, status=status, warranty_value_gbp_per_cycle=self._warranty_value(found.solution))

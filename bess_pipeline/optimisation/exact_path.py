@@ -1,14 +1,15 @@
 """Exact optimum of one battery on one price path when charge and discharge exclude each other.
 
 What belongs here: dynamic programming on the value of stored energy, for problems whose periods are
-linked by the state of energy alone. What does not: the linear problem (`formulation.py`) and daily
-cycle limits, which enter as extra cost per MWh discharged (`energy.py` bounds with them).
+linked by the state of energy alone. What does not: the linear problem (`formulation.py`) and limits that
+link periods in another way (days, budget, ramp, depth segments: `windows.py`).
 
 V_t(s), the best value of periods t, t+1, … from state s, is continuous and piecewise linear. With
 exclusive powers a period either moves down by v in [0, a] (discharging, worth k_d per stored MWh) or
-up by v in [0, b] (charging, costing k_c per stored MWh), so
+up by v in [0, b] (charging, costing k_c per stored MWh) from z = kept s - standby, what self-discharge
+and the auxiliary load leave, so
 
-    V_t(s) = max( max_v V_{t+1}(s - v) + k_d v,  max_v V_{t+1}(s + v) - k_c v ).
+    V_t(s) = max( max_v V_{t+1}(z - v) + k_d v,  max_v V_{t+1}(z + v) - k_c v ),  z = kept_t s - standby_t.
 
 While k_c >= k_d (every price above `exclusive_above_gbp_mwh`) and V_{t+1} is concave, that is a merge of
 slopes; otherwise each half is a sliding-window maximum. Both are exact up to rounding, so V_0(opening)
@@ -28,6 +29,7 @@ from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
 
 SLOPE_TOLERANCE = 1e-9  # GBP/MWh: slopes closer than this are one slope
 STEP_TOLERANCE_MWH = 1e-11  # segments shorter than this are none
+REACH_TOLERANCE_MWH = 1e-7
 ROUNDING = 1e-13  # of a value, relative
 
 
@@ -41,12 +43,15 @@ class PathOptimum:
 
 @dataclass(frozen=True)
 class _Step:
-    """One period in stored energy: reach upwards and downwards, and what a stored MWh costs and earns."""
+    """One period in stored energy: reach upwards and downwards, what a stored MWh costs and earns, and what is
+    left without a move: kept * state - standby."""
 
     up_mwh: float
     down_mwh: float
     charge_cost: float
     discharge_worth: float
+    kept: float
+    standby_mwh: float
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,25 @@ class _Value:
         return y0 + (y1 - y0) * (state - x0) / (x1 - x0)
 
 
-def optimise_path(problem: EnergyProblem, extra_discharge_cost_gbp_mwh: FloatArray | None = None) -> PathOptimum:
-    """The exact optimum of `problem` without its cycle limit.
+def is_path_separable(problem: EnergyProblem) -> bool:
+    """Whether the state of energy alone links the periods, so that dynamic programming on it is exact."""
+    battery = problem.battery
+    linked = (
+        battery.max_cycles_per_day,
+        battery.max_throughput_mwh_per_day,
+        battery.warranty_cycles,
+        battery.ramp_limit_mw_per_hour,
+    )
+    return not battery.cycle_depth_cost_gbp_per_mwh and all(limit is None for limit in linked)
 
-    extra_discharge_cost_gbp_mwh: added cost per MWh discharged (AC) in each period, for example the
-    shadow price of a cycle limit. Raises SolverError when the closing state cannot be reached.
+
+def optimise_path(problem: EnergyProblem) -> PathOptimum:
+    """The exact optimum of `problem`, which must be `is_path_separable`.
+
+    Raises SolverError when the closing state cannot be reached.
     """
     battery = problem.battery
-    steps = _steps(problem, extra_discharge_cost_gbp_mwh)
+    steps = _steps(problem)
     low, high = battery.energy_min_mwh, battery.energy_max_mwh
     value = _closing_value(problem)
     values = [value]
@@ -87,19 +103,20 @@ def optimise_path(problem: EnergyProblem, extra_discharge_cost_gbp_mwh: FloatArr
         value = _one_period(value, step, low, high)
         values.append(value)
     values.reverse()
-    opening = min(max(problem.opening_energy_mwh, low), high)
-    if not value.x[0] - 1e-7 <= opening <= value.x[-1] + 1e-7:
+    opening = problem.opening_mwh
+    if not value.x[0] - REACH_TOLERANCE_MWH <= opening <= value.x[-1] + REACH_TOLERANCE_MWH:
         raise SolverError("the closing state of energy cannot be reached from the opening one")
     return PathOptimum(_follow(steps, values, opening), value.base + value.shape(opening))
 
 
-def _steps(problem: EnergyProblem, extra: FloatArray | None) -> list[_Step]:
+def _steps(problem: EnergyProblem) -> list[_Step]:
     battery, wear = problem.battery, problem.battery.degradation_cost_gbp_per_mwh
     up = problem.charge_limit_mwh * battery.charge_efficiency
     down = problem.discharge_limit_mwh / battery.discharge_efficiency
     cost = (problem.prices + wear) / battery.charge_efficiency
-    worth = (problem.prices - wear - (0.0 if extra is None else extra)) * battery.discharge_efficiency
-    return [_Step(*row) for row in zip(up.tolist(), down.tolist(), cost.tolist(), worth.tolist(), strict=True)]
+    worth = (problem.prices - wear) * battery.discharge_efficiency
+    columns = (up, down, cost, worth, problem.kept_share, problem.auxiliary_mwh)
+    return [_Step(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def _closing_value(problem: EnergyProblem) -> _Value:
@@ -112,8 +129,21 @@ def _closing_value(problem: EnergyProblem) -> _Value:
 
 def _one_period(value: _Value, step: _Step, low: float, high: float) -> _Value:
     """Value one period earlier, on the states in [low, high] from which the later ones can be reached."""
+    low, high = step.kept * low - step.standby_mwh, step.kept * high - step.standby_mwh
+    if value.x[0] - step.up_mwh > high + REACH_TOLERANCE_MWH or value.x[-1] + step.down_mwh < low - REACH_TOLERANCE_MWH:
+        raise SolverError("the closing state of energy cannot be reached")
     if value.concave and step.charge_cost >= step.discharge_worth:
-        return _merge_slopes(value, step, low, high)
+        moved = _merge_slopes(value, step, low, high)
+    else:
+        moved = _slide_both(value, step, low, high)
+    if step.kept == 1.0 and step.standby_mwh == 0.0:
+        return moved
+    before = [(left + step.standby_mwh) / step.kept for left in moved.x]
+    return _Value(before, moved.y, moved.concave, moved.base)
+
+
+def _slide_both(value: _Value, step: _Step, low: float, high: float) -> _Value:
+    """Any case: the better of charging and discharging, each a sliding-window maximum."""
     x, y = np.asarray(value.x), np.asarray(value.y)
     discharged = _slide(x, y, step.discharge_worth, step.down_mwh)
     charged_x, charged_y = _slide(x, y, step.charge_cost, step.up_mwh)
@@ -147,8 +177,11 @@ def _merge_slopes(value: _Value, step: _Step, low: float, high: float) -> _Value
                 ys.append(worth + slope * (stop - at))
                 last_slope = slope
         at, worth = end, end_worth
-    if not xs:
-        return value
+    if not xs:  # a single state from which the later ones can be reached
+        reached = min(max(x[0] - step.up_mwh, low), high)
+        bought, sold = max(x[0] - reached, 0.0), max(reached - x[-1], 0.0)
+        worth = value.shape(reached) - step.charge_cost * bought + step.discharge_worth * sold
+        return _Value([reached], [0.0], True, value.base + worth)
     return _Value(xs, [worth_at - ys[0] for worth_at in ys], True, value.base + ys[0])
 
 
@@ -208,8 +241,8 @@ def _upper(
 
 
 def _clip(x: FloatArray, y: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-    inner = x[(x > low) & (x < high)]
-    grid = np.concatenate([[max(low, x[0])], inner, [min(high, x[-1])]])
+    low, high = min(max(low, x[0]), x[-1]), max(min(high, x[-1]), x[0])
+    grid = np.concatenate([[low], x[(x > low) & (x < high)], [high] if high > low else []])
     return grid, np.interp(grid, x, y)
 
 
@@ -240,6 +273,7 @@ def _follow(steps: list[_Step], values: list[_Value], opening: float) -> FloatAr
 
 def _best_next(step: _Step, later: _Value, state: float) -> float:
     """The next state: an end of what can be reached or a breakpoint in it; resting wins a tie."""
+    state = step.kept * state - step.standby_mwh
     lowest, highest = max(state - step.down_mwh, later.x[0]), min(state + step.up_mwh, later.x[-1])
     lowest, highest = min(lowest, highest), max(lowest, highest)  # apart by rounding only
     best, best_worth = state, -np.inf

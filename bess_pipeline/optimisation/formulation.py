@@ -1,120 +1,132 @@
 """The energy-only problem of one price path as a readable Pyomo model, one function per constraint.
 
-What belongs here: variables, constraints and objective, and the numbers that fill their bounds, costs
-and right-hand sides. What does not: arrays for the solver (`compilation.py`) and the exclusion of
+What belongs here: variables, constraints and objective. What does not: the numbers that fill their bounds,
+costs and right-hand sides (`path_numbers.py`), arrays for the solver (`compilation.py`) and the exclusion of
 simultaneous charge and discharge (`energy.py`). The mathematics is written out in docs/optimisation.md.
 
-Flows are energies of a period (MWh, AC side), not powers, so that durations stand in bounds and
-right-hand sides only and the constraint matrix is the same for every period.
+Flows are energies of a period (MWh, AC side), not powers, so that durations stand in bounds and right-hand
+sides. The few coefficients that differ between periods have names (`path_coefficients`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pyomo.environ as pyo
 
+from bess_pipeline.optimisation.path_numbers import (
+    DRAWN,
+    FILLED,
+    SEGMENT,
+    PathNumbers,
+    path_coefficients,
+    path_numbers,
+    variable_names,
+)
 from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
 
-VARIABLES = ("charge_mwh", "discharge_mwh", "energy_mwh")
+Coefficients = Mapping[str, FloatArray]
 
 
-@dataclass(frozen=True)
-class PathNumbers:
-    """Everything that may change without a change of the matrix, by name of variable or constraint.
+def build_model(problem: EnergyProblem, coefficients: Coefficients | None = None) -> pyo.ConcreteModel:
+    """The whole linear problem: minimise the cost of trading and wear over one price path.
 
-    lower, upper: bounds of a variable per period, MWh; cost: its cost in the minimised objective,
-    GBP/MWh; right_hand_side: of a constraint per period (or per day for the cycle limit).
+    coefficients: in place of those of the problem (the compiler finds by it where each of them stands).
     """
-
-    lower: Mapping[str, FloatArray]
-    upper: Mapping[str, FloatArray]
-    cost: Mapping[str, FloatArray]
-    right_hand_side: Mapping[str, FloatArray]
-
-
-def path_numbers(problem: EnergyProblem) -> PathNumbers:
-    """Bounds, costs and right-hand sides of a problem."""
-    battery, zeros = problem.battery, np.zeros(problem.periods)
-    wear = battery.degradation_cost_gbp_per_mwh
-    energy_low, energy_high, energy_cost = zeros + battery.energy_min_mwh, zeros + battery.energy_max_mwh, zeros.copy()
-    energy_low[-1], energy_high[-1] = problem.closing.bounds_mwh(battery)
-    energy_cost[-1] = -problem.closing.terminal_value_gbp_mwh
-    opening = zeros.copy()
-    opening[0] = min(max(problem.opening_energy_mwh, battery.energy_min_mwh), battery.energy_max_mwh)
-    right_hand_side = {"energy_balance": opening, "shared_power": problem.discharge_limit_mwh}
-    if problem.cycle_limit_mwh is not None:
-        right_hand_side["cycle_limit"] = np.full(int(problem.cycle_groups.max()) + 1, problem.cycle_limit_mwh)
-    return PathNumbers(
-        lower={"charge_mwh": zeros, "discharge_mwh": zeros, "energy_mwh": energy_low},
-        upper={
-            "charge_mwh": problem.charge_limit_mwh,
-            "discharge_mwh": problem.discharge_limit_mwh,
-            "energy_mwh": energy_high,
-        },
-        cost={"charge_mwh": problem.prices + wear, "discharge_mwh": wear - problem.prices, "energy_mwh": energy_cost},
-        right_hand_side=right_hand_side,
-    )
-
-
-def build_model(problem: EnergyProblem) -> pyo.ConcreteModel:
-    """The whole linear problem: minimise the cost of trading and wear over one price path."""
     numbers = path_numbers(problem)
+    coefficients = path_coefficients(problem) if coefficients is None else coefficients
+    battery = problem.battery
     model = pyo.ConcreteModel()
     model.PERIODS = pyo.RangeSet(0, problem.periods - 1)
     model.DAYS = pyo.RangeSet(0, int(problem.cycle_groups.max()))
-    add_variables(model, numbers)
-    add_energy_balance(model, problem, numbers)
-    add_shared_power(model, problem, numbers)
-    if problem.cycle_limit_mwh is not None:
+    model.HORIZON = pyo.RangeSet(0, 0)
+    add_variables(model, problem, numbers)
+    add_energy_balance(model, problem, numbers, coefficients)
+    add_shared_power(model, numbers, coefficients)
+    if battery.ramp_limit_mw_per_hour is not None:
+        add_ramp_limit(model, numbers, coefficients)
+    if battery.max_cycles_per_day is not None:
         add_cycle_limit(model, problem, numbers)
-    add_cost(model, numbers)
+    if battery.max_throughput_mwh_per_day is not None:
+        add_throughput_limit(model, problem, numbers)
+    if battery.warranty_cycles is not None:
+        add_warranty_budget(model, numbers)
+    if battery.cycle_depth_cost_gbp_per_mwh:
+        add_depth_segments(model, problem, numbers, coefficients)
+    add_cost(model, problem, numbers)
     return model
 
 
-def add_variables(model: pyo.ConcreteModel, numbers: PathNumbers) -> None:
+def add_variables(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
     """Energy charged and discharged in each period and stored at its end, within their bounds.
 
-    Power ratings bound the flows; the state-of-charge window, and at the end the closing state, bound the store.
+    Rating, availability and the limits of the grid connection bound the flows; the state-of-charge window, and at the
+    end the closing state, bound the store. Depth segments have the same three, on the DC side.
     """
-    for name in VARIABLES:
+    for name in variable_names(problem):
         lower, upper = numbers.lower[name].tolist(), numbers.upper[name].tolist()
         bounds = {t: (lower[t], upper[t]) for t in model.PERIODS}
         model.add_component(name, pyo.Var(model.PERIODS, bounds=bounds))
 
 
-def add_energy_balance(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
-    """Stored energy = stored before + efficiency x charged - discharged / efficiency (opening state first)."""
-    battery = problem.battery
+def add_energy_balance(
+    model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, coefficients: Coefficients
+) -> None:
+    """Stored = what self-discharge left + efficiency x charged - discharged / efficiency - standby load.
+
+    The standby load, and in the first period the opening state, are the right-hand side.
+    """
+    battery, kept = problem.battery, coefficients.get("kept_share")
 
     def balance(m: pyo.ConcreteModel, t: int) -> object:
-        stored_before = m.energy_mwh[t - 1] if t > 0 else 0.0
+        left = _left_of(m.energy_mwh, t, kept)
         inflow = battery.charge_efficiency * m.charge_mwh[t] - m.discharge_mwh[t] / battery.discharge_efficiency
-        return m.energy_mwh[t] - stored_before - inflow == float(numbers.right_hand_side["energy_balance"][t])
+        return m.energy_mwh[t] - left - inflow == float(numbers.right_hand_side["energy_balance"][t])
 
     model.energy_balance = pyo.Constraint(model.PERIODS, rule=balance)
 
 
-def add_shared_power(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
+def add_shared_power(model: pyo.ConcreteModel, numbers: PathNumbers, coefficients: Coefficients) -> None:
     """charged / charge limit + discharged / discharge limit <= 1, multiplied by the discharge limit.
 
     The convex hull of "one direction at a time": it tightens the relaxation and cuts off no exclusive schedule.
     """
-    share = float(problem.discharge_limit_mwh[0] / problem.charge_limit_mwh[0])
+    share = coefficients["charge_share"]
 
     def shared(m: pyo.ConcreteModel, t: int) -> object:
-        return share * m.charge_mwh[t] + m.discharge_mwh[t] <= float(numbers.right_hand_side["shared_power"][t])
+        limit = float(numbers.right_hand_side["shared_power"][t])
+        return float(share[t]) * m.charge_mwh[t] + m.discharge_mwh[t] <= limit
 
     model.shared_power = pyo.Constraint(model.PERIODS, rule=shared)
 
 
+def add_ramp_limit(model: pyo.ConcreteModel, numbers: PathNumbers, coefficients: Coefficients) -> None:
+    """|export power - export power of the period before| <= ramp limit, multiplied by the hours of the period.
+
+    A period without any availability is a disconnection, and getting there is no ramp.
+    """
+    ratio = coefficients.get("hours_ratio")
+
+    def change(m: pyo.ConcreteModel, t: int) -> Any:
+        before: Any = 0.0
+        if t > 0:
+            before = (1.0 if ratio is None else float(ratio[t])) * (m.discharge_mwh[t - 1] - m.charge_mwh[t - 1])
+        return m.discharge_mwh[t] - m.charge_mwh[t] - before
+
+    def up(m: pyo.ConcreteModel, t: int) -> object:
+        return change(m, t) <= float(numbers.right_hand_side["ramp_up"][t])
+
+    def down(m: pyo.ConcreteModel, t: int) -> object:
+        return -1.0 * change(m, t) <= float(numbers.right_hand_side["ramp_down"][t])
+
+    model.ramp_up = pyo.Constraint(model.PERIODS, rule=up)
+    model.ramp_down = pyo.Constraint(model.PERIODS, rule=down)
+
+
 def add_cycle_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
     """Energy discharged in a day <= cycles a day x usable energy."""
-    members: dict[int, list[int]] = {}
-    for period, day in enumerate(problem.cycle_groups.tolist()):
-        members.setdefault(day, []).append(period)
+    members = _periods_by_day(problem)
 
     def limit(m: pyo.ConcreteModel, day: int) -> object:
         return sum(m.discharge_mwh[t] for t in members[day]) <= float(numbers.right_hand_side["cycle_limit"][day])
@@ -122,11 +134,83 @@ def add_cycle_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: P
     model.cycle_limit = pyo.Constraint(model.DAYS, rule=limit)
 
 
-def add_cost(model: pyo.ConcreteModel, numbers: PathNumbers) -> None:
-    """Minimise energy bought - energy sold + wear per MWh of throughput - value of the closing energy."""
+def add_throughput_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
+    """Energy charged and discharged in a day <= the daily throughput."""
+    members = _periods_by_day(problem)
+
+    def limit(m: pyo.ConcreteModel, day: int) -> object:
+        flow = sum(m.charge_mwh[t] + m.discharge_mwh[t] for t in members[day])
+        return flow <= float(numbers.right_hand_side["throughput_limit"][day])
+
+    model.throughput_limit = pyo.Constraint(model.DAYS, rule=limit)
+
+
+def add_warranty_budget(model: pyo.ConcreteModel, numbers: PathNumbers) -> None:
+    """Energy discharged in the whole horizon <= warranted cycles x usable energy; its dual is the budget's price."""
+
+    def budget(m: pyo.ConcreteModel, horizon: int) -> object:
+        total = sum(m.discharge_mwh[t] for t in m.PERIODS)
+        return total <= float(numbers.right_hand_side["warranty_budget"][horizon])
+
+    model.warranty_budget = pyo.Constraint(model.HORIZON, rule=budget)
+
+
+def add_depth_segments(
+    model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, coefficients: Coefficients
+) -> None:
+    """Each depth segment keeps a balance of its own; together they take in what is charged and give what is drawn.
+
+    What is drawn costs by its segment (Xu et al. 2018, domain reference 7.2), so shallow segments empty first.
+    """
+    battery, kept = problem.battery, coefficients.get("kept_share")
+    segments = range(len(battery.cycle_depth_cost_gbp_per_mwh))
+
+    def filled(m: pyo.ConcreteModel, t: int) -> object:
+        total = sum(m.component(f"{FILLED}{j}")[t] for j in segments)
+        return total - battery.charge_efficiency * m.charge_mwh[t] == float(numbers.right_hand_side["segments_in"][t])
+
+    def drawn(m: pyo.ConcreteModel, t: int) -> object:
+        total = sum(m.component(f"{DRAWN}{j}")[t] for j in segments)
+        sold = m.discharge_mwh[t] / battery.discharge_efficiency
+        return total - sold == float(numbers.right_hand_side["segments_out"][t])
+
+    model.segments_in = pyo.Constraint(model.PERIODS, rule=filled)
+    model.segments_out = pyo.Constraint(model.PERIODS, rule=drawn)
+    for j in segments:
+        _add_segment_balance(model, j, kept, numbers.right_hand_side[f"segment_balance_{j}"])
+
+
+def _add_segment_balance(model: pyo.ConcreteModel, j: int, kept: FloatArray | None, right: FloatArray) -> None:
+    stored = model.component(f"{SEGMENT}{j}")
+    filled, drawn = model.component(f"{FILLED}{j}"), model.component(f"{DRAWN}{j}")
+
+    def balance(m: pyo.ConcreteModel, t: int) -> object:
+        return stored[t] - _left_of(stored, t, kept) - filled[t] + drawn[t] == float(right[t])
+
+    model.add_component(f"segment_balance_{j}", pyo.Constraint(model.PERIODS, rule=balance))
+
+
+def add_cost(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
+    """Minimise energy bought - energy sold + wear per MWh of throughput + depth cost - value of the closing energy."""
     model.cost = pyo.Objective(
         expr=pyo.quicksum(
-            cost * model.component(name)[t] for name in VARIABLES for t, cost in enumerate(numbers.cost[name].tolist())
+            cost * model.component(name)[t]
+            for name in variable_names(problem)
+            for t, cost in enumerate(numbers.cost[name].tolist())
         ),
         sense=pyo.minimize,
     )
+
+
+def _left_of(stored: pyo.Var, t: int, kept: FloatArray | None) -> object:
+    """What is left at the end of period t of the energy stored before it (the opening energy is a right-hand side)."""
+    if t == 0:
+        return 0.0
+    return stored[t - 1] if kept is None else float(kept[t]) * stored[t - 1]
+
+
+def _periods_by_day(problem: EnergyProblem) -> dict[int, list[int]]:
+    members: dict[int, list[int]] = {}
+    for period, day in enumerate(problem.cycle_groups.tolist()):
+        members.setdefault(day, []).append(period)
+    return members

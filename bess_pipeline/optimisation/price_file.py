@@ -6,7 +6,7 @@ CSV (`sources/files.py`), reading the battery (`battery/parameters.py`) and prin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,6 +19,7 @@ from bess_pipeline.gb_time import settlement_columns
 from bess_pipeline.optimisation.energy import EnergySchedule, optimise_energy
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
 from bess_pipeline.optimisation.session import SolveStatus
+from bess_pipeline.optimisation.shadow_prices import ShadowPrices, shadow_prices
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class OptimiseResult:
     """frame: start_utc, price_gbp_mwh, charge_mw, discharge_mw, energy_mwh (end of the period), cash_gbp.
 
     cash_gbp is price x (discharge - charge) x hours; wear is apart. equivalent_cycles: discharged MWh
-    over usable MWh; gap: proven relative distance to the optimum; solve_seconds: wall clock.
+    over usable MWh; gap: proven relative distance to the optimum; solve_seconds: wall clock;
+    shadow_prices: over the whole series, None unless asked for.
     """
 
     frame: pd.DataFrame
@@ -38,6 +40,7 @@ class OptimiseResult:
     solve_seconds: float
     method: str
     status: SolveStatus
+    shadow_prices: ShadowPrices | None = None
 
 
 def optimise_price_series(
@@ -47,6 +50,7 @@ def optimise_price_series(
     battery: Battery,
     *,
     time_limit_s: float = 60.0,
+    with_shadow_prices: bool = False,
 ) -> OptimiseResult:
     """The best schedule of `battery` over a whole price series known in advance.
 
@@ -71,7 +75,11 @@ def optimise_price_series(
         opening_energy_mwh=battery.initial_energy_mwh,
         closing=ClosingState.fixed(battery.final_energy_mwh),
     )
-    return _result(starts, prices, optimise_energy(problem, time_limit_s=time_limit_s))
+    schedule = optimise_energy(problem, time_limit_s=time_limit_s)
+    result = _result(starts, prices, schedule)
+    if not with_shadow_prices:
+        return result
+    return replace(result, shadow_prices=shadow_prices(problem, schedule, time_limit_s=time_limit_s))
 
 
 def _checked_starts(start_utc: pd.Series | pd.DatetimeIndex, step: timedelta) -> pd.Series:

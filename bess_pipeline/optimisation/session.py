@@ -1,13 +1,14 @@
-"""One HiGHS session: a matrix passed once, then only costs, bounds and right-hand sides change.
+"""HiGHS sessions: a matrix passed once, then only costs, bounds and right-hand sides change.
 
 What belongs here: the solver's options, statuses and vectors. What does not: what the columns mean
-(`compilation.py`) and whether the answer is physical (`energy.py` re-checks it).
+(`compilation.py`) and whether the answer is physical (`verify.py`).
 
 One thread per process: HiGHS sessions in threads of one process share a scheduler.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from time import perf_counter
@@ -15,10 +16,11 @@ from time import perf_counter
 import highspy
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.compilation import CompiledPath
-from bess_pipeline.optimisation.formulation import PathNumbers
+from bess_pipeline.optimisation.path_numbers import PathNumbers
 from bess_pipeline.optimisation.problem import FloatArray, IntArray
 
 MIP_RELATIVE_GAP = 1e-9
@@ -44,11 +46,24 @@ _STATUS = {
 
 
 @dataclass(frozen=True)
+class LinearArrays:
+    """A linear problem as arrays: minimise cost x with lower <= x <= upper, row_lower <= matrix x <= row_upper."""
+
+    matrix: csc_array
+    cost: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    row_lower: FloatArray
+    row_upper: FloatArray
+
+
+@dataclass(frozen=True)
 class Solution:
     """One answer of the solver; `column` and the duals are None when there is none to give.
 
-    column: value per column; row_dual: shadow price per row (LP only), in cost per unit of right-hand side;
-    cost: minimised objective; bound: proven lower bound of the cost; seconds: wall clock of the solve.
+    column: value per column; row_dual: shadow price per row, reduced_cost: per column (both LP only), in cost per
+    unit of right-hand side or bound; cost: minimised objective; bound: proven lower bound of the cost; seconds:
+    wall clock of the solve.
     """
 
     status: SolveStatus
@@ -57,38 +72,27 @@ class Solution:
     cost: float
     bound: float
     seconds: float
+    reduced_cost: FloatArray | None = None
 
 
-class HighsSession:
-    """A live solver on one compiled path. Re-solving after `set_numbers` starts from the last basis."""
+class ArraySession:
+    """A live solver on arrays; binaries may be added to a linear problem."""
 
-    def __init__(self, path: CompiledPath, numbers: PathNumbers, time_limit_s: float = 60.0) -> None:
-        self._path = path
+    def __init__(self, arrays: LinearArrays, time_limit_s: float) -> None:
         self._time_limit_s = time_limit_s
+        self._columns = arrays.matrix.shape[1]
         self._binaries = 0
         self._solver = highspy.Highs()
         self._solver.silent()
         self._solver.setOptionValue("threads", 1)
         self._solver.setOptionValue("mip_rel_gap", MIP_RELATIVE_GAP)
         self._solver.setOptionValue("mip_feasibility_tolerance", INTEGRALITY_TOLERANCE)
-        self._pass_model(numbers)
+        self._pass_model(arrays)
 
-    def set_numbers(self, numbers: PathNumbers) -> None:
-        """Change every cost, bound and right-hand side; the matrix and the basis stay."""
-        path, columns, rows = self._path, self._path.matrix.shape[1], self._path.matrix.shape[0]
-        column, row = np.arange(columns, dtype=np.int32), np.arange(rows, dtype=np.int32)
-        self._refuse_not_finite(numbers)
-        self._solver.changeColsCost(columns, column, path.column_vector(numbers.cost))
-        lower, upper = path.column_vector(numbers.lower), path.column_vector(numbers.upper)
-        self._solver.changeColsBounds(columns, column, lower, upper)
-        self._solver.changeRowsBounds(rows, row, *path.row_bounds(numbers))  # type: ignore[attr-defined]
-
-    def add_exclusivity(self, periods: IntArray, numbers: PathNumbers) -> None:
-        """One binary u per period given: charged <= limit * u and discharged <= limit * (1 - u)."""
-        count, first = int(periods.size), self._path.matrix.shape[1] + self._binaries
-        charge = self._path.columns["charge_mwh"].start + periods
-        discharge = self._path.columns["discharge_mwh"].start + periods
-        charge_limit, discharge_limit = numbers.upper["charge_mwh"][periods], numbers.upper["discharge_mwh"][periods]
+    def add_exclusivity(self, charge: IntArray, discharge: IntArray, limits: tuple[FloatArray, FloatArray]) -> None:
+        """One binary u per pair of columns: charge <= limit * u and discharge <= limit * (1 - u)."""
+        count, first = int(charge.size), self._columns + self._binaries
+        charge_limit, discharge_limit = limits
         empty = np.empty(0, dtype=np.int32)
         zeros, ones = np.zeros(count), np.ones(count)
         self._solver.addCols(count, zeros, zeros, ones, 0, np.zeros(count, dtype=np.int32), empty, np.empty(0))
@@ -123,31 +127,69 @@ class HighsSession:
         if not usable:
             return Solution(status, None, None, np.nan, np.nan, seconds)
         answer = self._solver.getSolution()
-        cost = float(info.objective_function_value)
-        bound = float(info.mip_dual_bound) if self._binaries else cost
-        row_dual = None if self._binaries else np.asarray(answer.row_dual)
-        return Solution(status, np.asarray(answer.col_value), row_dual, cost, bound, seconds)
+        cost, column = float(info.objective_function_value), np.asarray(answer.col_value)
+        if self._binaries:
+            return Solution(status, column, None, cost, float(info.mip_dual_bound), seconds)
+        row_dual, reduced_cost = np.asarray(answer.row_dual), np.asarray(answer.col_dual)
+        return Solution(status, column, row_dual, cost, cost, seconds, reduced_cost)
 
-    def _pass_model(self, numbers: PathNumbers) -> None:
-        self._refuse_not_finite(numbers)
-        path, matrix = self._path, self._path.matrix
+    def _change(self, cost: FloatArray | None = None, bounds: tuple[FloatArray, FloatArray] | None = None) -> None:
+        index = np.arange(self._columns, dtype=np.int32)
+        if cost is not None:
+            self._solver.changeColsCost(self._columns, index, cost)
+        if bounds is not None:
+            self._solver.changeColsBounds(self._columns, index, *bounds)
+
+    def _pass_model(self, arrays: LinearArrays) -> None:
+        matrix = arrays.matrix
         lp = highspy.HighsLp()
         lp.num_row_, lp.num_col_ = matrix.shape
-        lp.col_cost_ = path.column_vector(numbers.cost)
-        lp.col_lower_, lp.col_upper_ = path.column_vector(numbers.lower), path.column_vector(numbers.upper)
-        lp.row_lower_, lp.row_upper_ = path.row_bounds(numbers)
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = arrays.cost, arrays.lower, arrays.upper
+        lp.row_lower_, lp.row_upper_ = arrays.row_lower, arrays.row_upper
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
         if self._solver.passModel(lp) == highspy.HighsStatus.kError:
             raise SolverError("the solver refused the problem's arrays")
 
-    def _refuse_not_finite(self, numbers: PathNumbers) -> None:
-        groups = {"lower bound": numbers.lower, "upper bound": numbers.upper, "cost": numbers.cost}
-        groups["right-hand side"] = numbers.right_hand_side
-        for kind, by_name in groups.items():
-            for name, values in by_name.items():
-                bad: NDArray[np.int64] = np.flatnonzero(~np.isfinite(values))
-                if bad.size:
-                    raise SolverError(
-                        f"the {kind} of {name} in period {bad[0]} is {values[bad[0]]}, not a finite number"
-                    )
+
+class HighsSession(ArraySession):
+    """A live solver on one compiled path. Re-solving after a change starts from the last basis."""
+
+    def __init__(self, path: CompiledPath, numbers: PathNumbers, time_limit_s: float = 60.0) -> None:
+        self._path = path
+        super().__init__(path_arrays(path, numbers), time_limit_s)
+
+    def set_numbers(self, numbers: PathNumbers) -> None:
+        """Change every cost, bound and right-hand side; the matrix and the basis stay."""
+        arrays = path_arrays(self._path, numbers)
+        self._change(arrays.cost, (arrays.lower, arrays.upper))
+        rows = arrays.row_lower.size
+        self._solver.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), arrays.row_lower, arrays.row_upper)  # type: ignore[attr-defined]
+
+    def set_costs(self, cost: Mapping[str, FloatArray]) -> None:
+        """Change the costs alone (`path_costs`): the last solution stays feasible."""
+        _refuse_not_finite({"cost": cost})
+        self._change(self._path.column_vector(cost))
+
+    def set_directions(self, numbers: PathNumbers, charging: FloatArray) -> None:
+        """Forbid one direction per period: 1 = may only charge, 0 = may only discharge, NaN = both may."""
+        upper = dict(numbers.upper)
+        upper["charge_mwh"] = np.where(charging == 0, 0.0, upper["charge_mwh"])
+        upper["discharge_mwh"] = np.where(charging == 1, 0.0, upper["discharge_mwh"])
+        self._change(bounds=(self._path.column_vector(numbers.lower), self._path.column_vector(upper)))
+
+
+def path_arrays(path: CompiledPath, numbers: PathNumbers) -> LinearArrays:
+    """A compiled path with its numbers laid out by column and row; SolverError where one is not finite."""
+    groups = {"lower bound": numbers.lower, "upper bound": numbers.upper, "cost": numbers.cost}
+    _refuse_not_finite(groups | {"right-hand side": numbers.right_hand_side})
+    cost, lower, upper = (path.column_vector(values) for values in (numbers.cost, numbers.lower, numbers.upper))
+    return LinearArrays(path.matrix, cost, lower, upper, *path.row_bounds(numbers))
+
+
+def _refuse_not_finite(groups: Mapping[str, Mapping[str, FloatArray]]) -> None:
+    for kind, by_name in groups.items():
+        for name, values in by_name.items():
+            bad: NDArray[np.int64] = np.flatnonzero(~np.isfinite(values))
+            if bad.size:
+                raise SolverError(f"the {kind} of {name} in period {bad[0]} is {values[bad[0]]}, not a finite number")

@@ -237,6 +237,30 @@ def test_hourly_prices_and_the_house_battery(folder: Path) -> None:
     assert float(found["cash_gbp"]) > 0
 
 
+def test_optimise_draws_its_schedule(folder: Path) -> None:
+    (folder / "prices.csv").write_text(VECTOR_B)
+    (folder / "battery.toml").write_text(BATTERY_B)
+    options = ("optimise", "--prices", "prices.csv", "--battery", "battery.toml", "--json", "--figure")
+    assert done(*options, "schedule.png").json["figure"] == "schedule.png"
+    assert (folder / "schedule.png").read_bytes()[:4] == b"\x89PNG"
+    refused = run_bess(*options, "picture.svg", "--output", "other.csv")
+    assert refused.status != 0
+    assert "ends in .png" in refused.err
+    assert not (folder / "other.csv").exists()
+
+
+def test_optimise_says_what_a_larger_battery_would_earn(folder: Path) -> None:
+    """A MW more buys 0.5 MWh at 20 and sells 0.45125 MWh at 120; there is no cycle limit to relax."""
+    (folder / "prices.csv").write_text(VECTOR_B)
+    (folder / "battery.toml").write_text(BATTERY_B)
+    options = ("--prices", "prices.csv", "--battery", "battery.toml", "--shadow-prices", "--json")
+    summary = done("optimise", *options).json
+    assert summary["value_of_1_mw_gbp"] == 44.15
+    assert summary["value_of_1_mwh_gbp"] == 0
+    assert summary["value_of_1_point_efficiency_gbp"] == 0.6
+    assert summary["value_of_0.1_cycle_a_day_gbp"] == "no limit"
+
+
 def test_a_reader_that_goes_away_is_no_error(small: Path) -> None:
     """`bess query … | head -1`: the pipe is closed long before the rows are written."""
     command = [sys.executable, "-m", "bess_pipeline.cli", "--workspace", str(small), "query"]

@@ -127,6 +127,14 @@ def test_unknown_or_broken_toml_is_refused(toml: str, named: str) -> None:
         ({"final_soc": 0.01}, "final_soc 0.01 must lie between"),
         ({"max_cycles_per_day": 0}, "battery.max_cycles_per_day"),
         ({"power_mw": "much"}, "battery.power_mw = 'much'"),
+        ({"self_discharge_per_hour": 1}, "battery.self_discharge_per_hour"),
+        ({"auxiliary_mw": -1}, "battery.auxiliary_mw"),
+        ({"import_limit_mw": -1}, "battery.import_limit_mw"),
+        ({"export_limit_mw": -1}, "battery.export_limit_mw"),
+        ({"ramp_limit_mw_per_hour": 0}, "battery.ramp_limit_mw_per_hour"),
+        ({"max_throughput_mwh_per_day": 0}, "battery.max_throughput_mwh_per_day"),
+        ({"warranty_cycles": 0}, "battery.warranty_cycles"),
+        ({"cycle_depth_cost_gbp_per_mwh": [2, 1]}, "1 of segment 2 must not be below 2 of the shallower segment"),
     ],
 )
 def test_impossible_batteries_are_refused(battery: dict[str, Any], named: str) -> None:

@@ -11,6 +11,9 @@ from bess_pipeline.battery.parameters import Battery, read_battery_file
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.settings import BatterySettings
 
+LIMITS = ("import_limit_mw", "export_limit_mw", "ramp_limit_mw_per_hour")
+LIMITS += ("max_throughput_mwh_per_day", "warranty_cycles")
+
 
 def _file(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
@@ -45,6 +48,9 @@ def test_an_absent_key_is_no_limit_and_no_loss(tmp_path: Path) -> None:
     assert battery.round_trip_efficiency == 1.0
     assert battery.max_cycles_per_day is None
     assert battery.degradation_cost_gbp_per_mwh == 0.0
+    assert (battery.self_discharge_per_hour, battery.auxiliary_mw, battery.cycle_depth_cost_gbp_per_mwh) == (0, 0, ())
+    for key in LIMITS:
+        assert getattr(battery, key) is None
     assert (battery.initial_energy_mwh, battery.final_energy_mwh, battery.usable_energy_mwh) == (0.0, 0.0, 10.0)
 
 
@@ -53,6 +59,17 @@ def test_a_file_may_use_a_battery_table(tmp_path: Path) -> None:
     battery = read_battery_file(_file(tmp_path, text))
     assert (battery.power_mw, battery.max_cycles_per_day) == (2.0, 1.0)
     assert battery.initial_soc == battery.final_soc == 0.1  # absent: the lowest state, and back to it
+
+
+def test_losses_limits_and_depth_costs_come_from_a_file_and_from_settings(tmp_path: Path) -> None:
+    values = {"self_discharge_per_hour": 0.001, "auxiliary_mw": 0.2, "cycle_depth_cost_gbp_per_mwh": (1.0, 2.5)}
+    values |= {key: 3.0 + k for k, key in enumerate(LIMITS)}
+    lines = [f"{key} = {list(value) if isinstance(value, tuple) else value}" for key, value in values.items()]
+    from_file = read_battery_file(_file(tmp_path, "\n".join(["energy_mwh = 4", *lines])))
+    from_settings = Battery.from_settings(BatterySettings(**values))
+    for battery in (from_file, from_settings):
+        assert {key: getattr(battery, key) for key in values} == values
+    assert hash(from_file) != hash(from_settings)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +91,18 @@ def test_a_file_may_use_a_battery_table(tmp_path: Path) -> None:
         ("energy_mwh = 4\ndischarge_efficiency = 1.2", "discharge_efficiency 1.2 must be above 0 and at most 1"),
         ("energy_mwh = 4\ndegradation_cost_gbp_per_mwh = -1", "degradation_cost_gbp_per_mwh -1 must be 0 or more"),
         ("energy_mwh = 4\nmax_cycles_per_day = 0", "max_cycles_per_day 0 must be above 0"),
+        ("energy_mwh = 4\nself_discharge_per_hour = 1", "self_discharge_per_hour 1 must be 0 or more and below 1"),
+        ("energy_mwh = 4\nauxiliary_mw = -1", "auxiliary_mw -1 must be 0 or more"),
+        ("energy_mwh = 4\nimport_limit_mw = -1", "import_limit_mw -1 must be 0 or more and finite"),
+        ("energy_mwh = 4\nexport_limit_mw = -1", "export_limit_mw -1 must be 0 or more and finite"),
+        ("energy_mwh = 4\nramp_limit_mw_per_hour = 0", "ramp_limit_mw_per_hour 0 must be above 0"),
+        ("energy_mwh = 4\nmax_throughput_mwh_per_day = 0", "max_throughput_mwh_per_day 0 must be above 0"),
+        ("energy_mwh = 4\nwarranty_cycles = -2", "warranty_cycles -2 must be above 0"),
+        ("energy_mwh = 4\ncycle_depth_cost_gbp_per_mwh = 2", "= 2 is not a list of numbers"),
+        ("energy_mwh = 4\ncycle_depth_cost_gbp_per_mwh = ['a']", "cycle_depth_cost_gbp_per_mwh = 'a' is not a number"),
+        ("energy_mwh = 4\ncycle_depth_cost_gbp_per_mwh = [1, nan]", "cycle_depth_cost_gbp_per_mwh = nan is not finite"),
+        ("energy_mwh = 4\ncycle_depth_cost_gbp_per_mwh = [-1]", "-1 of segment 1 must be 0 or more"),
+        ("energy_mwh = 4\ncycle_depth_cost_gbp_per_mwh = [2, 1]", "1 of segment 2 must not be below 2"),
         ("energy_mwh = ", "is not valid TOML"),
         ("soc_max = 0.9\n[battery]\nenergy_mwh = 4", "not both"),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
@@ -12,9 +14,21 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.compilation import compile_path
-from bess_pipeline.optimisation.formulation import VARIABLES, PathNumbers, build_model, path_numbers
+from bess_pipeline.optimisation.formulation import build_model
+from bess_pipeline.optimisation.path_numbers import PathNumbers, path_numbers, variable_names
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
 from bess_pipeline.optimisation.session import HighsSession, SolveStatus
+
+EVERYTHING = {
+    "self_discharge_per_hour": 0.01,
+    "auxiliary_mw": 0.1,
+    "import_limit_mw": 3.0,
+    "export_limit_mw": 2.0,
+    "ramp_limit_mw_per_hour": 3.0,
+    "max_throughput_mwh_per_day": 9.0,
+    "warranty_cycles": 2.0,
+    "cycle_depth_cost_gbp_per_mwh": (1.0, 4.0),
+}
 
 
 def _problem(periods: int, cycles: float | None, power: float, seed: int = 0) -> EnergyProblem:
@@ -26,20 +40,51 @@ def _problem(periods: int, cycles: float | None, power: float, seed: int = 0) ->
 
 
 @pytest.mark.parametrize("periods", [1, 2, 3, 5, 11, 30])
-@pytest.mark.parametrize(("cycles", "power"), [(None, 4.0), (1.5, 4.0), (1.5, math.inf)])
-def test_stretching_equals_pyomo_on_the_whole_horizon(periods: int, cycles: float | None, power: float) -> None:
-    problem = _problem(periods, cycles, power)
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"max_cycles_per_day": 1.5},
+        {"max_cycles_per_day": 1.5, "power_mw": math.inf},
+        *[{name: value} for name, value in EVERYTHING.items()],
+        EVERYTHING | {"max_cycles_per_day": 1.5},
+    ],
+    ids=lambda terms: "+".join(terms) if len(terms) < 4 else "everything",
+)
+def test_stretching_equals_pyomo_on_the_whole_horizon(periods: int, terms: dict[str, Any]) -> None:
+    """Durations and availabilities differ between periods, so coefficients do; an outage has none at all."""
+    rng = np.random.default_rng(periods)
+    plain = _problem(periods, None, 4.0)
+    problem = replace(
+        plain,
+        battery=replace(plain.battery, **terms),
+        charge_availability=rng.choice([0.0, 0.5, 1.0], periods),
+        discharge_availability=rng.choice([0.0, 0.7, 1.0], periods),
+        opening_export_mw=1.0,
+    )
     path, numbers, model = compile_path(problem), path_numbers(problem), build_model(problem)
-    order = [model.component(name) for name in VARIABLES]
+    names = variable_names(problem)
+    order = [model.component(name) for name in names]
     whole = LinearStandardFormCompiler().write(model, mixed_form=True, column_order=order)
     np.testing.assert_array_equal(path.matrix.toarray(), whole.A.toarray())
     np.testing.assert_allclose(path.column_vector(numbers.cost), whole.c.toarray()[0], atol=1e-12)
     lower, upper = path.row_bounds(numbers)
     np.testing.assert_allclose(upper, whole.rhs)
     np.testing.assert_array_equal(lower == upper, [row.bound_type == 0 for row in whole.rows])
-    names = [variable.name for variable in whole.columns]
+    columns = [variable.name for variable in whole.columns]
     for name, where in path.columns.items():
-        assert names[where] == [f"{name}[{t}]" for t in range(periods)]
+        assert columns[where] == [f"{name}[{t}]" for t in range(periods)]
+    rows = [row.constraint.parent_component().local_name for row in whole.rows]
+    for name, where in path.rows.items():
+        assert rows[where] == [name] * (where.stop - where.start)
+
+
+def test_problems_of_one_shape_share_their_matrix() -> None:
+    """Prices, states and the size of limits are no part of it: a live solver keeps it from day to day."""
+    first, second = _problem(30, 1.0, 4.0, seed=1), _problem(30, 1.0, 4.0, seed=1)
+    faded = replace(second, battery=replace(second.battery, energy_mwh=9.0), price_gbp_mwh=np.zeros(30))
+    assert compile_path(first) is compile_path(faded)
+    assert compile_path(first) is not compile_path(replace(first, charge_availability=0.5))
 
 
 def test_the_session_solves_what_pyomo_solves() -> None:
