@@ -142,7 +142,7 @@ class SourceStatus(_Table):
     dataset: str = pa.Field(description="table it feeds, e.g. market/system_price")
     date: pandas_engine.Date = _date("settlement date")
     status: str = pa.Field(isin=["complete", "not_published", "refused"], description="outcome of the day")
-    reason: str = pa.Field(description="empty when complete")
+    reason: str = pa.Field(description="why not complete; and what was noticed in an answer that was used, if anything")
     expected_rows: int = pa.Field(ge=0, description="rows of a complete day")
     rows: int = pa.Field(ge=0, description="rows stored")
     fetched_utc: pandas_engine.DateTime = _utc("when the newest answer was fetched", nullable=True)

@@ -39,7 +39,8 @@ class Dataset:
     `records` are the day offsets of raw records that may hold rows of a day; `grid` gives the key
     columns a complete day must have, judged over `records`; `chunk_days` bounds one ask; `file` is
     the user's own file that it reads, where it does. An answer fetched before `final_utc` of a day
-    never completes it; `judged` picks the rows that count.
+    never completes it; `judged` picks the rows that count; `never_null` names columns that may be null
+    in a row and not in all rows of a day.
     """
 
     table: str
@@ -58,6 +59,7 @@ class Dataset:
     due_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[1]
     final_utc: Callable[[date], datetime] = lambda day: datetime.min.replace(tzinfo=UTC)
     judged: Callable[[pd.DataFrame, date], pd.DataFrame] = lambda rows, day: rows
+    never_null: tuple[str, ...] = ()
 
 
 def _settlement_grid(day: date) -> pd.DataFrame:
@@ -148,6 +150,7 @@ def auction_clearing(expected_reserve_products: Collection[str] = ()) -> Dataset
         partition_start="delivery_start_utc",
         chunk_days=92,
         first_day=FIRST_BLOCK_EFA_DATE,
+        never_null=("clearing_price_gbp_mw_h",),
     )
 
 
@@ -271,6 +274,12 @@ def missing_keys(dataset: Dataset, rows: pd.DataFrame, day: date) -> tuple[int, 
     grid = dataset.grid(day)
     absent = grid[~among(grid, dataset.judged(rows, day), list(grid.columns))]
     return len(grid), [" ".join(_readable(value) for value in row) for row in absent.itertuples(index=False)]
+
+
+def judged_span_utc(dataset: Dataset, day: date) -> tuple[datetime, datetime]:
+    """[start, end) of what an outcome of `day` is about: the product day where neighbours' answers hold part of it."""
+    bounds = gb_time.settlement_day_bounds_utc if len(dataset.records) == 1 else gb_time.efa_day_bounds_utc
+    return bounds(day)
 
 
 def among(frame: pd.DataFrame, rows: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:

@@ -102,6 +102,10 @@ class FrequencyRows:
         parts = [part for part in parts if not part.empty]
         return pd.concat(parts, ignore_index=True) if parts else schemas.empty_frame(TABLE)
 
+    def noticed(self, day: date) -> str:
+        """Nothing: what is odd in a file is in `counts`."""
+        return ""
+
     def _of_utc_day(self, day: date) -> pd.DataFrame:
         """From the newest file of the day that can be read; the newest one's error when none can."""
         problem: BessError | None = None

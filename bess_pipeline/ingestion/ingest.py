@@ -10,6 +10,7 @@ Nothing stored is ever replaced by an answer that has less of the day (promise P
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,11 +29,13 @@ from bess_pipeline.errors import (
     SourceCoolingError,
     SourceError,
 )
-from bess_pipeline.ingestion.datasets import Dataset, among, missing_keys
+from bess_pipeline.ingestion.datasets import Dataset, among, judged_span_utc, missing_keys
 from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED, Outcome, OutcomeStore
 from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
 from bess_pipeline.lake import Lake
 from bess_pipeline.sources.http import Answer, HttpClient, RejectedAnswerError
+from bess_pipeline.sources.parsing import combine
+from bess_pipeline.sources.remarks import Remark, collecting
 
 LATE_AFTER = timedelta(hours=24)
 ONE_DAY = timedelta(days=1)
@@ -48,10 +51,13 @@ class _Draft:
 
 
 class DayRows(Protocol):
-    """Where the rows of a day come from; raises BessError when the day's answers cannot be read."""
+    """Where the rows of a day come from."""
 
     def around(self, day: date) -> pd.DataFrame:
-        """Rows of the table, those of `day` among them."""
+        """Rows of the table, those of `day` among them; BessError when the day's answers cannot be read."""
+
+    def noticed(self, day: date) -> str:
+        """What is odd about the answers behind `around(day)` and no fault, in words; mostly nothing."""
 
 
 class Ingestion:
@@ -203,18 +209,19 @@ class Ingestion:
         try:
             rows = frames.around(day)
             expected, missing = missing_keys(dataset, rows, day)
-            mine = self._not_less_than_stored(dataset, day, rows)
+            mine = self._usable(dataset, day, rows)
         except BessError as error:
             failure = self.vault.failure(dataset.raw, day) if isinstance(error, SourceError) else None
             status, reason = (failure.status, failure.reason) if failure else (_status_of(error), str(error))
             return self._refused_draft(dataset, day, status, reason)
         record = self.vault.newest(dataset.raw, day)
-        if not missing and record is not None and record.fetched_utc < dataset.final_utc(day):
+        status, reason = COMPLETE, ""
+        if missing:
+            status, reason = self._why_missing(dataset, day, expected, missing)
+        elif record is not None and record.fetched_utc < dataset.final_utc(day):
+            status = NOT_PUBLISHED
             reason = f"complete as far as it was published by {record.fetched_utc:%Y-%m-%dT%H:%MZ}; more will follow"
-            return _Draft(mine, self._outcome(dataset, day, NOT_PUBLISHED, reason, expected, expected, record))
-        if not missing:
-            return _Draft(mine, self._outcome(dataset, day, COMPLETE, "", expected, expected, record))
-        status, reason = self._why_missing(dataset, day, expected, missing)
+        reason = "; ".join(filter(None, (reason, frames.noticed(day))))
         return _Draft(mine, self._outcome(dataset, day, status, reason, expected, expected - len(missing), record))
 
     def _refused_draft(self, dataset: Dataset, day: date, status: str, reason: str) -> _Draft:
@@ -224,18 +231,24 @@ class Ingestion:
         expected, missing = missing_keys(dataset, stored, day)
         return _Draft(None, self._outcome(dataset, day, status, reason, expected, expected - len(missing), record))
 
-    def _not_less_than_stored(self, dataset: Dataset, day: date, rows: pd.DataFrame) -> pd.DataFrame | None:
-        """The rows of the partition, None without any; RefusedFrameError when they lack any that is stored."""
+    def _usable(self, dataset: Dataset, day: date, rows: pd.DataFrame) -> pd.DataFrame | None:
+        """The rows of the partition, None without any; RefusedFrameError when they lack what is stored or needed."""
         mine = _of_partition(dataset, rows, day)
         if mine.empty:
             return None
-        if self.lake.has(dataset.table, day):
-            stored = self.lake.read(dataset.table, day, day)
-            lost = int((~among(stored, mine, schemas.keys(dataset.table))).sum())
-            if lost:
-                raise RefusedFrameError(
-                    f"{dataset.table} {day}: the newest answer lacks {lost} rows that are stored; the stored day stays"
-                )
+        stored = self.lake.read(dataset.table, day, day)
+        lost = int((~among(stored, mine, schemas.keys(dataset.table))).sum())
+        if lost:
+            raise RefusedFrameError(
+                f"{dataset.table} {day}: the newest answer lacks {lost} rows that are stored; the stored day stays"
+            )
+        known = [name for name in mine.columns if name in dataset.never_null or stored[name].notna().any()]
+        emptied = [name for name in known if mine[name].isna().all()]
+        if emptied:
+            raise RefusedFrameError(
+                f"{dataset.table} {day}: the newest answer has no {' and no '.join(emptied)} in any row (renamed or "
+                "dropped by the provider?); what is stored stays"
+            )
         return mine
 
     def _unfinished_neighbours(self, dataset: Dataset, days: Sequence[date]) -> list[date]:
@@ -270,6 +283,7 @@ class _ParsedBodies:
         self.until = until
         self.vault = vault
         self.parse = lru_cache(maxsize=8)(self._parse)
+        self._remarks: dict[date, list[Remark]] = {}
 
     def around(self, day: date) -> pd.DataFrame:
         """Rows of the table from all records that may hold the day; the newest answer of a row wins.
@@ -277,6 +291,7 @@ class _ParsedBodies:
         Raises the error of the day's own newest answer when neither it nor a neighbour's gives any row.
         """
         problem: BessError | None = None
+        self._remarks[day] = []
         found: list[tuple[datetime, pd.DataFrame] | None] = []
         for n in self.dataset.records:
             try:
@@ -290,26 +305,43 @@ class _ParsedBodies:
             return schemas.empty_frame(self.dataset.table)
         return pd.concat(parts).drop_duplicates(schemas.keys(self.dataset.table), keep="last", ignore_index=True)
 
+    def noticed(self, day: date) -> str:
+        """How many rows of the judged day each remark of its answers is about."""
+        start, end = judged_span_utc(self.dataset, day)
+        counts: Counter[str] = Counter()
+        for found in self._remarks.get(day, []):
+            instants = found.rows[self.dataset.partition_start]
+            counts[found.what] += int(((instants >= start) & (instants < end)).sum())
+        return "; ".join(f"{count} {what}" for what, count in counts.items() if count)
+
     def _of_record(self, record_day: date, day: date) -> tuple[datetime, pd.DataFrame] | None:
         """Fetch time, and rows within a day of `day`, of the newest record of `record_day` that can be read.
 
         Where a provider's answer cannot be read an older one stands; a body that is damaged on our disk
         ends the search, because what it said is not known. A neighbour's trouble is its own outcome.
+        Bodies of one record were asked for at once: where they contradict each other the record cannot be read.
         """
         problem: BessError | None = None
         for record in self.vault.records(self.dataset.raw, record_day, self.until):
             try:
-                parts = [self.parse(body.sha256) for body in record.bodies]
+                parsed = [self.parse(body.sha256) for body in record.bodies]
+                with collecting() as remarks:
+                    rows = self._joined([part for part, _ in parsed], day)
             except SourceError as error:
                 problem = problem or error
                 continue
             except BessError as error:
                 problem = error
                 break
-            return record.fetched_utc, self._within(pd.concat(parts, ignore_index=True), day)
+            self._remarks[day] += [one for _, of_body in parsed for one in of_body] + remarks
+            return record.fetched_utc, rows
         if problem is not None and record_day == day:
             raise problem
         return None
+
+    def _joined(self, parts: Sequence[pd.DataFrame], day: date) -> pd.DataFrame:
+        near = [self._within(rows, day) for rows in parts]
+        return near[0] if len(near) == 1 else _combined(self.dataset, near)
 
     def _within(self, rows: pd.DataFrame, day: date) -> pd.DataFrame:
         start = gb_time.efa_day_bounds_utc(day)[0]
@@ -317,8 +349,9 @@ class _ParsedBodies:
         instants = rows[self.dataset.partition_start]
         return rows[(instants >= start) & (instants < end)]
 
-    def _parse(self, sha256: str) -> pd.DataFrame:
-        return self.dataset.parse(self.vault.body(sha256))
+    def _parse(self, sha256: str) -> tuple[pd.DataFrame, list[Remark]]:
+        with collecting() as remarks:
+            return self.dataset.parse(self.vault.body(sha256)), remarks
 
 
 def _of_partition(dataset: Dataset, rows: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -328,13 +361,19 @@ def _of_partition(dataset: Dataset, rows: pd.DataFrame, day: date) -> pd.DataFra
 
 
 def _unreadable(dataset: Dataset, answers: Sequence[Answer]) -> SourceError | None:
-    """Why answers cannot be read, None when they can; a mistake in the user's own file is raised."""
+    """Why answers cannot be read together, None when they can; a mistake in the user's own file is raised."""
     try:
-        for answer in answers:
-            dataset.parse(answer.content)
+        parts = [dataset.parse(answer.content) for answer in answers]
+        if len(parts) > 1:
+            _combined(dataset, parts)
     except SourceError as error:
         return error
     return None
+
+
+def _combined(dataset: Dataset, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of the answers to one ask; PayloadError where two of them contradict each other."""
+    return combine(parts, schemas.keys(dataset.table), f"answers for {dataset.raw}")
 
 
 def _status_of(error: BessError) -> str:

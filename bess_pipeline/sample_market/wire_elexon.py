@@ -4,8 +4,8 @@ What belongs here: paths, parameters, field names, caps and error bodies of Elex
 reference, section 2, and the recorded answers). What does not: HTTP (`server.py`) and reading these
 answers (`sources/elexon.py`).
 
-Fields that are unknown are null where Elexon's specification allows null (and for the net imbalance
-volume of recorded prices) and left out otherwise; nothing is made up.
+Fields that are unknown are null where Elexon's specification allows null (and for the volumes of recorded
+prices: net imbalance and market index) and left out otherwise; nothing is made up.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _index_row(row: Mapping[Any, Any], provider: str) -> dict[str, object]:
         "settlementDate": row["settlement_date"].isoformat(),
         "settlementPeriod": int(row["settlement_period"]),
         "price": float(row["market_index_price_gbp_mwh"]) if traded else 0.0,
-        **({} if volume is None else {"volume": volume}),
+        "volume": volume,
     }
 
 

@@ -4,7 +4,8 @@ What belongs here: what every query of the portal shares. What does not: which r
 (`neso_resources.py`) and the columns of a resource (`neso.py`, `neso_auctions.py`).
 
 Rules (neso.energy api-guidance): numbers come back from SQL as text; at most 32,000 rows a request,
-so pages are asked for until one is short.
+so pages are asked for until one is short. The portal may cut at fewer rows without a word: from
+CHECKED_ROWS on, the rows must be as many as the portal counts, which costs one more request.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from datetime import datetime
 from bess_pipeline.errors import PayloadError
 from bess_pipeline.sources.http import Answer, HttpClient
 from bess_pipeline.sources.pacing import NESO_CKAN_PACE, NESO_DATASTORE_PACE
-from bess_pipeline.sources.parsing import field, load_json, quoted, rows_of, utc_text
+from bess_pipeline.sources.parsing import field, load_json, quoted, rows_of, utc_text, whole_number
 
 PAGE_ROWS = 32_000
+CHECKED_ROWS = 1_000  # a day has some 300 rows and is judged by its grid; each request waits half a minute
 _STATUSES = frozenset({200, 400, 404, 409})  # CKAN explains a refused query in the body of these
 
 
@@ -33,9 +35,10 @@ def package(client: HttpClient, name: str) -> Mapping[str, object]:
 def pages(
     client: HttpClient, query: str, what: str, page_rows: int = PAGE_ROWS, *, may_be_absent: bool = False
 ) -> list[Answer]:
-    """Answers of a query page by page, in the order of `_id`, until a short one; empty pages are left out.
+    """Answers of a query page by page, in the order of `_id`, until all rows are there; empty pages are left out.
 
-    With `may_be_absent`, a resource that the portal does not (or no longer) have gives no page.
+    With `may_be_absent`, a resource that the portal does not (or no longer) have gives no page. Raises
+    PayloadError when the portal counts another number of rows than it sent.
     """
     url = f"{base(client)}/api/3/action/datastore_search_sql"
     answers: list[Answer] = []
@@ -51,8 +54,24 @@ def pages(
         if count:
             answers.append(answer)
         offset += count
-        if count == 0 or (count < page_rows and found.get("records_truncated") is not True):
+        if count and (count >= page_rows or found.get("records_truncated") is True):
+            continue
+        total = offset if offset < CHECKED_ROWS else _count(client, query, what)
+        if total == offset:
             return answers
+        if total < offset or not count:
+            raise PayloadError(
+                f"{what}: NESO counts {total} rows and sent {offset}: its table may have changed while it was "
+                "read, nothing of it was used, try again later"
+            )
+
+
+def _count(client: HttpClient, query: str, what: str) -> int:
+    """How many rows the portal says a query has."""
+    sql = f"SELECT COUNT(*) AS total FROM {query.partition(' FROM ')[2]}"
+    url = f"{base(client)}/api/3/action/datastore_search_sql"
+    answer = client.get("neso", url, {"sql": sql}, accept_statuses=_STATUSES, pace=NESO_DATASTORE_PACE)
+    return whole_number(records(answer.content, what)[0], "total", what)
 
 
 def records(content: bytes, what: str) -> list[Mapping[str, object]]:

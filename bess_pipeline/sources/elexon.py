@@ -120,7 +120,7 @@ def _system_price(row: Mapping[str, object]) -> dict[str, Any]:
         "settlement_period": period,
         "start_utc": start,
         "system_price_gbp_mwh": sell,
-        "net_imbalance_volume_mwh": optional_number(row, "netImbalanceVolume", _SYSTEM_PRICES),
+        "net_imbalance_volume_mwh": _nullable(row, "netImbalanceVolume", _SYSTEM_PRICES),
         "price_derivation_code": row.get("priceDerivationCode"),
         "published_utc": None if created is None else instant(row, "createdDateTime", _SYSTEM_PRICES),
     }
@@ -153,8 +153,14 @@ def _market_index(row: Mapping[str, object]) -> dict[str, Any]:
         "settlement_period": period,
         "start_utc": start,
         "market_index_price_gbp_mwh": number(row, "price", _MARKET_INDEX),
-        "market_index_volume_mwh": optional_number(row, "volume", _MARKET_INDEX),
+        "market_index_volume_mwh": _nullable(row, "volume", _MARKET_INDEX),
     }
+
+
+def _nullable(row: Mapping[str, object], name: str, what: str) -> float:
+    """A number that may be null; a row without the field at all is refused, because it was renamed or dropped."""
+    field(row, name, what)
+    return optional_number(row, name, what)
 
 
 def _is_placeholder(row: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,15 @@ from bess_pipeline.errors import NotPublishedError, PayloadError, SourceError, U
 from bess_pipeline.settings import ENTSOE_TOKEN_VARIABLE
 from bess_pipeline.sources.http import Answer, HttpClient
 from bess_pipeline.sources.pacing import ENTSOE_PACE
-from bess_pipeline.sources.parsing import half_hour_prices, instant, quoted, text_column, with_settlement_columns
+from bess_pipeline.sources.parsing import (
+    REPEATS,
+    half_hour_prices,
+    instant,
+    quoted,
+    text_column,
+    with_settlement_columns,
+)
+from bess_pipeline.sources.remarks import remark
 
 GB_ZONE = "10YGB----------A"
 GB_LAST_YEAR = 2020
@@ -38,6 +47,7 @@ _MAX_PERIOD = timedelta(days=400)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _STATUSES = frozenset({200, 400})
 _WHAT = "ENTSO-E day-ahead prices"
+_FILLED = "half-hours filled from the position before (omitted in curve A03)"
 _ACKNOWLEDGEMENT = "Acknowledgement_MarketDocument"
 _SEQUENCE = "classificationSequence_AttributeInstanceComponent.position"
 _INTERVAL = re.compile(r"interval (\d{4})-\S*?/(\d{4})-")
@@ -88,7 +98,7 @@ def parse_prices(content: bytes) -> pd.DataFrame:
 
     `price` is per MWh of `currency`; quarter-hours become the mean of two, hours are repeated, and the
     finest resolution wins where several cover a half-hour; `repeated` marks half-hours that rest on a
-    position omitted in curve A03. Positions missing in curve A01 stay missing.
+    position omitted in curve A03, which is also remarked (`remarks.py`). Positions missing in curve A01 stay missing.
 
     Raises NotPublishedError for "no matching data" and when only another auction is there,
     PayloadError for anything that is not the documented form.
@@ -104,7 +114,9 @@ def parse_prices(content: bytes) -> pd.DataFrame:
     frame = pd.concat(halves, ignore_index=True).drop_duplicates("start_utc", keep="first")
     if frame.empty:
         raise NotPublishedError(f"{_WHAT}: no half-hour is complete yet")
-    return frame.sort_values("start_utc", kind="stable").reset_index(drop=True)
+    frame = frame.sort_values("start_utc", kind="stable").reset_index(drop=True)
+    remark(_FILLED, frame[frame["repeated"]])
+    return frame
 
 
 def parse_day_ahead(content: bytes) -> pd.DataFrame:
@@ -202,17 +214,20 @@ def _period(series: Element, period: Element) -> Iterator[_Price]:
             f"{_WHAT}: unknown form: currency {quoted(currency)}, unit {quoted(unit)}, curve type {quoted(curve)}"
         )
     rank = 0 if _text(series, _SEQUENCE) == "1" else 1
-    points = _points(period, (end - start) // step)
+    points, times = _points(period, (end - start) // step)
     last = math.nan
     for position in range(1, (end - start) // step + 1):
         omitted = position not in points
         last = points.get(position, last if curve == "A03" else math.nan)
         if not math.isnan(last):
-            yield _Price(start + (position - 1) * step, minutes, rank, currency, last, omitted)
+            for _ in range(max(times[position], 1)):
+                yield _Price(start + (position - 1) * step, minutes, rank, currency, last, omitted)
 
 
-def _points(period: Element, count: int) -> dict[int, float]:
+def _points(period: Element, count: int) -> tuple[dict[int, float], Counter[int]]:
+    """Price of each position that is there, and how many times it is."""
     points: dict[int, float] = {}
+    times: Counter[int] = Counter()
     for point in period:
         if _name(point) != "Point":
             continue
@@ -226,9 +241,10 @@ def _points(period: Element, count: int) -> dict[int, float]:
             raise PayloadError(f"{_WHAT}: a point is out of form: {found}")
         if points.setdefault(position, price) != price:
             raise PayloadError(f"{_WHAT}: position {position} has two prices, {points[position]:g} and {price:g}")
+        times[position] += 1
     if not points:
         raise PayloadError(f"{_WHAT}: a period has no point")
-    return points
+    return points, times
 
 
 def _preferred(prices: list[_Price]) -> pd.DataFrame:
@@ -236,13 +252,17 @@ def _preferred(prices: list[_Price]) -> pd.DataFrame:
     if not prices:
         raise NotPublishedError(f"{_WHAT}: the document holds no price yet")
     chosen: dict[tuple[datetime, int, int], _Price] = {}
+    repeats: list[_Price] = []
     for price in prices:
         known = chosen.setdefault((price.start_utc, price.resolution_minutes, price.rank), price)
+        if known is not price:
+            repeats.append(price)
         if (known.price, known.currency) != (price.price, price.currency):
             raise PayloadError(
                 f"{_WHAT}: {price.start_utc:%Y-%m-%dT%H:%MZ} has two prices of one auction, "
                 f"{known.price:g} {known.currency} and {price.price:g} {price.currency}"
             )
+    remark(REPEATS, pd.DataFrame(repeats))
     frame = pd.DataFrame(list(chosen.values()))
     frame = frame.sort_values(["start_utc", "resolution_minutes", "rank"], kind="stable")
     return frame.drop_duplicates(["start_utc", "resolution_minutes"], keep="first").reset_index(drop=True)

@@ -9,11 +9,13 @@ exceptions are read here, never their text.
 
 from __future__ import annotations
 
+import codecs
 import email.utils
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import Message
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,7 +108,8 @@ def from_status(status: int, headers: Mapping[str, str], denied_hint: str, now: 
 
 
 def from_content(content: bytes, content_type: str, status: int) -> Failure | None:
-    """A web page (maintenance, login), a picture or a document where data was expected, or None.
+    """A web page (maintenance, login), a picture or a document where data was expected, text of another charset
+    than it names, or None.
 
     Providers call their data JSON, XML, CSV, plain text or bytes, or give it no type; those are left to parsers.
     """
@@ -116,10 +119,26 @@ def from_content(content: bytes, content_type: str, status: int) -> Failure | No
         what = "a web page"
     elif kind in _DOCUMENTS or kind.partition("/")[0] in _MEDIA:
         what = "a picture or document"
+    elif not _in_its_charset(content, content_type):
+        return Failure("sent text that is not in the charset it names", ONCE_MORE, is_payload=True)
     else:
         return None
     reason = f"answered with {what} (HTTP {status}) where data was expected"
     return Failure(reason, advice="it may be under maintenance, try again later", is_payload=True)
+
+
+def _in_its_charset(content: bytes, content_type: str) -> bool:
+    """True where no charset is named: XML names its own, and parsers refuse what they cannot read."""
+    header = Message()
+    header["Content-Type"] = content_type
+    charset = header.get_content_charset()
+    if charset is None:
+        return True
+    try:
+        codecs.getincrementaldecoder(charset)("strict").decode(content)  # a character cut off at the end is no fault
+    except (LookupError, ValueError, TypeError):
+        return False
+    return True
 
 
 def too_large(limit: int) -> Failure:

@@ -178,7 +178,7 @@ class HttpClient:
         secret_params: Mapping[str, SecretStr] | None = None,
         accept_statuses: frozenset[int] = OK,
         pace: Pace = NO_PACE,
-        denied_hint: str = "this machine may be blocked there, wait before the next try",
+        denied_hint: str = "",
     ) -> Answer:
         """The answer to one GET.
 
@@ -189,6 +189,7 @@ class HttpClient:
         `secret_params` are sent and appear nowhere else. `source` is also the prefix of the setting
         `<source>_base_url` that messages name.
         """
+        denied_hint = denied_hint or f"check sources.{source}_base_url, or wait: this machine may be blocked there"
         request = _Request(source, url, params or {}, secret_params or {}, accept_statuses, pace, denied_hint)
         ask = _Ask(self, request)
         outcome = ask.run()

@@ -21,8 +21,10 @@ import pandas as pd
 from bess_pipeline.errors import NotPublishedError, PayloadError
 from bess_pipeline.gb_time import settlement_columns
 from bess_pipeline.sources.redaction import redact
+from bess_pipeline.sources.remarks import remark
 
 YEARS = range(2000, 2100)
+REPEATS = "exact repeats dropped"
 _QUOTED_LENGTH = 200
 
 
@@ -133,8 +135,10 @@ def instant(row: Mapping[str, object], name: str, what: str, *, naive_is_utc: bo
 
 
 def without_repeats(frame: pd.DataFrame, keys: Sequence[str], what: str) -> pd.DataFrame:
-    """`frame` without exact duplicates, sorted by key; PayloadError when rows of one key disagree."""
-    unique = frame.drop_duplicates().sort_values(list(keys), kind="stable").reset_index(drop=True)
+    """`frame` without exact duplicates (remarked), sorted by key; PayloadError when rows of one key disagree."""
+    repeated = frame.duplicated()
+    remark(REPEATS, frame[repeated])
+    unique = frame[~repeated].sort_values(list(keys), kind="stable").reset_index(drop=True)
     clash = unique[unique.duplicated(list(keys))]
     if not clash.empty:
         where = ", ".join(f"{key} {clash.iloc[0][key]}" for key in keys)

@@ -161,6 +161,7 @@ def test_system_prices_come_back_as_published_on_any_day(day: object, seed: int)
             "startTime": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "systemSellPrice": price,
             "systemBuyPrice": price,
+            "netImbalanceVolume": None,
         }
         for n, (start, price) in enumerate(zip(starts, prices.tolist(), strict=True))
     ]

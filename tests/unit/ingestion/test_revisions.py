@@ -44,6 +44,7 @@ def answer(prices: dict[int, tuple[float, str | None]], day: date = DAY) -> Answ
             "startTime": gb_time.period_start_utc(day, period).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "systemSellPrice": price,
             "systemBuyPrice": price,
+            "netImbalanceVolume": None,
             **({} if created is None else {"createdDateTime": created}),
         }
         for period, (price, created) in prices.items()

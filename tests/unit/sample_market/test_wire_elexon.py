@@ -89,7 +89,7 @@ def test_recorded_prices_show_only_what_is_known(recorded: MarketTables) -> None
     assert len(body(wire.reply(f"{SYSTEM_PRICES}/2024-10-27", {}))["data"]) == 50
     rows = index(wire, begin="2023-06-30T23:00Z", end="2023-07-01T12:00Z")["data"]
     assert {row["dataProvider"] for row in rows} == {"APXMIDP"}
-    assert "volume" not in rows[0]
+    assert rows[0]["volume"] is None
     assert rows[2]["volume"] == 1236.9
 
 
