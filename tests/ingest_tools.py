@@ -6,11 +6,12 @@ are left out, and time-outs are short enough for a server that hangs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,6 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import MarketServer, MarketTables
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.http import HttpClient
-from bess_pipeline.sources.provider_state import ProviderState
 
 LATE = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)  # the simulated market's own now: all the days used are out
 MARKET_TABLES = (
@@ -63,13 +63,14 @@ def connected(
     now: Callable[[], datetime] = lambda: LATE,
     admit: Callable[[str | None], None] = lambda origin: None,
     max_attempts: int = 2,
-    state: ProviderState | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **client_options: Any,
 ) -> Iterator[Ingestion]:
-    """An `Ingestion` of the workspace folder `root` that asks `server`; `state` as of `HttpClient`."""
-    sources = sources_of(server).model_copy(
-        update={"read_timeout_s": 0.3, "connect_timeout_s": 2.0, "deadline_s": 20.0, "max_attempts": max_attempts}
-    )
-    with HttpClient(sources, now, sleep=lambda seconds: None, state=state) as client:
+    """An `Ingestion` of the workspace folder `root` that asks `server`; `settings` are those of the sources,
+    `client_options` those of `HttpClient` (`state` among them)."""
+    update = {"read_timeout_s": 0.3, "connect_timeout_s": 2.0, "deadline_s": 20.0, "max_attempts": max_attempts}
+    sources = sources_of(server).model_copy(update=update | dict(settings or {}))
+    with HttpClient(sources, now, **{"sleep": lambda seconds: None, **client_options}) as client:
         yield Ingestion(root / "raw", lake_of(root), client, now, admit)
 
 

@@ -1,7 +1,8 @@
 """Faults on request: what goes wrong with which answers, for tests and demonstrations.
 
 What belongs here: the description of a fault, how it is matched with a request and how often it
-strikes. What does not: how a broken answer is put on the wire (`server.py`).
+strikes. What does not: how a broken answer is put on the wire (`server.py`) and how a whole one is made
+wrong (`rewrites.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal, get_args
 from urllib.parse import unquote_plus
 
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.sample_market.rewrites import REWRITES
 
 FaultKind = Literal[
     "status",  # the status code, with Retry-After when given
@@ -26,6 +28,9 @@ FaultKind = Literal[
     "hang",  # no answer for `seconds`
     "drip",  # the body in small pieces, spread over `seconds`
     "reset",  # the connection is reset
+    "redirect",  # to the same path and query at the address `value`, with `status`
+    "echo",  # a body and a header that repeat the request, its token too
+    "rewrite",  # the true answer changed by the rewrite of that name (`rewrites.py`)
 ]
 _DATES = re.compile(r"(?<![\w-])(20\d\d)(?:-(\d\d)-(\d\d)|(\d\d)(\d\d)\d{4})(?![\d-])")  # 2026-03-15, or 202603150000
 
@@ -37,7 +42,8 @@ class Fault:
     * `path`: a part of the decoded request target (path and query); empty for every request;
     * `date`: a day the request names, or that lies between two days it names;
     * `count`: the first n matching requests; None for all of them;
-    * `status`: for kind "status"; `retry_after`: a header to send with it; `seconds`: for hang and drip.
+    * `status`: for kinds "status" and "redirect"; `retry_after`: a header to send with it; `seconds`: for
+      hang and drip; `rewrite`: a name of REWRITES, and `value` what it needs.
     """
 
     kind: FaultKind
@@ -47,10 +53,14 @@ class Fault:
     status: int = 503
     retry_after: str | None = None
     seconds: float = 30.0
+    rewrite: str = ""
+    value: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
             raise UserInputError(f"there is no fault '{self.kind}'; choose from {', '.join(get_args(FaultKind))}")
+        if (self.rewrite != "" or self.kind == "rewrite") and self.rewrite not in REWRITES:
+            raise UserInputError(f"there is no rewrite '{self.rewrite}'; choose from {', '.join(REWRITES)}")
         if not 100 <= self.status <= 599:
             raise UserInputError(f"a fault's status must be an HTTP status of three digits, not {self.status}")
         if not 0 <= self.seconds <= 3600:
@@ -112,6 +122,8 @@ def fault_from_query(values: dict[str, str]) -> Fault:
             status=int(values.get("status", "503")),
             retry_after=values.get("retry_after"),
             seconds=float(values.get("seconds", "30")),
+            rewrite=values.get("rewrite", ""),
+            value=values.get("value", ""),
         )
     except ValueError as error:
         problem = str(error)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 JSON = "application/json; charset=utf-8"
 Query = dict[str, list[str]]
@@ -12,13 +12,17 @@ Query = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; a long body may be given as `stream` (called once) with its `length` in bytes."""
+    """An answer; a long body may be given as `stream` (called once) with its `length` in bytes.
+
+    `headers` are sent beside those that every answer has.
+    """
 
     body: bytes = b""
     content_type: str = JSON
     status: int = 200
     stream: Callable[[], Iterator[bytes]] | None = None
     length: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def content_length(self) -> int:

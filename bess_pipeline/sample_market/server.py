@@ -19,11 +19,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote_plus, urlsplit
 
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.sample_market.faults import Fault, FaultBoard, fault_from_query
 from bess_pipeline.sample_market.reply import JSON, Query, Reply, json_reply
+from bess_pipeline.sample_market.rewrites import REWRITES
 from bess_pipeline.sample_market.tables import MarketTables
 from bess_pipeline.sample_market.wire_elexon import ElexonWire
 from bess_pipeline.sample_market.wire_entsoe import entsoe_reply
@@ -60,6 +61,7 @@ class MarketServer:
         self._http = _listen(host, port, self)
         self._elexon, self._neso = ElexonWire(published), NesoWire(published)
         self._forecasts = ForecastWire(published.forecasts)
+        self._day_ahead = published.day_ahead
         self.host = host
         self.port = int(self._http.server_address[1])
         self._thread: threading.Thread | None = None
@@ -116,7 +118,7 @@ class MarketServer:
         reply = self._elexon.reply(elexon_path, query) or self._forecasts.reply(elexon_path, query)
         reply = reply or self._neso.reply(path, query, base_url)
         if reply is None and (path == "/api" or (path == "/" and "documentType" in query)):
-            reply = entsoe_reply(query, self.tables.now_utc or datetime.now(UTC))
+            reply = entsoe_reply(query, self.tables.now_utc or datetime.now(UTC), self._day_ahead)
         return reply or json_reply({"statusCode": 404, "message": "Resource not found"}, status=404)
 
 
@@ -211,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply, fault: Fault | None = None) -> None:
         kind = None if fault is None else fault.kind
         if fault is not None:
-            reply = _spoilt(reply, fault)
+            reply = _spoilt(reply, fault, self.path, self.headers.items())
         length: int | None = reply.content_length
         if kind == "truncate_unannounced":
             length = None
@@ -220,8 +222,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header(ORIGIN_HEADER, self.server.market_server.tables.origin)
         if length is not None:
             self.send_header("Content-Length", str(length))
-        if kind == "bad_gzip":
-            self.send_header("Content-Encoding", "gzip")
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         if kind == "status" and fault is not None and fault.retry_after is not None:
             self.send_header("Retry-After", fault.retry_after)
         if kind in ("truncate", "truncate_unannounced"):
@@ -253,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
 
-def _spoilt(reply: Reply, fault: Fault) -> Reply:
+def _spoilt(reply: Reply, fault: Fault, target: str, headers: Iterable[tuple[str, str]]) -> Reply:
     """The answer a fault puts in the place of the true one, where it has one of its own."""
     if fault.kind == "status":
         return json_reply({"statusCode": fault.status, "message": "fault on request"}, status=fault.status)
@@ -262,7 +264,14 @@ def _spoilt(reply: Reply, fault: Fault) -> Reply:
     if fault.kind == "empty":
         return _emptied(reply)
     if fault.kind == "bad_gzip":
-        return Reply(b"\x1f\x8b\x08\x00 this is not gzip", reply.content_type)
+        return Reply(b"\x1f\x8b\x08\x00 this is not gzip", reply.content_type, headers={"Content-Encoding": "gzip"})
+    if fault.kind == "redirect":
+        return Reply(status=fault.status, headers={"Location": fault.value.rstrip("/") + target})
+    if fault.kind == "echo":
+        said = f"{target}\n{unquote_plus(target)}\n" + "\n".join(f"{name}: {value}" for name, value in headers)
+        return Reply(said.encode(), f"text/plain; asked={quote(target)}", headers={"X-Asked": target})
+    if fault.kind == "rewrite":
+        return REWRITES[fault.rewrite](reply, fault.value)
     return reply
 
 
