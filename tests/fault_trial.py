@@ -28,7 +28,7 @@ from bess_pipeline.sample_market import MarketServer, MarketTables
 STORED, NEXT = date(2026, 3, 11), date(2026, 3, 12)  # winter time: a date's requests name it alone
 STATUS = "market/source_status"
 SYSTEM_PRICE, MARKET_INDEX, AUCTION, DAY_AHEAD = MARKET_TABLES
-PATIENT = {"read_timeout_s": 20.0, "connect_timeout_s": 10.0, "deadline_s": 60.0}
+PATIENT = {"read_timeout_s": 20.0, "connect_timeout_s": 10.0, "deadline_s": 60.0, "breaker_failures": 0}
 TO_2020 = timedelta(days=2191)  # whole weeks, and both years change their clocks on 29 March
 ENTSOE_STORED, ENTSOE_NEXT = STORED - TO_2020, NEXT - TO_2020
 TOKEN = "canary-1f7e+of/trial"

@@ -28,6 +28,7 @@ FaultKind = Literal[
     "hang",  # no answer for `seconds`
     "drip",  # the body in small pieces, spread over `seconds`
     "reset",  # the connection is reset
+    "reset_midway",  # half of the body, then a reset
     "redirect",  # to the same path and query at the address `value`, with `status`
     "echo",  # a body and a header that repeat the request, its token too
     "rewrite",  # the true answer changed by the rewrite of that name (`rewrites.py`)

@@ -233,13 +233,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_body(reply, fault)
 
     def _send_body(self, reply: Reply, fault: Fault | None) -> None:
-        if fault is None or fault.kind not in ("truncate", "truncate_unannounced", "drip"):
+        if fault is None or fault.kind not in ("truncate", "truncate_unannounced", "reset_midway", "drip"):
             for chunk in reply.chunks():
                 self.wfile.write(chunk)
             return
         body = b"".join(reply.chunks())
         if fault.kind != "drip":
             self.wfile.write(body[: len(body) // 2])
+            if fault.kind == "reset_midway":
+                self.wfile.flush()
+                self._reset()
             return
         for piece in _pieces(body, fault.seconds):
             self.wfile.write(piece)

@@ -78,7 +78,9 @@ def market() -> MarketTables:
     return replace(simulate(), now_utc=None)
 
 
-def test_a_revision_changes_cash_and_risk_and_nothing_that_was_decided(tmp_path: Path, market: MarketTables) -> None:
+def test_fault_20_a_revision_changes_cash_and_risk_and_nothing_that_was_decided(
+    tmp_path: Path, market: MarketTables
+) -> None:
     with launcher(tmp_path, market, NOW) as first:
         first.backfill(DAYS[0], DAYS[-1])
         lake = first.runtime.workspace.lake
