@@ -133,8 +133,9 @@ def check(
     """Every limit a finished schedule breaks by more than `tolerance` (MW or MWh); empty when feasible.
 
     Looks at the numbers only: sign, rating, availability, grid connection, ramp, exclusivity, state of energy
-    within its limits, energy balance of every period, and finiteness. trips: a step beyond the ramp limit is
-    allowed where the battery is then at a limit of its power or energy (what `simulate` does).
+    within its limits, energy balance of every period, and finiteness. A period that neither charge nor discharge
+    is possible in is a disconnection, and getting there is no ramp; trips: nor is a step to any limit of power or
+    energy (what `simulate` does where it must).
     """
     arrays = [np.atleast_2d(np.asarray(a, dtype=float)) for a in (charge_mw, discharge_mw, energy_mwh)]
     charge, discharge, energy = arrays
@@ -193,8 +194,9 @@ def _ramp_excess(
         return excess
     net = discharge - charge
     excess[:, 1:] = np.abs(np.diff(net, axis=1)) - battery.ramp_limit_mw_per_hour * length[:-1]
+    limits = power_limits(battery, availability, charge.shape)
+    excess[(limits.charge_mw <= 0) & (limits.discharge_mw <= 0)] = 0.0
     if trips:
-        limits = power_limits(battery, availability, charge.shape)
         forced = (energy <= battery.energy_min_mwh + tolerance) | (energy >= battery.energy_max_mwh - tolerance)
         forced |= (net >= limits.discharge_mw - tolerance) | (net <= tolerance - limits.charge_mw)
         excess[forced] = 0.0
