@@ -42,6 +42,7 @@ class Condition:
         self.settings = settings
         self.lake = lake
         self.new_battery = Battery.from_settings(settings.battery)
+        self._outages: dict[date, pd.DataFrame] = {}
 
     @cached_property
     def calendar(self) -> pd.DataFrame:
@@ -52,16 +53,18 @@ class Condition:
 
     def record_availability(self, days: Iterable[date], stamp: Mapping[str, str]) -> int:
         """Write `trading/availability` of `days` from the calendar; the number of rows."""
-        return sum(
-            self.lake.write(AVAILABILITY, day, rows, {**stamp, "inputs": known_vintage(rows)})
-            for day, rows in calendar_days(self.calendar, days).items()
-        )
+        frames = calendar_days(self.calendar, days)
+        self._outages.clear()
+        return self._write(AVAILABILITY, frames, stamp, {day: known_vintage(rows) for day, rows in frames.items()})
 
     def outages(self, day: date) -> pd.DataFrame:
         """The outages of a day as recorded, or where that was never done, of the calendar."""
-        if self.lake.has(AVAILABILITY, day):
-            return self.lake.read(AVAILABILITY, day, day)
-        return calendar_days(self.calendar, [day])[day]
+        if day not in self._outages:
+            recorded = self.lake.has(AVAILABILITY, day)
+            self._outages[day] = (
+                self.lake.read(AVAILABILITY, day, day) if recorded else calendar_days(self.calendar, [day])[day]
+            )
+        return self._outages[day]
 
     def availability(self, day: date, gate_utc: datetime | None = None) -> Availability:
         """Available fractions of a day's half-hours, by what was announced at the gate, or in truth."""
@@ -106,9 +109,9 @@ class Condition:
 
     def write_degradation(self, days: Sequence[date], stamp: Mapping[str, str]) -> int:
         """Write `risk/degradation` of `days`, each from its own dispatch and cash; the number of rows."""
-        written = 0
+        frames, inputs = {}, {}
         for day in days:
-            made = self.lake.stamp(DISPATCH, day)
+            made, paid = self.lake.stamp(DISPATCH, day), self.lake.stamp(CASHFLOW, day)
             cash = self.lake.read(CASHFLOW, day, day)
             charged = -cash[cash["stream"] == "wear"].groupby("strategy")["amount_gbp"].sum()
             dispatch = self.lake.read(DISPATCH, day, day)
@@ -116,10 +119,16 @@ class Condition:
                 self._row(day, str(strategy), own, made, float(charged.get(strategy, 0.0)))
                 for strategy, own in dispatch.groupby("strategy", sort=True)
             ]
-            frame = pd.DataFrame(rows) if rows else schemas.empty_frame(DEGRADATION)
-            inputs = self.lake.content_hash(DISPATCH, [day]) + self.lake.content_hash(CASHFLOW, [day])
-            written += self.lake.write(DEGRADATION, day, frame, {**stamp, "inputs": inputs})
-        return written
+            frames[day] = pd.DataFrame(rows) if rows else schemas.empty_frame(DEGRADATION)
+            inputs[day] = made.get("inputs", "") + paid.get("inputs", "")
+        return self._write(DEGRADATION, frames, stamp, inputs)
+
+    def _write(
+        self, table: str, frames: dict[date, pd.DataFrame], stamp: Mapping[str, str], inputs: Mapping[date, str]
+    ) -> int:
+        for refusal in self.lake.write_days(table, frames, stamp, inputs).values():
+            raise refusal
+        return sum(len(frame) for frame in frames.values())
 
     def _row(
         self, day: date, strategy: str, rows: pd.DataFrame, made: Mapping[str, str], plan_cost_gbp: float
