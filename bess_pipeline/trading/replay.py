@@ -202,6 +202,7 @@ class Replay:
                     *self.condition.start(opening.wear, opening.energy_mwh),
                     margin_days=margin.days,
                     closing_energy_mwh=self._closing_mwh,
+                    availability=self.condition.availability,
                 )
             except BessError as error:
                 problem = str(error)

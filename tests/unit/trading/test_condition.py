@@ -128,6 +128,19 @@ def test_a_calendar_that_cannot_be_read_stops_the_run_with_one_sentence(prices: 
     assert not desk.lake.has(AVAILABILITY, DAY)
 
 
+def test_the_bound_sees_every_outage_and_carries_its_plan_out(prices: Desk, plain: Desk, tmp_path: Path) -> None:
+    """A half of the rating from 15:10, announced when it happens: the bound's products have the lowest share."""
+    row = "2026-03-29T15:10Z,2026-03-29T22:00Z,0.5,forced,trip,2026-03-29T15:10Z"
+    desk = with_outages(prices, tmp_path, row)
+    desk.run(DAYS)
+    rows = desk.lake.read(DISPATCH, DAY, DAY)
+    bound = rows[rows["strategy"] == BOUND].set_index("start_utc")
+    assert (bound["imbalance_mwh"] == 0).all()
+    assert bound["discharge_mw"].loc["2026-03-29T15:00Z":].max() == pytest.approx(25.0)
+    whole = plain.lake.read(DISPATCH, DAY, DAY)
+    assert whole[whole["strategy"] == BOUND].set_index("start_utc")["discharge_mw"].loc["2026-03-29T15:00Z":].max() > 40
+
+
 # --- wear ------------------------------------------------------------------------------------------
 
 
