@@ -26,6 +26,7 @@ from bess_pipeline.battery.cycle_counting import count_cycles
 from bess_pipeline.battery.degradation import ReplacementCost, WearState, accrue
 from bess_pipeline.battery.limits import Availability
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.errors import UserInputError
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.availability import TABLE as AVAILABILITY
@@ -133,6 +134,8 @@ class Condition:
     def _row(
         self, day: date, strategy: str, rows: pd.DataFrame, made: Mapping[str, str], plan_cost_gbp: float
     ) -> dict[str, object]:
+        if f"wear_before.{strategy}" not in made:
+            raise UserInputError(f"{DISPATCH} of {day} was made before wear was carried along: run that day again")
         before = WearState.from_text(made[f"wear_before.{strategy}"])
         soc = self._soc(float(made[f"opening.{strategy}"]), rows)
         after, _ = accrue(before, soc, gb_time.HALF_HOUR_H, self._temperature)

@@ -227,6 +227,13 @@ def test_the_faded_bound_carries_out_what_it_planned(prices: Desk, tmp_path: Pat
     assert float(desk.lake.stamp(FORESIGHT, DAYS[2])[f"capacity.{BOUND}"]) == pytest.approx(90.0)
 
 
+def test_a_dispatch_without_its_wear_is_refused_in_one_sentence(plain: Desk, tmp_path: Path) -> None:
+    desk = plain.copy(tmp_path)
+    desk.lake.write(DISPATCH, DAY, desk.lake.read(DISPATCH, DAY, DAY), {})
+    with pytest.raises(UserInputError, match="trading/dispatch of 2026-03-29 was made before wear was carried along"):
+        desk.replay.degradation([DAY])
+
+
 def test_an_idle_refused_day_still_ages_with_time(plain: Desk, tmp_path: Path) -> None:
     desk = plain.copy(tmp_path)
     late = DAYS[-1] + timedelta(days=1)
