@@ -67,26 +67,33 @@ class Lake:
         return len(valid)
 
     def write_days(
-        self, table: str, frames: Mapping[date, pd.DataFrame], stamp: Mapping[str, str] | None = None
+        self,
+        table: str,
+        frames: Mapping[date, pd.DataFrame],
+        stamp: Mapping[str, str] | None = None,
+        inputs: Mapping[date, str] | None = None,
     ) -> dict[date, RefusedFrameError]:
         """Replaces many partitions, as `write` would one by one; the refusal of each day that was refused.
+
+        `inputs` says what each day was made from, which its stamp then holds beside `stamp`.
 
         The days are validated together, which costs little more than one; only where that refuses
         is each day judged on its own, so that a bad day never touches a good one.
         """
         refused: dict[date, RefusedFrameError] = {}
+        stamps = {day: {**(stamp or {}), **({"inputs": inputs[day]} if inputs else {})} for day in frames}
         try:
             whole = schemas.validate(table, pd.concat(list(frames.values()))) if frames else schemas.empty_frame(table)
             parts = _by_day(table, whole, frames)
         except RefusedFrameError:
             for day, frame in frames.items():
                 try:
-                    self.write(table, day, frame, stamp)
+                    self.write(table, day, frame, stamps[day])
                 except RefusedFrameError as refusal:
                     refused[day] = refusal
             return refused
         for day, part in parts.items():
-            atomic.write_bytes(self.path(table, day), _parquet(table, part, stamp or {}))
+            atomic.write_bytes(self.path(table, day), _parquet(table, part, stamps[day]))
         return refused
 
     def read(self, table: str, first: date, last: date) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import pandera.pandas as pa
 import pyarrow
 from pandera.engines import pandas_engine
 
+from bess_pipeline.asset_tables import Availability, Degradation
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.gb_time import UTC_DTYPE
 from bess_pipeline.schema_fields import CAPACITY_PRICE_LIMIT_GBP_MW_H
@@ -246,12 +247,14 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "market/response_energy": ResponseEnergy,
     "market/fundamental_forecast": FundamentalForecast,
     "market/source_status": SourceStatus,
+    "trading/availability": Availability,
     "trading/plan": Plan,
     "trading/foresight_plan": Plan,
     "trading/dispatch": Dispatch,
     "trading/cashflow": Cashflow,
     "trading/run_status": RunStatus,
     "risk/daily_pnl": DailyPnl,
+    "risk/degradation": Degradation,
 }
 
 _KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {

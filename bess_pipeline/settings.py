@@ -27,7 +27,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -42,6 +41,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bess_pipeline.degradation_settings import DegradationSettings
+from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
 
 Mode = Literal["live", "sample", "files"]
@@ -72,10 +73,6 @@ def _http_address(value: str) -> str:
 
 
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def impossible_depth_cost(costs: tuple[float, ...]) -> str | None:
@@ -183,6 +180,7 @@ class TradingSettings(_Section):
     )
     chain_starts: tuple[date, ...] = Field((), description="trading days that start from initial_soc")
     rule_hours: int = Field(2, ge=1, le=8, description="hours a day that the rule-based strategy charges")
+    availability_file: Path | None = Field(None, description="CSV of outages; see trading/availability.py")
 
 
 class DataSettings(_Section):
@@ -244,6 +242,7 @@ class Settings(BaseSettings):
     sources: SourcesSettings = SourcesSettings()
     clock: ClockSettings = ClockSettings()
     trading: TradingSettings = TradingSettings()
+    degradation: DegradationSettings = DegradationSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     revisions: RevisionSettings = RevisionSettings()
@@ -273,7 +272,8 @@ class Settings(BaseSettings):
         """Twelve hex digits of everything that can change a number downstream of the market tables."""
         parts: dict[str, Any] = {
             "battery": self.battery.model_dump(mode="json"),
-            "trading": self.trading.model_dump(mode="json", exclude={"chain_starts"}),
+            "trading": self.trading.model_dump(mode="json", exclude={"chain_starts", "availability_file"}),
+            "degradation": self.degradation.model_dump(mode="json"),
             "data": self.data.model_dump(mode="json", include={"system_price_lag_minutes"}),
             "seed": self.seed,
         }

@@ -18,9 +18,10 @@ from bess_pipeline import gb_time
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import MarketTables
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, DayStatus, Replay
 
-RESULTS = (PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL)
+RESULTS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
 
 
 @dataclass
@@ -47,12 +48,14 @@ class Desk:
     def run(self, days: Sequence[date]) -> list[DayStatus]:
         """All steps of a run over `days`, in the order of the trade job."""
         replay = self.replay
+        replay.availability(days)
         replay.plan(days)
         replay.foresight(days)
         replay.dispatch(days)
         replay.settle(days)
         statuses = replay.record_status(days)
         replay.pnl(days)
+        replay.degradation(days)
         return statuses
 
     def statuses(self, days: Sequence[date]) -> dict[tuple[date, str], tuple[str, str]]:

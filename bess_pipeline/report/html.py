@@ -15,10 +15,11 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bess_pipeline import gb_time
+from bess_pipeline import gb_time, schemas
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import strategy_label
 from bess_pipeline.report.tables import CONVENTION, pnl_table
+from bess_pipeline.report.wear import wear_table
 from bess_pipeline.risk.pnl import daily_totals, drawdown
 
 Rows = list[dict[Hashable, Any]]
@@ -42,7 +43,8 @@ class ReportFigure:
 class ReportInputs:
     """What a report of the EFA days `first` to `last` (both included) is made of.
 
-    `pnl` is `risk/daily_pnl` rows and `run_status` is `trading/run_status` rows of that window;
+    `pnl` is `risk/daily_pnl` rows and `run_status` is `trading/run_status` rows of that window, `wear` is its
+    `wear_table`;
     `as_of_utc` is the run's clock (`settings.now()`), never the wall clock of rendering.
     """
 
@@ -56,6 +58,8 @@ class ReportInputs:
     settings_fingerprint: str
     as_of_utc: datetime
     figures: Sequence[ReportFigure] = field(default_factory=tuple)
+    wear: pd.DataFrame = field(default_factory=lambda: wear_table(schemas.empty_frame("risk/degradation")))
+    wear_note: str = ""
 
 
 def build_report(inputs: ReportInputs) -> str:
@@ -76,6 +80,8 @@ def build_report(inputs: ReportInputs) -> str:
             status_counts=_status_counts(inputs.run_status),
             not_complete=_not_complete(inputs.run_status),
             not_included=NOT_INCLUDED,
+            wear_columns=list(inputs.wear.columns),
+            wear_rows=inputs.wear.to_numpy().tolist(),
             figures=[(f.caption, base64.b64encode(f.png).decode("ascii")) for f in inputs.figures],
         )
     )

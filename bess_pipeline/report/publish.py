@@ -25,12 +25,15 @@ from bess_pipeline.figures.dispatch import dispatch_overlay
 from bess_pipeline.figures.pnl import cumulative_pnl
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import save_png, strategy_label
+from bess_pipeline.figures.wear import wear_figure
 from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
+from bess_pipeline.report.wear import wear_note, wear_table
 from bess_pipeline.settings import Settings
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
 CUMULATIVE = "cumulative_pnl"
+WEAR = "wear"
 REPORT_NAME = "report.html"
 
 
@@ -53,7 +56,7 @@ def settled_window(workspace: Workspace, first: date | None = None, last: date |
 
 
 def write_figures(settings: Settings, workspace: Workspace, window: Window, as_of: datetime) -> dict[str, Path]:
-    """PNG files of the window by name: cumulative P&L, and dispatch overlays of its telling days."""
+    """PNG files of the window by name: cumulative P&L, wear, and dispatch overlays of its telling days."""
     battery = Battery.from_settings(settings.battery)
     provenance = _provenance(workspace, as_of)
     written: dict[str, Path] = {}
@@ -61,6 +64,11 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
     if not pnl.empty:
         written[CUMULATIVE] = _figure_file(workspace, CUMULATIVE)
         save_png(cumulative_pnl(pnl, battery.power_mw, provenance), written[CUMULATIVE])
+    degradation = _rows(workspace, "risk.degradation", window)
+    if not degradation.empty:
+        written[WEAR] = _figure_file(workspace, WEAR)
+        states = _states_of_energy(workspace, window)
+        save_png(wear_figure(degradation, states, battery.energy_mwh, provenance), written[WEAR])
     for day in _telling_days(workspace, window):
         dispatch = _rows(workspace, "trading.dispatch", Window(day, day))
         prices = _prices(workspace, day)
@@ -97,6 +105,8 @@ def write_report(
             settings_fingerprint=settings.fingerprint(),
             as_of_utc=as_of,
             figures=[ReportFigure(_caption(name), path.read_bytes()) for name, path in figures.items()],
+            wear=wear_table(_rows(workspace, "risk.degradation", window)),
+            wear_note=wear_note(settings),
         )
     )
     path = workspace.reports / REPORT_NAME
@@ -144,6 +154,14 @@ def _prices(workspace: Workspace, day: date) -> pd.DataFrame:
     )
 
 
+def _states_of_energy(workspace: Workspace, window: Window) -> pd.DataFrame:
+    return query(
+        workspace.database,
+        "SELECT strategy, start_utc, energy_mwh FROM trading.dispatch WHERE efa_date "
+        f"BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)} ORDER BY ALL",
+    )
+
+
 def _provenance(workspace: Workspace, as_of: datetime) -> Provenance:
     stamp = workspace.stamp()
     if stamp is None:
@@ -154,6 +172,8 @@ def _provenance(workspace: Workspace, as_of: datetime) -> Provenance:
 def _caption(name: str) -> str:
     if name == CUMULATIVE:
         return "Cumulative P&L after wear and in cash, and drawdown on cash"
+    if name == WEAR:
+        return "Depth of the cycles, and the plan's shadow cost of wear against the cost of cycling after the fact"
     strategy, day = name.removeprefix("dispatch_").rsplit("_", 1)
     return f"Dispatch of {strategy_label(strategy)} on EFA day {day}"
 

@@ -11,7 +11,7 @@ its state carries over, which is the same as joining the days on either side of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bess_pipeline import gb_time
+from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
@@ -53,13 +54,15 @@ def plan_days(
     *,
     margin_days: int,
     closing_energy_mwh: float | None = None,
+    availability: Callable[[date], Availability] = lambda _: ALWAYS,
 ) -> dict[date, pd.DataFrame]:
     """A `trading/plan` frame for each of `days` whose prices are complete; other days are absent.
 
     `days` are consecutive EFA days (ValueError otherwise). One problem over them and `margin_days` more, as
     far as `market/day_ahead_price` rows are given. It ends at `closing_energy_mwh` or above (or as high as the
-    rating can bring it); with None it ends free, as the strategies do that it bounds. Raises SolverError when
-    there is no schedule, or none proven to within 0.1 % of the optimum.
+    rating can bring it); with None it ends free, as the strategies do that it bounds. `availability` gives each
+    day's half-hours their available fractions, outages of all kinds included; a product has the lowest of its
+    half-hours. Raises SolverError when there is no schedule, or none proven to within 0.1 % of the optimum.
     """
     from bess_pipeline.optimisation.energy import optimise_energy  # Pyomo and SciPy: seconds that only a solve pays
 
@@ -69,6 +72,8 @@ def plan_days(
     products = price_products(day_ahead_price, gb_time.days_between(first, last + timedelta(days=margin_days)))
     if not products.days or products.days[0] > last:
         return {}
+    by_day = {day: availability(day) for day in products.days}
+    shares = _by_product(products, by_day)
     problem = EnergyProblem(
         price_gbp_mwh=products.price_gbp_mwh,
         hours=products.hours,
@@ -76,6 +81,8 @@ def plan_days(
         battery=battery,
         opening_energy_mwh=opening_energy_mwh,
         closing=_closing(products, battery, opening_energy_mwh, closing_energy_mwh),
+        charge_availability=shares[0],
+        discharge_availability=shares[1],
     )
     schedule = optimise_energy(problem)
     if not schedule.gap <= MAXIMUM_GAP:
@@ -84,7 +91,7 @@ def plan_days(
         )
     charge_mw = schedule.charge_mw[products.product_of]
     discharge_mw = schedule.discharge_mw[products.product_of]
-    return _plans_by_day(products, last, battery, opening_energy_mwh, charge_mw, discharge_mw)
+    return _plans_by_day(products, last, battery, opening_energy_mwh, charge_mw, discharge_mw, by_day)
 
 
 def price_products(day_ahead_price: pd.DataFrame, days: list[date]) -> Products:
@@ -119,6 +126,20 @@ def _product_start(starts: pd.DatetimeIndex, part: pd.DataFrame) -> pd.Series:
     return pd.Series(starts - back, index=part.index)
 
 
+def _by_product(products: Products, by_day: dict[date, Availability]) -> tuple[Array, Array]:
+    """Available fractions of charge and of discharge per product: the lowest of its half-hours."""
+    found = []
+    for name in ("charge", "discharge"):
+        half_hours = [
+            np.broadcast_to(np.asarray(getattr(by_day[day], name), dtype=float), len(gb_time.efa_half_hours(day)))
+            for day in products.days
+        ]
+        share = np.ones(len(products.price_gbp_mwh))
+        np.minimum.at(share, products.product_of, np.concatenate(half_hours))
+        found.append(share)
+    return found[0], found[1]
+
+
 def _closing(
     products: Products, battery: Battery, opening_energy_mwh: float, closing_energy_mwh: float | None
 ) -> ClosingState:
@@ -135,6 +156,7 @@ def _plans_by_day(
     opening_energy_mwh: float,
     charge_mw: Array,
     discharge_mw: Array,
+    by_day: dict[date, Availability],
 ) -> dict[date, pd.DataFrame]:
     plans: dict[date, pd.DataFrame] = {}
     energy_mwh, at = opening_energy_mwh, 0
@@ -144,6 +166,7 @@ def _plans_by_day(
         at += count
         if day > last:
             break
-        frame = plan_frame(day, STRATEGY, GATE, battery, energy_mwh, charge_mw[part], discharge_mw[part])
+        flows = (charge_mw[part], discharge_mw[part])
+        frame = plan_frame(day, STRATEGY, GATE, battery, energy_mwh, *flows, by_day[day])
         plans[day], energy_mwh = frame, float(frame["energy_mwh"].iloc[-1])
     return plans

@@ -19,12 +19,14 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
+from bess_pipeline.battery.degradation import WearState
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading import foresight, rule_based
+from bess_pipeline.trading import foresight, rule_based, timeline
+from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 from bess_pipeline.trading.settlement import settle_day
 from bess_pipeline.trading.stamps import (
@@ -41,20 +43,22 @@ from bess_pipeline.trading.stamps import (
     status_inputs,
     vintage,
 )
-from bess_pipeline.trading.status import status_row
+from bess_pipeline.trading.status import stamped_status_row, standing
 
 STRATEGY_PLANS = {rule_based.STRATEGY: PLAN, foresight.STRATEGY: FORESIGHT}
 ONE_DAY = timedelta(days=1)
 STATE_TOLERANCE_MWH = 1e-6
+NEW = WearState()
 
 
 @dataclass(frozen=True)
 class Opening:
-    """State at 23:00 before a day: energy and the start of its chain, or the reason why there is none."""
+    """State at 23:00 before a day: energy, start of its chain and wear, or the reason why there is none."""
 
     energy_mwh: float | None
     chain_start: date | None
     reason: str = ""
+    wear: WearState = NEW
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,19 @@ class Replay:
         self.lake = lake
         self.now = now
         self.battery = Battery.from_settings(settings.battery)
+        self.condition = Condition(settings, lake)
         # where a final state is set, the bound must reach it; else it ends free, as the strategies do
         self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
         self._declared = chain_starts
         self._declare = declare_chain_start
+
+    def availability(self, days: Sequence[date]) -> int:
+        """Write trading.availability of `days` from the user's calendar; the number of rows."""
+        return self.condition.record_availability(sorted(days), self._stamp(""))
+
+    def degradation(self, days: Sequence[date]) -> int:
+        """Write risk.degradation of `days` from their dispatch and cash; the number of rows."""
+        return self.condition.write_degradation(sorted(days), self._stamp(""))
 
     def plan(self, days: Sequence[date]) -> list[DayStatus]:
         """Rule-based plans of `days`, each from prices known at its day-ahead gate."""
@@ -128,8 +141,10 @@ class Replay:
         return [day for day in days if not self.finished(day)]
 
     def finished(self, day: date) -> bool:
-        """True when every strategy of the day is complete and was run with these settings."""
+        """True when every strategy of the day is complete and was run with these settings and outages."""
         if not self.lake.has(RUN_STATUS, day):
+            return False
+        if not self.condition.calendar_holds(day, self.lake.stamp(DISPATCH, day).get("outages", "")):
             return False
         if self.lake.stamp(RUN_STATUS, day).get("settings") != self.settings.fingerprint():
             return False
@@ -137,10 +152,11 @@ class Replay:
         return set(status["strategy"]) == set(STRATEGY_PLANS) and bool((status["status"] == "complete").all())
 
     def planned(self, day: date) -> bool:
-        """True when a plan of the day is stored that was made with these settings."""
+        """True when a plan of the day is stored that was made with these settings and known outages."""
         stamp = self.lake.stamp(PLAN, day)
         return (
             bool(stamp)
+            and self.condition.calendar_holds(day, stamp.get("outages", ""), _plan_gate(day))
             and stamp["settings"] == self.settings.fingerprint()
             and not any(stamp.get(f"reason.{strategy}") for strategy in STRATEGY_PLANS)
         )
@@ -160,13 +176,14 @@ class Replay:
             outcome = rule_based.plan_day(
                 day,
                 prices,
-                self.battery,
-                opening.energy_mwh,
+                *self.condition.start(opening.wear, opening.energy_mwh),
                 history_days=self.settings.trading.history_days,
                 rule_hours=self.settings.trading.rule_hours,
+                availability=self.condition.availability(day, _plan_gate(day)),
             )
             reason, frame = outcome.reason, outcome.frame
-        self._write_plan(PLAN, day, strategy, frame, opening, reason, vintage(prices))
+        outages = {"outages": self.condition.vintage(day, _plan_gate(day))}
+        self._write_plan(PLAN, day, strategy, frame, opening, reason, vintage(prices), outages)
         return DayStatus(day, strategy, "refused" if reason else "complete", reason)
 
     def _foresight_run(self, days: list[date]) -> list[DayStatus]:
@@ -176,15 +193,16 @@ class Replay:
         prices = self._day_ahead(days[0], days[-1] + margin)
         plans: dict[date, pd.DataFrame] = {}
         problem = opening.reason
+        held_mwh = repr(self.condition.battery(opening.wear).energy_mwh)
         if opening.energy_mwh is not None:
             try:
                 plans = foresight.plan_days(
                     days,
                     prices,
-                    self.battery,
-                    opening.energy_mwh,
+                    *self.condition.start(opening.wear, opening.energy_mwh),
                     margin_days=margin.days,
                     closing_energy_mwh=self._closing_mwh,
+                    availability=self.condition.availability,
                 )
             except BessError as error:
                 problem = str(error)
@@ -193,7 +211,8 @@ class Replay:
             frame = plans.get(day)
             reason = "" if frame is not None else problem or self._no_price_reason(day, prices)
             here = opening if day == days[0] else self._opening(FORESIGHT, strategy, day)
-            self._write_plan(FORESIGHT, day, strategy, frame, here, reason, vintage(prices))
+            held = {"outages": self.condition.vintage(day), f"capacity.{strategy}": held_mwh}
+            self._write_plan(FORESIGHT, day, strategy, frame, here, reason, vintage(prices), held)
             results.append(DayStatus(day, strategy, "refused" if reason else "complete", reason))
         return results
 
@@ -212,10 +231,11 @@ class Replay:
             frame, reason = self._dispatch_strategy(day, strategy, plan_table, opening)
             if frame is not None:
                 frames.append(frame)
-                stamp |= _state_stamp(strategy, opening, closing_energy_mwh(frame))
+                stamp |= self._state_stamp(strategy, opening, frame)
             status = "refused" if reason else "complete"
             stamp |= {f"status.{strategy}": status, f"reason.{strategy}": reason}
             results.append(DayStatus(day, strategy, status, reason))
+        stamp["outages"] = self.condition.vintage(day)
         stamp["inputs"] = self.lake.content_hash(PLAN, [day]) + self.lake.content_hash(FORESIGHT, [day])
         self.lake.write(DISPATCH, day, _concat(DISPATCH, frames), stamp)
         return results
@@ -225,12 +245,14 @@ class Replay:
     ) -> tuple[pd.DataFrame | None, str]:
         if opening.energy_mwh is None:
             return None, opening.reason
-        plan = self.lake.read(plan_table, day, day)
+        plan, stamp = self.lake.read(plan_table, day, day), self.lake.stamp(plan_table, day)
+        held_mwh = stamp.get(f"capacity.{strategy}")
+        battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
+        availability = self.condition.availability(day)
         if plan.empty:
-            stamp = self.lake.stamp(plan_table, day) if self.lake.has(plan_table, day) else {}
             reason = stamp.get(f"reason.{strategy}") or f"{plan_table} has no plan for {day}: materialise it first"
-            return idle_day(day, strategy, opening.energy_mwh), reason
-        return dispatch_day(self.battery, plan, opening.energy_mwh), ""
+            return idle_day(day, strategy, energy_mwh, battery, availability), reason
+        return dispatch_day(battery, plan, energy_mwh, availability), ""
 
     def _settle_day(self, day: date) -> list[DayStatus]:
         dispatch = self.lake.read(DISPATCH, day, day)
@@ -253,9 +275,9 @@ class Replay:
         settled = self.lake.stamp(CASHFLOW, day) if self.lake.has(CASHFLOW, day) else {}
         results, rows = [], []
         for strategy in STRATEGY_PLANS:
-            status, reason = _standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
+            status, reason = standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
             results.append(DayStatus(day, strategy, status, reason))
-            rows.append(_status_row(day, strategy, status, reason, dispatched))
+            rows.append(stamped_status_row(day, strategy, status, reason, dispatched))
         self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(status_inputs(dispatched, settled)))
         return results
 
@@ -281,21 +303,26 @@ class Replay:
 
     def _opening(self, table: str, strategy: str, day: date) -> Opening:
         if day in set(self.settings.trading.chain_starts) | set(self._declared()):
-            return Opening(self.battery.initial_energy_mwh, day)
+            return self._chain_start(day)
         before = day - ONE_DAY
         if self.lake.has(table, before):
             stamp = self.lake.stamp(table, before)
             if stamp.get(f"closing.{strategy}"):
                 chain = stamp.get(f"chain_start.{strategy}") or before.isoformat()
-                return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain))
+                wear = stamp.get(f"wear.{strategy}")
+                state = WearState.from_text(wear) if wear else self.condition.initial_wear
+                return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
         if not self.lake.days(DISPATCH) and not list(self._declared()) and self._has_prices(day):
             self._declare(day)
-            return Opening(self.battery.initial_energy_mwh, day)
+            return self._chain_start(day)
         return Opening(
             None,
             None,
             f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start",
         )
+
+    def _chain_start(self, day: date) -> Opening:
+        return Opening(self.battery.initial_energy_mwh, day, wear=self.condition.initial_wear)
 
     def _write_plan(
         self,
@@ -306,12 +333,27 @@ class Replay:
         opening: Opening,
         reason: str,
         inputs: str,
+        condition: Mapping[str, str],
     ) -> None:
-        stamp = self._stamp(inputs) | {f"reason.{strategy}": reason}
+        stamp = self._stamp(inputs) | {f"reason.{strategy}": reason} | dict(condition)
         if opening.energy_mwh is not None:
-            closing = closing_energy_mwh(frame) if frame is not None else opening.energy_mwh
-            stamp |= _state_stamp(strategy, opening, closing)
+            if frame is None:
+                held_mwh = stamp.get(f"capacity.{strategy}")
+                battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
+                rows = idle_day(day, strategy, energy_mwh, battery)
+            stamp |= self._state_stamp(strategy, opening, rows if frame is None else frame)
         self.lake.write(table, day, frame if frame is not None else schemas.empty_frame(table), stamp)
+
+    def _state_stamp(self, strategy: str, opening: Opening, rows: pd.DataFrame) -> dict[str, str]:
+        """State and wear of a strategy before and after a day whose plan or dispatch are `rows`."""
+        wear = self.condition.wear_after(opening.wear, opening.energy_mwh or 0.0, rows)
+        return {
+            f"opening.{strategy}": repr(opening.energy_mwh),
+            f"closing.{strategy}": repr(closing_energy_mwh(rows)),
+            f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
+            f"wear_before.{strategy}": opening.wear.to_text(),
+            f"wear.{strategy}": wear.to_text(),
+        }
 
     def _day_ahead(self, first: date, last: date) -> pd.DataFrame:
         """Day-ahead rows of EFA days `first` to `last`: settlement dates from the day before."""
@@ -334,37 +376,8 @@ class Replay:
         }
 
 
-def _state_stamp(strategy: str, opening: Opening, closing_mwh: float) -> dict[str, str]:
-    return {
-        f"opening.{strategy}": repr(opening.energy_mwh),
-        f"closing.{strategy}": repr(closing_mwh),
-        f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
-    }
-
-
-def _standing(day: date, strategy: str, stamps: Mapping[str, dict[str, str]]) -> tuple[str, str]:
-    """Status and reason of a day: those of the first table, in the order of `stamps`, that is not complete."""
-    for table, stamp in stamps.items():
-        status = stamp.get(f"status.{strategy}")
-        if not status:
-            return "refused", f"{table} of {day} was never run"
-        if status != "complete":
-            return status, stamp[f"reason.{strategy}"]
-    return "complete", ""
-
-
-def _status_row(day: date, strategy: str, status: str, reason: str, stamp: dict[str, str]) -> pd.DataFrame:
-    opening, closing = stamp.get(f"opening.{strategy}"), stamp.get(f"closing.{strategy}")
-    chain = stamp.get(f"chain_start.{strategy}")
-    return status_row(
-        day,
-        strategy,
-        status,
-        reason,
-        opening_energy_mwh=float(opening) if opening else None,
-        closing_energy_mwh=float(closing) if closing else None,
-        chain_start=date.fromisoformat(chain) if chain else None,
-    )
+def _plan_gate(day: date) -> datetime:
+    return timeline.gate_utc(day, rule_based.GATE)
 
 
 def _concat(table: str, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from bess_pipeline.errors import RefusedFrameError
 TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
 UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier")}
-UNITLESS = {"coverage"}  # a share
+UNITLESS = {"coverage", "charge_fraction", "discharge_fraction"}  # shares
+UNITLESS |= {"equivalent_cycles", "max_depth", "calendar_fade", "cycle_fade", "state_of_health"}
 
 
 @pytest.mark.parametrize("table", sorted(schemas.TABLES))

@@ -1,4 +1,4 @@
-"""Assets `trading/*` and `risk/daily_pnl`: plans, dispatch, cash, status and P&L of trading days.
+"""Assets `trading/*`, `risk/daily_pnl` and `risk/degradation`: outages, plans, dispatch, cash, status, P&L, wear.
 
 What belongs here: dependencies, pools and checks. What does not: how a day is traded, and how far back
 or ahead a step reads prices (`trading/replay.py`): only the foresight bound may see prices of days to come.
@@ -23,6 +23,7 @@ from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restate
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.trading import checks
+from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import (
     CASHFLOW,
     DAILY_PNL,
@@ -42,8 +43,9 @@ CASH_TOLERANCE_GBP = 0.005
 
 
 def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """All trading assets and the daily P&L, in the order of a day."""
+    """All trading assets, the daily P&L and the wear, in the order of a day."""
     return [
+        _availability_asset(partitions),
         _plan_asset(
             partitions, PLAN, "plan", {"python"}, "Rule-based plan at the day-ahead gate, from prices known by then."
         ),
@@ -59,6 +61,7 @@ def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
         _cashflow_asset(partitions),
         _run_status_asset(partitions),
         _daily_pnl_asset(partitions),
+        _degradation_asset(partitions),
     ]
 
 
@@ -74,12 +77,29 @@ def _common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict
     }
 
 
+def _availability_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, AVAILABILITY, "trading"),
+        kinds={"python", "pandas"},
+        description=f"{metadata.describe(AVAILABILITY)} From the user's calendar; none without one.",
+    )
+    @one_sentence
+    def availability(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        days = requested_days(context)
+        make_replay(runtime).availability(days)
+        found = metadata.rows_metadata(context, runtime.workspace.lake, AVAILABILITY, days)
+        return dg.MaterializeResult(metadata=found)
+
+    return availability
+
+
 def _plan_asset(
     partitions: dg.PartitionsDefinition, table: str, step: str, kinds: set[str], description: str
 ) -> dg.AssetsDefinition:
     @dg.asset(
         **_common(partitions, table, "trading"),
-        deps=[DAY_AHEAD.split("/")],
+        deps=[DAY_AHEAD.split("/"), AVAILABILITY.split("/")],
         pool=CHAIN_POOL,
         kinds=kinds,
         description=f"{description} {metadata.describe(table)}",
@@ -104,7 +124,10 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
     @dg.asset(
         **_common(partitions, DISPATCH, "trading"),
-        deps=[PLAN.split("/"), FORESIGHT.split("/"), dg.AssetDep(key, partition_mapping=the_day_before)],
+        deps=[
+            *(table.split("/") for table in (AVAILABILITY, PLAN, FORESIGHT)),
+            dg.AssetDep(key, partition_mapping=the_day_before),
+        ],
         pool=CHAIN_POOL,
         kinds={"python", "numpy"},
         description=f"{metadata.describe(DISPATCH)} Each day starts from the closing state of the day before.",
@@ -119,7 +142,8 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         statuses = replay.dispatch(days)
         asked = requested_days(context)
         rows = runtime.workspace.lake.read(DISPATCH, asked[0] - timedelta(days=1), asked[-1])
-        error = checks.energy_balance_error_mwh(rows, replay.battery)
+        fades = runtime.settings.degradation.fade_limits_energy
+        error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades)
         balance = _check(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
         return _result(context, runtime.workspace.lake, DISPATCH, days, statuses, [balance])
 
@@ -201,6 +225,24 @@ def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, runtime.workspace.lake, DAILY_PNL, days))
 
     return daily_pnl
+
+
+def _degradation_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, DEGRADATION, "risk"),
+        deps=[DISPATCH.split("/"), CASHFLOW.split("/")],
+        kinds={"python", "numpy"},
+        description=f"{metadata.describe(DEGRADATION)} Rainflow cycles and a semi-empirical LFP model.",
+    )
+    @one_sentence
+    def degradation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        days = requested_days(context)
+        make_replay(runtime).degradation(days)
+        found = metadata.rows_metadata(context, runtime.workspace.lake, DEGRADATION, days)
+        return dg.MaterializeResult(metadata=found)
+
+    return degradation
 
 
 def make_replay(runtime: Runtime) -> Replay:

@@ -122,6 +122,15 @@ def test_days_that_are_not_complete_are_listed() -> None:
     assert "Every day of the window is complete." in complete
 
 
+def test_wear_is_shown_where_there_is_some() -> None:
+    assert "Wear of the battery" not in page().words
+    wear = pd.DataFrame([["rule-based", "7.50"]], columns=["strategy", "would have matched, £/MWh"])
+    parsed = page(dataclasses.replace(INPUTS, wear=wear, wear_note="what <this> stands on"))
+    assert parsed.open == []
+    for part in ("Wear of the battery", "7.50", "would have matched", "what <this> stands on"):
+        assert part in parsed.words
+
+
 def test_a_window_without_a_day_says_so() -> None:
     nothing = dataclasses.replace(
         INPUTS,
