@@ -11,18 +11,25 @@ import pandas as pd
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
 
+LOWEST_TOLERANCE_MWH = 1e-6
+
 
 def energy_balance_error_mwh(dispatch: pd.DataFrame, battery: Battery) -> float:
-    """Largest |energy step - (eta_c charge - discharge / eta_d) h| between consecutive half-hours, MWh.
+    """Largest |energy step - (eta_c charge - discharge / eta_d) h + losses at rest| between half-hours, MWh.
 
-    `dispatch` holds `trading/dispatch` rows of any days and strategies; steps over a gap are not compared.
+    `dispatch` holds `trading/dispatch` rows of any days and strategies; steps over a gap are not compared. At
+    its lowest state a battery may lose less than its losses at rest, where it could not be fed (unserved).
     """
     worst = 0.0
+    floor_mwh = battery.energy_min_mwh + LOWEST_TOLERANCE_MWH
     for _, rows in dispatch.groupby("strategy"):
         ordered = rows.sort_values("start_utc")
         adjacent = ordered["start_utc"].diff() == pd.Timedelta(minutes=30)
         flow = ordered["charge_mw"] * battery.charge_efficiency - ordered["discharge_mw"] / battery.discharge_efficiency
-        error = (ordered["energy_mwh"].diff() - flow * gb_time.HALF_HOUR_H).abs()[adjacent]
+        losses = ordered["energy_mwh"].shift() * battery.self_discharge_per_hour + battery.auxiliary_mw
+        above = ordered["energy_mwh"].diff() - (flow - losses) * gb_time.HALF_HOUR_H
+        unserved = above.clip(lower=0.0, upper=losses * gb_time.HALF_HOUR_H)
+        error = above.sub(unserved.where(ordered["energy_mwh"] <= floor_mwh, 0.0)).abs()[adjacent]
         worst = max(worst, float(error.max()) if len(error) else 0.0)
     return worst
 

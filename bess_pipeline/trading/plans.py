@@ -15,8 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline import gb_time
+from bess_pipeline.battery.limits import ALWAYS, Availability, Clip
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.battery.physics import simulate
+from bess_pipeline.battery.rejection import explain
 from bess_pipeline.errors import SolverError
 
 Array = npt.NDArray[np.float64]
@@ -39,19 +41,26 @@ def plan_frame(
     opening_energy_mwh: float,
     charge_mw: Array,
     discharge_mw: Array,
+    availability: Availability = ALWAYS,
 ) -> pd.DataFrame:
     """`trading/plan` rows of a day (46, 48 or 50) whose whole dispatch is sold day-ahead.
 
-    `charge_mw` and `discharge_mw` are AC-side, one per half-hour. Raises SolverError when the battery
-    could not follow them from `opening_energy_mwh` to within 1e-6 MW; a smaller excess, which is a
-    solver's rounding, is taken out of the plan.
+    `charge_mw` and `discharge_mw` are AC-side, one per half-hour, and so are the fractions of `availability`
+    where they are not one number. Raises SolverError when the battery could not follow them from
+    `opening_energy_mwh` to within 1e-6 MW; a smaller excess, which is a solver's rounding, is taken out of the
+    plan, and what an empty battery must charge for its standing losses is put in.
     """
     starts = gb_time.efa_half_hours(efa_date)
     hours = np.full(len(starts), gb_time.HALF_HOUR_H)
-    path = simulate(battery, opening_energy_mwh, charge_mw, discharge_mw, hours)
-    excess = max(np.abs(path.charge_mw - charge_mw).max(), np.abs(path.discharge_mw - discharge_mw).max())
-    if excess > PLAN_TOLERANCE_MW:
-        raise SolverError(f"the {strategy} plan of {efa_date} asks {excess:.3g} MW more than the battery can follow")
+    path = simulate(battery, opening_energy_mwh, charge_mw, discharge_mw, hours, availability)
+    excess = np.maximum(np.abs(path.charge_mw - charge_mw), np.abs(path.discharge_mw - discharge_mw))
+    excess[path.clipped == Clip.STANDBY] = 0.0
+    if excess.max() > PLAN_TOLERANCE_MW:
+        found = explain(battery, opening_energy_mwh, charge_mw, discharge_mw, hours, path, availability)
+        why = next(one.text for one in found if excess[one.period] > PLAN_TOLERANCE_MW)
+        raise SolverError(
+            f"the {strategy} plan of {efa_date} asks {excess.max():.3g} MW more than the battery can follow ({why})"
+        )
     return pd.DataFrame(
         {
             "efa_date": [efa_date] * len(starts),

@@ -229,7 +229,7 @@ class Replay:
         if plan.empty:
             stamp = self.lake.stamp(plan_table, day) if self.lake.has(plan_table, day) else {}
             reason = stamp.get(f"reason.{strategy}") or f"{plan_table} has no plan for {day}: materialise it first"
-            return idle_day(day, strategy, opening.energy_mwh), reason
+            return idle_day(day, strategy, opening.energy_mwh, self.battery), reason
         return dispatch_day(self.battery, plan, opening.energy_mwh), ""
 
     def _settle_day(self, day: date) -> list[DayStatus]:

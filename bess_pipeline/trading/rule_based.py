@@ -11,8 +11,9 @@ The rule, for EFA day D at the day-ahead gate:
 3. over the hours of D, pick the contiguous block of `rule_hours` hours to charge and the later block of
    the same length to discharge with the largest margin after losses and wear,
    `eta_c eta_d (p_discharge - wear) - (p_charge + wear)`; stay idle when no margin is positive;
-4. fill the battery evenly over the first block and empty it evenly over the second, within power, energy
-   and cycle limits, from the opening state.
+4. fill the battery evenly over the first block and empty it evenly over the second, within power, energy,
+   cycle and throughput limits, from the opening state;
+5. leave out what the battery cannot do then: outages announced by the gate, grid connection, ramp, losses at rest.
 
 Blocks are whole clock hours, so power is constant over a product of 15, 30 or 60 minutes.
 """
@@ -26,7 +27,9 @@ import numpy as np
 import pandas as pd
 
 from bess_pipeline import gb_time
+from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.battery.physics import simulate
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.plans import Array, PlanOutcome, plan_frame
 
@@ -58,11 +61,13 @@ def plan_day(
     *,
     history_days: int,
     rule_hours: int,
+    availability: Availability = ALWAYS,
 ) -> PlanOutcome:
     """The plan of `efa_date` (`trading/plan` rows), or the reason why none can be made.
 
     `day_ahead_price` may hold any `market/day_ahead_price` rows: what was not known at the gate is left
-    out here. `opening_energy_mwh` is the planned state at 23:00 on the day before.
+    out here. `opening_energy_mwh` is the planned state at 23:00 on the day before, `availability` what was known
+    of the day's half-hours at the gate.
     """
     known = timeline.known_by(day_ahead_price, "day_ahead_price", timeline.gate_utc(efa_date, GATE))
     history = _recent_complete_days(known, efa_date, history_days)
@@ -76,7 +81,11 @@ def plan_day(
     hourly_price = _expected_price_by_hour(history, efa_date)
     blocks = choose_blocks(hourly_price, rule_hours, battery)
     charge_mw, discharge_mw = _schedule(blocks, len(hourly_price), rule_hours, battery, opening_energy_mwh)
-    frame = plan_frame(efa_date, STRATEGY, GATE, battery, opening_energy_mwh, charge_mw, discharge_mw)
+    hours = np.full(len(charge_mw), gb_time.HALF_HOUR_H)
+    path = simulate(battery, opening_energy_mwh, charge_mw, discharge_mw, hours, availability)
+    frame = plan_frame(
+        efa_date, STRATEGY, GATE, battery, opening_energy_mwh, path.charge_mw, path.discharge_mw, availability
+    )
     return PlanOutcome(frame)
 
 
@@ -123,10 +132,12 @@ def _schedule(
         return charge_mw, discharge_mw
     most_mwh = battery.power_mw * rule_hours
     room_mwh = max(battery.energy_max_mwh - opening_energy_mwh, 0.0)
-    charge_mwh = min(most_mwh, room_mwh / battery.charge_efficiency)
+    throughput_mwh = np.inf if battery.max_throughput_mwh_per_day is None else battery.max_throughput_mwh_per_day
+    charge_mwh = min(most_mwh, room_mwh / battery.charge_efficiency, throughput_mwh / 2)
     full_mwh = opening_energy_mwh + charge_mwh * battery.charge_efficiency
     cap_mwh = np.inf if battery.max_cycles_per_day is None else battery.max_cycles_per_day * battery.usable_energy_mwh
     stored_mwh = max(full_mwh - battery.energy_min_mwh, 0.0)
+    cap_mwh = min(cap_mwh, throughput_mwh - charge_mwh)
     discharge_mwh = min(most_mwh, stored_mwh * battery.discharge_efficiency, cap_mwh)
     _block(charge_mw, blocks.charge_hour, rule_hours)[:] = charge_mwh / rule_hours
     _block(discharge_mw, blocks.discharge_hour, rule_hours)[:] = discharge_mwh / rule_hours

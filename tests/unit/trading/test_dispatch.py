@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from bess_pipeline import gb_time, schemas
+from bess_pipeline.battery.limits import Availability
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.trading.checks import energy_balance_error_mwh
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 
 DAY = date(2024, 2, 20)
@@ -70,6 +73,24 @@ def test_metered_energy_balances_with_the_state_of_energy() -> None:
     assert closing_energy_mwh(rows) == pytest.approx(1.0 + 0.95 * imported - exported / 0.95)
     assert rows["energy_mwh"].between(-1e-9, 2.0 + 1e-9).all()
     assert (rows[["charge_mw", "discharge_mw"]].min(axis=1) == 0.0).all()
+
+
+def test_an_outage_and_an_empty_store_force_imbalance() -> None:
+    """Half of the discharge is out of service; then the auxiliary load of an empty battery is bought."""
+    battery = replace(SMALL, auxiliary_mw=0.1, charge_efficiency=0.5)
+    derated = np.ones(48)
+    derated[0] = 0.5
+    rows = dispatch_day(battery, plan_rows(DAY, {0: 1.0}), 0.3, Availability(discharge=derated))
+    assert rows["metered_mwh"].iloc[0] == pytest.approx(0.25)
+    assert rows["forced_imbalance_mwh"].iloc[0] == pytest.approx(-0.25)
+    assert rows["energy_mwh"].iloc[:2].tolist() == [0.0, 0.0]  # 0.3 - 0.25 - 0.05
+    assert rows["metered_mwh"].iloc[1] == rows["forced_imbalance_mwh"].iloc[1] == pytest.approx(-0.05 / 0.5)
+    assert energy_balance_error_mwh(rows, battery) < 1e-9
+    assert energy_balance_error_mwh(rows.assign(energy_mwh=rows["energy_mwh"] + rows.index), battery) > 0.9
+    unfed = idle_day(DAY, "rule_based", 0.1, battery, Availability(charge=0.0))
+    assert unfed["energy_mwh"].iloc[[0, 1, 47]].tolist() == pytest.approx([0.05, 0.0, 0.0])
+    assert (unfed["metered_mwh"] == 0).all()
+    assert energy_balance_error_mwh(unfed, battery) < 1e-9
 
 
 def test_rows_in_any_order_give_the_same_dispatch() -> None:
