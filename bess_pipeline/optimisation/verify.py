@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bess_pipeline.battery.physics import Violation, stored_change_mwh
+from bess_pipeline.battery.limits import Availability, Clip
+from bess_pipeline.battery.physics import Violation, check
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.path_numbers import ramp_limit_mw
 from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
@@ -19,7 +20,7 @@ TOLERANCE = 1e-6  # MW, MWh, and GBP relative to the size of the objective
 
 def verify(problem: EnergyProblem, schedule: EnergySchedule) -> None:
     """Physics, grid connection, ramp, budgets, closing state and bound; SolverError with one sentence otherwise."""
-    violations = [*_physics(problem, schedule), *_links(problem, schedule)]
+    violations = [*_physics(problem, schedule), *_ramp(problem, schedule)]
     if violations:
         worst = max(violations, key=lambda v: v.amount)
         raise SolverError(
@@ -64,34 +65,24 @@ def budget_excess_mwh(problem: EnergyProblem, schedule: EnergySchedule) -> dict[
 
 
 def _physics(problem: EnergyProblem, schedule: EnergySchedule) -> list[Violation]:
-    battery, hours, energy = problem.battery, problem.durations, schedule.energy_mwh
-    charge, discharge = schedule.charge_mw, schedule.discharge_mw
-    before = np.concatenate([[problem.opening_energy_mwh], energy[:-1]])
-    standing = battery.self_discharge_per_hour * hours * before + battery.auxiliary_mw * hours - schedule.unserved_mwh
-    balance = energy - before - stored_change_mwh(battery, charge, discharge, hours) + standing
-    return _above(
-        {
-            "negative power": np.maximum(-charge, -discharge),
-            "power": np.maximum(charge, discharge) - battery.power_mw,
-            "charge limit": charge - problem.charge_limit_mwh / hours,
-            "discharge limit": discharge - problem.discharge_limit_mwh / hours,
-            "simultaneous": np.minimum(charge, discharge),
-            "full": energy - battery.energy_max_mwh,
-            "empty": battery.energy_min_mwh - energy,
-            "energy balance": np.abs(balance),
-        }
+    """What `battery.physics` finds; the ramp limit it knows only within the horizon, so it is looked at here too."""
+    availability = Availability(problem.charge_availability, problem.discharge_availability)
+    found = check(
+        problem.battery,
+        problem.opening_energy_mwh,
+        schedule.charge_mw,
+        schedule.discharge_mw,
+        schedule.energy_mwh,
+        problem.durations,
+        TOLERANCE,
+        availability=availability,
+        unserved_mwh=schedule.unserved_mwh,
     )
+    return [violation for violation in found if violation.reason != Clip.RAMP]
 
 
-def _links(problem: EnergyProblem, schedule: EnergySchedule) -> list[Violation]:
+def _ramp(problem: EnergyProblem, schedule: EnergySchedule) -> list[Violation]:
     if problem.battery.ramp_limit_mw_per_hour is None:
         return []
-    return _above({"ramp": ramp_excess_mw(problem, schedule)})
-
-
-def _above(excesses: dict[str, FloatArray]) -> list[Violation]:
-    return [
-        Violation(reason, int(period), float(excess[period]))
-        for reason, excess in excesses.items()
-        for period in np.flatnonzero(~(excess <= TOLERANCE))
-    ]
+    excess = ramp_excess_mw(problem, schedule)
+    return [Violation("ramp", int(t), float(excess[t])) for t in np.flatnonzero(~(excess <= TOLERANCE))]

@@ -15,7 +15,7 @@ problem, and where that does not help the windows grow (docs/optimisation.md, se
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from time import perf_counter
 
@@ -25,11 +25,19 @@ from scipy.sparse import csc_array
 from bess_pipeline.optimisation.compilation import CompiledPath
 from bess_pipeline.optimisation.path_numbers import PathNumbers
 from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray, IntArray, exclusive_above_gbp_mwh
-from bess_pipeline.optimisation.session import ArraySession, HighsSession, LinearArrays, Solution, path_arrays
+from bess_pipeline.optimisation.session import (
+    ArraySession,
+    HighsSession,
+    LinearArrays,
+    Solution,
+    SolveStatus,
+    path_arrays,
+)
 
 OVERLAP_MWH = 1e-7
-BLOCK_PERIODS = 48  # where no daily limit says where to cut
+BLOCK_PERIODS = 24  # about half a day; where daily limits divide the horizon a block is a day
 SETTLING_ROUNDS = 20
+SHARE_OF_TIME = 0.05  # of the time limit, for one window in the first round; doubled where it did not do
 IMPROVEMENT = 1e-10  # of the objective
 
 Window = tuple[int, int]  # first block and the one after the last
@@ -57,6 +65,7 @@ class _Answer:
     gain: float
     periods: IntArray
     charging: FloatArray
+    proven: bool
 
 
 @dataclass
@@ -73,11 +82,13 @@ class WindowSearch:
     def __post_init__(self) -> None:
         problem, matrix = self.problem, self.path.matrix
         self._deadline = perf_counter() + self.time_limit_s
+        self._share = SHARE_OF_TIME
         self._arrays = path_arrays(self.path, self.numbers)
         self._row_sizes = np.bincount(matrix.indices, minlength=matrix.shape[0])
         self._edges = _block_edges(problem)
         self._ramp = problem.battery.ramp_limit_mw_per_hour is not None
         self._doubtful = doubtful_periods(problem)
+        self._needs_binary = np.zeros(problem.periods, dtype=bool)
 
     def run(self, relaxed: Solution, target: float) -> Directions | None:
         """Directions proven to within `target` (a cost), or the best in time; None when no schedule was found."""
@@ -85,38 +96,57 @@ class WindowSearch:
         settled = self._settle(free, relaxed)
         if settled is None:
             return self._whole_horizon(relaxed)
-        best, bound, windows = settled, relaxed.bound, self._windows_of(settled.charging)
+        best, windows = replace(settled, bound=relaxed.bound), self._windows_of(settled.charging)
         answers: dict[Window, _Answer] = {}
         while True:
-            for window in windows:
-                if window not in answers and perf_counter() < self._deadline:
-                    answers[window] = self._solve_window(window, best)
-            solved = [answers.get(window) for window in windows]
-            if all(answer is not None for answer in solved):
-                bound = max(bound, best.solution.cost - sum(a.gain for a in solved if a is not None))
-            best = Directions(best.charging, best.solution, bound, sum(a.periods.size for a in solved if a is not None))
-            if best.solution.cost - bound <= target or perf_counter() >= self._deadline:
+            best = self._bounded(best, windows, answers)
+            late = perf_counter() >= self._deadline
+            if best.solution.cost - best.bound <= target:
                 return best
-            gaining = [w for w in windows if answers[w].gain > target / (2 * len(windows))]
-            trial = self._settle(_changed(best.charging, [answers[w] for w in gaining]), None)
-            if trial is not None and trial.solution.cost < best.solution.cost - IMPROVEMENT * abs(best.solution.cost):
-                best, answers = trial, {}
+            gaining = [w for w in windows if w in answers and answers[w].gain > target / (2 * len(windows))]
+            trial = self._settle(_changed(best.charging, [answers[window] for window in gaining]), None)
+            better = trial is not None and _better(trial.solution, best.solution)
+            if trial is not None and better:
+                best, answers = replace(trial, bound=best.bound, binaries=best.binaries), {}
                 windows = _merged([*windows, *self._windows_of(trial.charging)])
-            elif windows == [(0, self._blocks)]:
+            if late or (not better and all(answers[w].proven for w in gaining) and windows == [(0, self._blocks)]):
                 return best
+            if not better:
+                windows = self._grown(windows, gaining, answers)
+
+    def _bounded(self, best: Directions, windows: list[Window], answers: dict[Window, _Answer]) -> Directions:
+        """`best` with the bound that its windows prove together; answers known already are not asked for again."""
+        for window in windows:
+            if window not in answers and perf_counter() < self._deadline:
+                answers[window] = self._solve_window(window, best)
+        binaries = sum(answers[window].periods.size for window in windows if window in answers)
+        if any(window not in answers for window in windows):
+            return replace(best, binaries=binaries)
+        bound = best.solution.cost - sum(answers[window].gain for window in windows)
+        return replace(best, bound=max(best.bound, bound), binaries=binaries)
+
+    def _grown(self, windows: list[Window], gaining: list[Window], answers: dict[Window, _Answer]) -> list[Window]:
+        """Windows that could gain and did not: a block wider on both sides, or more time where time ran out."""
+        grown = []
+        for first, last in windows:
+            if (first, last) not in gaining:
+                grown.append((first, last))
+            elif not answers[first, last].proven:
+                del answers[first, last]
+                self._share *= 2
+                grown.append((first, last))
             else:
-                windows = _merged(
-                    [(max(a - 1, 0), min(b + 1, self._blocks)) if (a, b) in gaining else (a, b) for a, b in windows]
-                )
+                grown.append((max(first - 1, 0), min(last + 1, self._blocks)))
+        return _merged(grown)
 
     @property
     def _blocks(self) -> int:
         return self._edges.size - 1
 
     def _windows_of(self, charging: FloatArray) -> list[Window]:
-        """The blocks that hold a fixed direction, neighbours joined."""
+        """The blocks that hold a fixed direction."""
         blocks = np.unique(np.searchsorted(self._edges, np.flatnonzero(~np.isnan(charging)), side="right") - 1)
-        return _merged([(int(block), int(block) + 1) for block in blocks])
+        return [(int(block), int(block) + 1) for block in blocks]
 
     def _settle(self, charging: FloatArray, solution: Solution | None) -> Directions | None:
         """The linear problem with these directions, and with those of every overlap that then appears, fixed."""
@@ -127,18 +157,19 @@ class WindowSearch:
                 solution = self.session.solve()
             if solution.column is None:
                 return None
-            charge, discharge = (solution.column[self.path.columns[n]] for n in ("charge_mwh", "discharge_mwh"))
-            overlap = self._doubtful & np.isnan(charging) & (np.minimum(charge, discharge) > OVERLAP_MWH)
+            overlap = np.isnan(charging) & self._overlaps(solution.column)
+            self._needs_binary |= overlap
             if not overlap.any():
                 return Directions(charging, solution, -np.inf)
-            charging[overlap] = self._rises(charge, discharge)[overlap]
+            charging[overlap] = self._rises(solution.column)[overlap]
             solution = None
         return None
 
-    def _rises(self, charge: FloatArray, discharge: FloatArray) -> FloatArray:
+    def _rises(self, column: FloatArray) -> FloatArray:
         """1 where a period with overlap charges more than it discharges: seen from the store, or from the grid where
         a ramp limit binds the export."""
         battery = self.problem.battery
+        charge, discharge = (column[self.path.columns[name]] for name in ("charge_mwh", "discharge_mwh"))
         if self._ramp:
             return (charge > discharge).astype(float)
         return (battery.charge_efficiency * charge >= discharge / battery.discharge_efficiency).astype(float)
@@ -159,24 +190,46 @@ class WindowSearch:
         return Directions(settled.charging, settled.solution, max(relaxed.bound, answer.bound), int(periods.size))
 
     def _solve_window(self, window: Window, best: Directions) -> _Answer:
-        """The window by itself under the duals of `best`, with binaries where overlap might pay, from `best` on."""
+        """The window by itself under the duals of `best`, from `best` on, with binaries where overlap pays.
+
+        They are added where the answer still overlaps, until it does not.
+        """
         first, last = self._edges[window[0]], self._edges[window[1]]
         columns = self._columns(first, last)
         arrays = self._lagrangian(columns, best.solution)
-        periods = first + np.flatnonzero(self._doubtful[first:last])
         column = best.solution.column
         assert column is not None
         value = float(arrays.cost @ column[columns])
-        session = ArraySession(arrays, max(self._deadline - perf_counter(), 0.1))
-        pairs = tuple(np.searchsorted(columns, pair) for pair in _pairs(self.path, periods))
-        session.add_exclusivity(pairs[0], pairs[1], _limits(self.numbers, periods))
-        charges = np.where(column[_pairs(self.path, periods)[0]] > column[_pairs(self.path, periods)[1]], 1.0, 0.0)
-        known = np.where(np.isnan(best.charging[periods]), charges, best.charging[periods])
+        while True:
+            periods = first + np.flatnonzero(self._needs_binary[first:last])
+            answer = self._solve_with_binaries(arrays, columns, periods, best)
+            if answer.column is None:  # no bound of this window in time: it may gain anything
+                return _Answer(np.inf, periods, best.charging[periods], proven=False)
+            found = np.full(self._arrays.cost.size, 0.0)
+            found[columns] = answer.column[: columns.size]
+            more = self._overlaps(found) & ~self._needs_binary
+            if not more.any() or perf_counter() >= self._deadline:
+                charging, proven = np.round(answer.column[columns.size :]), answer.status is SolveStatus.OPTIMAL
+                return _Answer(max(value - answer.bound, 0.0), periods, charging, proven)
+            self._needs_binary |= more
+
+    def _solve_with_binaries(
+        self, arrays: LinearArrays, columns: IntArray, periods: IntArray, best: Directions
+    ) -> Solution:
+        column = best.solution.column
+        assert column is not None
+        charge, discharge = _pairs(self.path, periods)
+        left = max(self._deadline - perf_counter(), 0.1)
+        session = ArraySession(arrays, min(left, self._share * self.time_limit_s))
+        pairs = np.searchsorted(columns, charge), np.searchsorted(columns, discharge)
+        session.add_exclusivity(*pairs, _limits(self.numbers, periods))
+        known = np.where(np.isnan(best.charging[periods]), column[charge] > column[discharge], best.charging[periods])
         session.start_from(np.concatenate([column[columns], known]))
-        answer = session.solve()
-        if answer.column is None:  # no bound of this window in time: it may gain anything
-            return _Answer(np.inf, periods, known)
-        return _Answer(max(value - answer.bound, 0.0), periods, np.round(answer.column[columns.size :]))
+        return session.solve()
+
+    def _overlaps(self, column: FloatArray) -> np.ndarray:
+        charge, discharge = (column[self.path.columns[name]] for name in ("charge_mwh", "discharge_mwh"))
+        return self._doubtful & (np.minimum(charge, discharge) > OVERLAP_MWH)
 
     def _columns(self, first: int, last: int) -> IntArray:
         starts = [where.start for where in self.path.columns.values()]
@@ -203,6 +256,10 @@ def doubtful_periods(problem: EnergyProblem) -> np.ndarray:
     if problem.battery.ramp_limit_mw_per_hour is not None:
         return both
     return both & (problem.prices <= exclusive_above_gbp_mwh(problem.battery))
+
+
+def _better(trial: Solution, best: Solution) -> bool:
+    return trial.cost < best.cost - IMPROVEMENT * max(1.0, abs(best.cost))
 
 
 def _pairs(path: CompiledPath, periods: IntArray) -> tuple[IntArray, IntArray]:
