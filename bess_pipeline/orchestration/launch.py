@@ -20,6 +20,7 @@ from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
+from bess_pipeline.orchestration.event_log import events_in_batches, open_instance
 from bess_pipeline.orchestration.jobs import (
     DETAILED_PRICES,
     INGEST,
@@ -50,7 +51,7 @@ POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 def initialise_dagster_home(home: Path) -> None:
     """Create Dagster's storage once (called under the workspace's lock: two creators break it)."""
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         instance.get_runs_count()
         for pool in POOLS:  # Dagster applies the default limit only to pools that it has met
             instance.event_log_storage.set_concurrency_slots(pool, 1)
@@ -61,7 +62,7 @@ def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The workspace's Dagster instance, its home made ready and runs that died with their process marked so."""
     workspace.ensure()
     home = workspace.prepare_dagster_home(initialise_dagster_home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance, events_in_batches():
         fail_dead_runs(instance, workspace)
         yield instance
 

@@ -134,7 +134,10 @@ def instant(row: Mapping[str, object], name: str, what: str, *, naive_is_utc: bo
 
 def without_repeats(frame: pd.DataFrame, keys: Sequence[str], what: str) -> pd.DataFrame:
     """`frame` without exact duplicates, sorted by key; PayloadError when rows of one key disagree."""
-    unique = frame.drop_duplicates().sort_values(list(keys), kind="stable").reset_index(drop=True)
+    ordered = frame.sort_values(list(keys), kind="stable").reset_index(drop=True)
+    if not ordered.duplicated(list(keys)).any():  # as almost always
+        return ordered
+    unique = ordered.drop_duplicates().reset_index(drop=True)
     clash = unique[unique.duplicated(list(keys))]
     if not clash.empty:
         where = ", ".join(f"{key} {clash.iloc[0][key]}" for key in keys)
