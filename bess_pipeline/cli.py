@@ -12,15 +12,17 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from bess_pipeline import __version__
 from bess_pipeline.errors import BessError
 from bess_pipeline.logs import configure_logging, redact
 from bess_pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 FORMATS = click.Choice(["table", "json", "csv"])
