@@ -36,7 +36,7 @@ short systems have the heavier tail.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,8 @@ class MarketLaw:
 class _Grid:
     """The half-hours simulated: whole hours from the first EFA day's start to the last settlement date's end."""
 
+    first: date
+    last: date
     start_utc: pd.DatetimeIndex
     clock_h: Values
     weekend: NDArray[np.bool_]
@@ -108,10 +110,12 @@ class _Grid:
         return np.repeat(values.reshape(-1, 2).mean(axis=1), 2)
 
 
-def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTables:
-    """The whole sample market from FIRST_DATE to LAST_DATE; the same seed gives the same bytes."""
+def simulate(
+    seed: int = DEFAULT_SEED, law: MarketLaw | None = None, first: date = FIRST_DATE, last: date = LAST_DATE
+) -> MarketTables:
+    """The whole sample market from `first` to `last`; the same arguments give the same bytes."""
     law = law or MarketLaw()
-    grid = _grid()
+    grid = _grid(first, last)
     streams = np.random.default_rng(seed).spawn(8)
     calendar = calendar_price(law, grid.clock_h, grid.weekend, grid.season)
     wind = _wind(law, grid, streams[0])
@@ -128,17 +132,15 @@ def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTa
     return MarketTables(
         system_price=_system_price_frame(grid, system, niv),
         market_index=market_index,
-        response_auction=response_auction(
-            law.response, days_between(FIRST_DATE, LAST_DATE), hourly, expected_hourly, streams[6]
-        ),
-        reserve_auction=reserve_auction(law.reserve, FIRST_DATE, LAST_DATE, streams[7]),
+        response_auction=response_auction(law.response, days_between(first, last), hourly, expected_hourly, streams[6]),
+        reserve_auction=reserve_auction(law.reserve, first, last, streams[7]),
         day_ahead=hourly,
         fundamentals=fundamentals,
-        forecasts=forecasts(law.forecast, fundamentals, law.wind_capacity_mw, FIRST_DATE, LAST_DATE, seed),
+        forecasts=forecasts(law.forecast, fundamentals, law.wind_capacity_mw, first, last, seed),
         origin="simulated",
         day_ahead_leg="neso_n2ex",
-        first_date=FIRST_DATE,
-        last_date=LAST_DATE,
+        first_date=first,
+        last_date=last,
         now_utc=NOW_UTC,
         frequency=lambda day: frequency_of_day(day, seed),
         frequency_days=tuple(days_between(DEMO_FIRST_DAY - timedelta(days=1), DEMO_LAST_DAY)),
@@ -163,11 +165,13 @@ def bump(clock_h: Values, centre_h: float, width_h: float) -> Values:
     return np.asarray(np.exp(-0.5 * (distance / width_h) ** 2), dtype=np.float64)
 
 
-def _grid() -> _Grid:
-    start = half_hours(efa_day_bounds_utc(FIRST_DATE)[0], settlement_day_bounds_utc(LAST_DATE)[1])
+def _grid(first: date, last: date) -> _Grid:
+    start = half_hours(efa_day_bounds_utc(first)[0], settlement_day_bounds_utc(last)[1])
     local = start.tz_convert(LONDON)
     day_of_year = local.day_of_year.to_numpy(dtype=np.float64)
     return _Grid(
+        first=first,
+        last=last,
         start_utc=start,
         clock_h=(local.hour + local.minute / 60.0 + 0.25).to_numpy(dtype=np.float64),
         weekend=np.asarray(local.day_of_week >= 5),
@@ -226,10 +230,10 @@ def _system_price(grid: _Grid, index: Values, niv: Values, wind: Values, rng: np
 
 
 def _settled(grid: _Grid, columns: dict[str, NDArray[Any] | pd.DatetimeIndex]) -> pd.DataFrame:
-    """Values on the grid as a table of settlement dates FIRST_DATE to LAST_DATE."""
+    """Values on the grid as a table of the settlement dates simulated."""
     start = pd.Series(grid.start_utc)
     frame = settlement_columns(start).assign(start_utc=start, **columns)
-    first, end = settlement_day_bounds_utc(FIRST_DATE)[0], settlement_day_bounds_utc(LAST_DATE)[1]
+    first, end = settlement_day_bounds_utc(grid.first)[0], settlement_day_bounds_utc(grid.last)[1]
     inside = (start >= first) & (start < end)
     return frame[inside].reset_index(drop=True)
 
@@ -254,9 +258,9 @@ def _market_index_frame(grid: _Grid, index: Values, rng: np.random.Generator) ->
 
 
 def _day_ahead_frame(grid: _Grid, day_ahead: Values) -> pd.DataFrame:
-    """Hourly prices of the product days FIRST_DATE to LAST_DATE (23:00 to 23:00 London)."""
+    """Hourly prices of the product days simulated (23:00 to 23:00 London)."""
     hours = grid.start_utc[::2]
-    sold = hours < pd.Timestamp(efa_day_bounds_utc(LAST_DATE)[1])
+    sold = hours < pd.Timestamp(efa_day_bounds_utc(grid.last)[1])
     return pd.DataFrame({"start_utc": hours[sold], "day_ahead_price_gbp_mwh": day_ahead[::2][sold]})
 
 

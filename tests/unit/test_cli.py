@@ -24,7 +24,7 @@ COMMANDS = (
     "ui",
     "refresh",
     "backfill",
-    "rebuild",
+    "ingest",
     "plan",
     "optimise",
     "report",
