@@ -80,20 +80,20 @@ def hook_pipeline(clocks: Clocks) -> None:
     from bess_pipeline import atomic, lake, schemas
     from bess_pipeline.commands import run
     from bess_pipeline.ingestion import forecasts, frequency, ingest, outcomes, revisions, vault
+    from bess_pipeline.orchestration.assets import frequency as frequency_assets
     from bess_pipeline.orchestration.launch import Launcher
-    from bess_pipeline.sources import download, elexon, elexon_forecasts, neso, neso_auctions
+    from bess_pipeline.sources import elexon, neso, neso_auctions
     from bess_pipeline.sources.http import HttpClient
 
     clocks.hook("dagster", Launcher, "_execute")
     clocks.hook("assess", ingest.Ingestion, "fetch", "build", "unanswered", "unfinished")
     clocks.hook("assess", revisions.Revisions, "build")
-    clocks.hook("assess", frequency, "fetch_frequency")
     clocks.hook("fetch", HttpClient, "get")
-    clocks.hook("fetch", download, "downloading")
+    clocks.hook("fetch", frequency_assets, "fetch_frequency")
     clocks.hook("parse", elexon, "parse_system_prices", "parse_system_price_versions", "parse_market_index")
     clocks.hook("parse", neso, "parse_n2ex_prices")
     clocks.hook("parse", neso_auctions, "parse_auction_results")
-    clocks.hook("parse", elexon_forecasts, "parse_forecasts")
+    clocks.hook("parse", forecasts, "parse_forecasts")
     clocks.hook("parse", frequency, "parse_frequency")
     clocks.hook("validate", schemas, "validate")
     clocks.hook("write", lake.Lake, "write", "write_days")
@@ -101,7 +101,6 @@ def hook_pipeline(clocks: Clocks) -> None:
     clocks.hook("write", atomic, "write_bytes")
     clocks.hook("write", outcomes, "write_bytes")
     clocks.hook("warehouse", run, "publish")
-    assert forecasts.fundamental_forecast().parse is not None
 
 
 def run_command(report: Path, arguments: list[str]) -> None:
@@ -169,7 +168,7 @@ def ingest(workspace: Path, urls: dict[str, str], first: date, last: date, *opti
 
 def show(measured: dict[str, Any], days: int, what: str) -> bool:
     """Print the split; whether the days are complete and memory stayed below the limit."""
-    seconds = measured["seconds"] | {"start": measured["seconds"]["start"]}
+    seconds = measured["seconds"]
     total = sum(seconds.values())
     print(f"\n{what}: {days} days, {measured['wall_s']:.1f} s ({measured['cpu_s']:.1f} s CPU)")
     for part in PARTS:
