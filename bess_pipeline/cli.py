@@ -12,15 +12,17 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from bess_pipeline import __version__
 from bess_pipeline.errors import BessError
 from bess_pipeline.logs import configure_logging, redact
 from bess_pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 FORMATS = click.Choice(["table", "json", "csv"])
@@ -113,6 +115,24 @@ def backfill(workspace: Path | None, first: datetime, last: datetime, force: boo
 
     settings = _settings(workspace, retry_now=retry_now)
     _exit_by(run_backfill(settings, first.date(), last.date(), force=force, say=_say))
+
+
+@bess.command()
+@click.option("--from", "first", required=True, type=DAY, help="First settlement date.")
+@click.option("--to", "last", required=True, type=DAY, help="Last settlement date, included.")
+@click.option("--frequency", is_flag=True, help="One-second frequency too: about 75 MB a month.")
+@click.option("--force", is_flag=True, help="Fetch complete days again too.")
+@click.pass_obj
+def ingest(workspace: Path | None, first: datetime, last: datetime, frequency: bool, force: bool) -> None:
+    """Fetch and build all market tables of settlement dates, forecasts included, without trading; then publish.
+
+    Stopped, it resumes where it was. Prints a line for each date that is not complete, with the reason;
+    the exit status is then 1.
+    """
+    from bess_pipeline.commands.run import run_ingest
+
+    days = (first.date(), last.date())
+    _exit_by(run_ingest(_settings(workspace), *days, frequency=frequency, force=force, say=_say))
 
 
 @bess.command("price-check")

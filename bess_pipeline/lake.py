@@ -67,33 +67,28 @@ class Lake:
         return len(valid)
 
     def write_days(
-        self,
-        table: str,
-        frames: Mapping[date, pd.DataFrame],
-        stamp: Mapping[str, str] | None = None,
-        inputs: Mapping[date, str] | None = None,
+        self, table: str, frames: Mapping[date, pd.DataFrame], stamps: Mapping[date, Mapping[str, str]] | None = None
     ) -> dict[date, RefusedFrameError]:
         """Replaces many partitions, as `write` would one by one; the refusal of each day that was refused.
 
-        `inputs` says what each day was made from, which its stamp then holds beside `stamp`.
-
-        The days are validated together, which costs little more than one; only where that refuses
-        is each day judged on its own, so that a bad day never touches a good one.
+        `stamps` holds the stamp of each day that has one. The days are validated together, which costs
+        little more than one; only where that refuses is each day judged on its own, so that a bad day
+        never touches a good one.
         """
         refused: dict[date, RefusedFrameError] = {}
-        stamps = {day: {**(stamp or {}), **({"inputs": inputs[day]} if inputs else {})} for day in frames}
+        stamps = stamps or {}
         try:
             whole = schemas.validate(table, pd.concat(list(frames.values()))) if frames else schemas.empty_frame(table)
             parts = _by_day(table, whole, frames)
         except RefusedFrameError:
             for day, frame in frames.items():
                 try:
-                    self.write(table, day, frame, stamps[day])
+                    self.write(table, day, frame, stamps.get(day))
                 except RefusedFrameError as refusal:
                     refused[day] = refusal
             return refused
         for day, part in parts.items():
-            atomic.write_bytes(self.path(table, day), _parquet(table, part, stamps[day]))
+            atomic.write_bytes(self.path(table, day), _parquet(table, part, stamps.get(day, {})))
         return refused
 
     def read(self, table: str, first: date, last: date) -> pd.DataFrame:
@@ -213,7 +208,8 @@ def _by_day(table: str, whole: pd.DataFrame, frames: Mapping[date, pd.DataFrame]
     if belongs is None:
         raise RefusedFrameError(f"{table} has no key that says which day a row belongs to")
     days = dict(tuple(whole.groupby(belongs)))
-    parts = {day: days.get(day, schemas.empty_frame(table)).reset_index(drop=True) for day in frames}
+    none = schemas.empty_frame(table)
+    parts = {day: days.get(day, none).reset_index(drop=True) for day in frames}
     if any(len(parts[day]) != len(frame) for day, frame in frames.items()):
         raise RefusedFrameError(f"{table}: rows do not belong to the partition they were given for")
     _require_periods(table, whole)

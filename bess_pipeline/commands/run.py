@@ -129,6 +129,25 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         return not_complete(runtime.workspace.lake, days)
 
 
+def run_ingest(
+    settings: Settings, first: date, last: date, *, frequency: bool, force: bool, say: Say
+) -> list[NotComplete]:
+    """Fetch and build all market tables of the settlement dates and publish; the dates not complete after it."""
+    if last < first:
+        raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
+    with _launcher(settings, say) as launcher:
+        workspace = launcher.runtime.workspace
+        launcher.runtime.check_first_day(first)
+        runs = launcher.ingest(first, last, force=force)
+        runs += launcher.side_tables(first, last, frequency=frequency, force=force)
+        if runs or not workspace.database.is_file():
+            say("publishing warehouse")
+            publish(workspace)
+        problems = not_complete(workspace.lake, gb_time.days_between(first, last), trading=False)
+        say(f"{len(gb_time.days_between(first, last)) - len({one.day for one in problems})} days are complete")
+        return problems
+
+
 def run_price_check(
     settings: Settings, first: date, last: date, *, force: bool, say: Say
 ) -> tuple[pd.DataFrame, list[NotComplete]]:

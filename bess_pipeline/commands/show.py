@@ -1,8 +1,8 @@
 """Commands that show what is stored or compute one answer: plan, optimise, report and query.
 
 What belongs here: reading a result and shaping it for the terminal. What does not: printing and
-formats (`cli.py`). What only one command needs and takes seconds to import (Pyomo, matplotlib) is
-imported by that command.
+formats (`cli.py`). What only one command needs is imported by that command where it takes long, so
+that a query is answered at once.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.atomic import write_bytes
-from bess_pipeline.battery.parameters import Battery, read_battery_file
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.risk.pnl import totals
-from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
-from bess_pipeline.sources.files import PriceSeries, parse_price_csv, read_file
-from bess_pipeline.trading.replay import PLAN
 from bess_pipeline.warehouse import query
+from bess_pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
+    from bess_pipeline.battery.parameters import Battery
     from bess_pipeline.optimisation.price_file import OptimiseResult
     from bess_pipeline.optimisation.shadow_prices import ShadowPrices
+    from bess_pipeline.sources.files import PriceSeries
 
 
 def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
     """The plan of a trading day (default: the next), per half-hour, with London time."""
+    from bess_pipeline.runtime import Runtime
+    from bess_pipeline.trading.stamps import PLAN
+
     runtime = Runtime(settings)
     day = day or runtime.next_trading_day()
     lake = runtime.workspace.lake
@@ -55,7 +56,9 @@ def optimise_prices(
     with_shadow_prices: bool = False,
 ) -> dict[str, Any]:
     """Optimise a price CSV, write its schedule and draw it; the summary that is printed."""
+    from bess_pipeline.battery.parameters import Battery, read_battery_file
     from bess_pipeline.optimisation.price_file import optimise_price_series
+    from bess_pipeline.sources.files import parse_price_csv, read_file
 
     if figure is not None and figure.suffix.lower() != ".png":
         raise UserInputError(f"--figure writes PNG: give a name that ends in .png, not {figure.name}")
@@ -118,6 +121,8 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
     """Write figures and page of the window; (path of the page, table as text, table as records)."""
     from bess_pipeline.report.publish import daily_pnl, settled_window, write_figures, write_report
     from bess_pipeline.report.tables import pnl_table_text
+    from bess_pipeline.risk.pnl import totals
+    from bess_pipeline.runtime import Runtime
 
     runtime = Runtime(settings)
     workspace = runtime.workspace
@@ -141,4 +146,4 @@ def run_query(settings: Settings, sql: str | None, file: Path | None) -> pd.Data
             raise UserInputError(f"there is no SQL file {file}")
         sql = file.read_text(encoding="utf-8")
     assert sql is not None
-    return query(Runtime(settings).workspace.database, sql)
+    return query(Workspace(settings.workspace).database, sql)

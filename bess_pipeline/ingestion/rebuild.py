@@ -113,7 +113,6 @@ def _put_in_place(beside: Lake, lake: Lake, tables: Sequence[str], days: Sequenc
 
 
 def _write_status(lake: Lake, store: OutcomeStore, tables: Sequence[str], days: Sequence[date]) -> None:
-    for day in days:
-        found = [outcome for table in tables if (outcome := store.get(table, day))]
-        if found:
-            lake.write(SOURCE_STATUS, day, source_status_frame(found))
+    known = {day: [outcome for table in tables if (outcome := store.get(table, day))] for day in days}
+    for refusal in lake.write_days(SOURCE_STATUS, {d: source_status_frame(o) for d, o in known.items() if o}).values():
+        raise refusal

@@ -51,17 +51,22 @@ class Revisions:
 
         (Rows written, a line for each day that could not be built; its partition stays as it was.)
         """
-        rows, problems = 0, []
+        frames: dict[date, pd.DataFrame] = {}
+        stamps, problems = {}, {}
         for day in days:
             records = list(self.vault.records(self.dataset.raw, day))
             vintage = _vintage(records)
             if not records or self.lake.stamp(TABLE, day).get("inputs") == vintage:
                 continue
             try:
-                rows += self.lake.write(TABLE, day, self._versions(day, records), {"inputs": vintage})
+                frames[day] = self._versions(day, records)
+                stamps[day] = {"inputs": vintage}
             except BessError as error:
-                problems.append(f"{day}: {error}")
-        return rows, problems
+                problems[day] = str(error)
+        refused = self.lake.write_days(TABLE, frames, stamps)
+        lines = problems | {day: str(refusal) for day, refusal in refused.items()}
+        rows = sum(len(frame) for day, frame in frames.items() if day not in refused)
+        return rows, [f"{day}: {lines[day]}" for day in sorted(lines)]
 
     def _versions(self, day: date, records: list[RawRecord]) -> pd.DataFrame:
         seen = [rows for record in reversed(records) if (rows := self._of_record(day, record)) is not None]

@@ -17,11 +17,15 @@ from bess_pipeline import gb_time
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
-from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
+from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
+from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
+from bess_pipeline.orchestration.event_log import events_in_batches, open_instance
 from bess_pipeline.orchestration.jobs import (
     DETAILED_PRICES,
+    FORECASTS,
+    FREQUENCY,
     INGEST,
     PLAN_AHEAD,
     PUBLISH,
@@ -50,7 +54,7 @@ POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 def initialise_dagster_home(home: Path) -> None:
     """Create Dagster's storage once (called under the workspace's lock: two creators break it)."""
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         instance.get_runs_count()
         for pool in POOLS:  # Dagster applies the default limit only to pools that it has met
             instance.event_log_storage.set_concurrency_slots(pool, 1)
@@ -61,7 +65,7 @@ def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The workspace's Dagster instance, its home made ready and runs that died with their process marked so."""
     workspace.ensure()
     home = workspace.prepare_dagster_home(initialise_dagster_home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance, events_in_batches():
         fail_dead_runs(instance, workspace)
         yield instance
 
@@ -97,6 +101,18 @@ class Launcher:
             self._run(TRADE, run[0], run[-1], force)
             self._settle_stale(run[-1])
         return len(runs)
+
+    def side_tables(self, first: date, last: date, *, frequency: bool, force: bool = False) -> int:
+        """Fetch and build what no trading day waits for: forecasts, and `frequency` where asked; the number of runs."""
+        wanted = {FORECASTS: FUNDAMENTALS.table} | ({FREQUENCY: RESPONSE_ENERGY} if frequency else {})
+        days, store = gb_time.days_between(first, last), self._outcomes
+        runs = 0
+        for job, table in wanted.items() if self.runtime.mode != "files" else ():
+            missing = days if force else [day for day in days if not store.complete(table, day)]
+            for run in gb_time.consecutive_runs(missing, DAYS_PER_RUN):
+                self._run(job, run[0], run[-1], force)
+                runs += 1
+        return runs
 
     def revise(self) -> int:
         """Ask again for system prices that are due, and settle again what they changed; the number of runs.
@@ -147,9 +163,13 @@ class Launcher:
         days = gb_time.days_between(first, last)
         if force:
             return days
-        store = OutcomeStore(self.runtime.workspace.raw / "outcomes")
+        store = self._outcomes
         tables = [dataset.table for dataset in self.runtime.datasets()]
         return [day for day in days if not all(store.complete(table, day) for table in tables)]
+
+    @property
+    def _outcomes(self) -> OutcomeStore:
+        return OutcomeStore(self.runtime.workspace.raw / "outcomes")
 
     def _settle_stale(self, last: date) -> None:
         """Re-run days after a changed close until nothing changes."""

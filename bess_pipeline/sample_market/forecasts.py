@@ -28,9 +28,9 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from bess_pipeline.gb_time import days_between, settlement_day_bounds_utc
+from bess_pipeline.sample_market.autoregression import autoregression
 
 Values = NDArray[np.float64]
 ROUND_HOURS = (2, 8, 12, 18)
@@ -96,7 +96,7 @@ def forecasts(
     truth = _Truth(
         _microseconds(pd.DatetimeIndex(fundamentals["start_utc"])),
         *(fundamentals[name].to_numpy(dtype=np.float64) for name in ("wind_mw", "demand_mw")),
-        *(_autoregression(rng, len(fundamentals)) for _ in range(2)),
+        *(autoregression(rng, len(fundamentals), _PERSISTENCE) for _ in range(2)),
     )
     rounds = [_forecast(law, truth, wind_capacity_mw, made, rng) for made in _rounds(first, last)]
     found = [one for made in rounds if len(made.start_us) for one in _publications(law, made, rng)]
@@ -116,7 +116,7 @@ def _forecast(law: ForecastLaw, truth: _Truth, capacity_mw: float, made: datetim
     starts = truth.start_us[chosen]
     growth = np.sqrt((starts - _instant_us(made)) / (48 * _HOUR_US))
     wind, demand = (
-        value[chosen] + sd * growth * (0.8 * common[chosen] + 0.6 * _autoregression(rng, len(starts)))
+        value[chosen] + sd * growth * (0.8 * common[chosen] + 0.6 * autoregression(rng, len(starts), _PERSISTENCE))
         for value, common, sd in (
             (truth.wind_mw, truth.wind_error, law.wind_error_mw),
             (truth.demand_mw, truth.demand_error, law.demand_error_mw),
@@ -168,10 +168,3 @@ def _instant_us(instant: datetime) -> int:
 
 def _instants(microseconds: NDArray[np.int64]) -> pd.Series:
     return pd.Series(microseconds.astype("datetime64[us]")).dt.tz_localize("UTC")
-
-
-def _autoregression(rng: np.random.Generator, count: int) -> Values:
-    """A stationary AR(1) of unit variance."""
-    shocks = rng.standard_normal(count)
-    shocks[1:] *= np.sqrt(1.0 - _PERSISTENCE**2)
-    return np.asarray(lfilter([1.0], [1.0, -_PERSISTENCE], shocks))

@@ -20,7 +20,8 @@ from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
+
+from bess_pipeline.sample_market.autoregression import path_of
 
 NOMINAL_HZ = 50.0
 DEVIATION_SD_HZ = 0.065
@@ -37,7 +38,7 @@ def frequency_of_day(day: date, seed: int) -> NDArray[np.float64]:
     shocks = _generator(seed, _DAY_STREAM, day).standard_normal(SECONDS_PER_DAY)
     shocks *= DEVIATION_SD_HZ * np.sqrt(1.0 - decay**2)
     first, after = _midnight_deviation(seed, day), _midnight_deviation(seed, day + timedelta(days=1))
-    free, _ = lfilter([1.0], [1.0, -decay], shocks, zi=[decay * first])
+    free = path_of(shocks, decay, first)
     path = np.concatenate([[first], free[:-1]])
     path += (after - free[-1]) * decay ** np.arange(SECONDS_PER_DAY, 0, -1)
     return np.round(NOMINAL_HZ + path, 3)

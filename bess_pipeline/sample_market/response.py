@@ -25,9 +25,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from bess_pipeline.gb_time import efa_block_bounds_utc, efa_columns
+from bess_pipeline.sample_market.autoregression import autoregression
 
 Values = NDArray[np.float64]
 BLOCKS = range(1, 7)
@@ -134,6 +134,4 @@ def _one_product(
 
 def _by_day(rng: np.random.Generator, days: int, persistence: float) -> Values:
     """A unit-variance AR(1) over days, repeated for each block."""
-    shocks = rng.standard_normal(days)
-    shocks[1:] *= np.sqrt(1.0 - persistence**2)
-    return np.repeat(np.asarray(lfilter([1.0], [1.0, -persistence], shocks)), len(BLOCKS))
+    return np.repeat(autoregression(rng, days, persistence), len(BLOCKS))

@@ -36,13 +36,12 @@ short systems have the heavier tail.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from bess_pipeline.gb_time import (
@@ -54,6 +53,7 @@ from bess_pipeline.gb_time import (
     settlement_day_bounds_utc,
 )
 from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE, LAST_DATE, NOW_UTC
+from bess_pipeline.sample_market.autoregression import autoregression
 from bess_pipeline.sample_market.forecasts import ForecastLaw, forecasts
 from bess_pipeline.sample_market.frequency import frequency_of_day
 from bess_pipeline.sample_market.reserve import ReserveLaw, reserve_auction
@@ -97,6 +97,8 @@ class MarketLaw:
 class _Grid:
     """The half-hours simulated: whole hours from the first EFA day's start to the last settlement date's end."""
 
+    first: date
+    last: date
     start_utc: pd.DatetimeIndex
     clock_h: Values
     weekend: NDArray[np.bool_]
@@ -108,15 +110,17 @@ class _Grid:
         return np.repeat(values.reshape(-1, 2).mean(axis=1), 2)
 
 
-def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTables:
-    """The whole sample market from FIRST_DATE to LAST_DATE; the same seed gives the same bytes."""
+def simulate(
+    seed: int = DEFAULT_SEED, law: MarketLaw | None = None, first: date = FIRST_DATE, last: date = LAST_DATE
+) -> MarketTables:
+    """The whole sample market from `first` to `last`; the same arguments give the same bytes."""
     law = law or MarketLaw()
-    grid = _grid()
+    grid = _grid(first, last)
     streams = np.random.default_rng(seed).spawn(8)
     calendar = calendar_price(law, grid.clock_h, grid.weekend, grid.season)
     wind = _wind(law, grid, streams[0])
     day_ahead = _day_ahead(law, grid, calendar, wind, streams[1])
-    shock = _autoregression(streams[2], len(wind), 0.93)
+    shock = autoregression(streams[2], len(wind), 0.93)
     index = day_ahead + calendar - grid.hourly(calendar) + law.within_day_sd * shock
     index = np.round(index + 2.0 * streams[2].standard_normal(len(wind)), 2) + 0.0
     niv = _imbalance_volume(law, grid, shock, streams[3])
@@ -128,17 +132,15 @@ def simulate(seed: int = DEFAULT_SEED, law: MarketLaw | None = None) -> MarketTa
     return MarketTables(
         system_price=_system_price_frame(grid, system, niv),
         market_index=market_index,
-        response_auction=response_auction(
-            law.response, days_between(FIRST_DATE, LAST_DATE), hourly, expected_hourly, streams[6]
-        ),
-        reserve_auction=reserve_auction(law.reserve, FIRST_DATE, LAST_DATE, streams[7]),
+        response_auction=response_auction(law.response, days_between(first, last), hourly, expected_hourly, streams[6]),
+        reserve_auction=reserve_auction(law.reserve, first, last, streams[7]),
         day_ahead=hourly,
         fundamentals=fundamentals,
-        forecasts=forecasts(law.forecast, fundamentals, law.wind_capacity_mw, FIRST_DATE, LAST_DATE, seed),
+        forecasts=forecasts(law.forecast, fundamentals, law.wind_capacity_mw, first, last, seed),
         origin="simulated",
         day_ahead_leg="neso_n2ex",
-        first_date=FIRST_DATE,
-        last_date=LAST_DATE,
+        first_date=first,
+        last_date=last,
         now_utc=NOW_UTC,
         frequency=lambda day: frequency_of_day(day, seed),
         frequency_days=tuple(days_between(DEMO_FIRST_DAY - timedelta(days=1), DEMO_LAST_DAY)),
@@ -163,11 +165,13 @@ def bump(clock_h: Values, centre_h: float, width_h: float) -> Values:
     return np.asarray(np.exp(-0.5 * (distance / width_h) ** 2), dtype=np.float64)
 
 
-def _grid() -> _Grid:
-    start = half_hours(efa_day_bounds_utc(FIRST_DATE)[0], settlement_day_bounds_utc(LAST_DATE)[1])
+def _grid(first: date, last: date) -> _Grid:
+    start = half_hours(efa_day_bounds_utc(first)[0], settlement_day_bounds_utc(last)[1])
     local = start.tz_convert(LONDON)
     day_of_year = local.day_of_year.to_numpy(dtype=np.float64)
     return _Grid(
+        first=first,
+        last=last,
         start_utc=start,
         clock_h=(local.hour + local.minute / 60.0 + 0.25).to_numpy(dtype=np.float64),
         weekend=np.asarray(local.day_of_week >= 5),
@@ -176,30 +180,23 @@ def _grid() -> _Grid:
     )
 
 
-def _autoregression(rng: np.random.Generator, count: int, persistence: float) -> Values:
-    """A stationary AR(1) of unit variance."""
-    shocks = rng.standard_normal(count)
-    shocks[1:] *= np.sqrt(1.0 - persistence**2)
-    return np.asarray(lfilter([1.0], [1.0, -persistence], shocks))
-
-
 def _wind(law: MarketLaw, grid: _Grid, rng: np.random.Generator) -> Values:
     days = int(grid.utc_day[-1]) + 3
-    daily = _autoregression(rng, days, law.wind_day_persistence)
+    daily = autoregression(rng, days, law.wind_day_persistence)
     position = (grid.start_utc - grid.start_utc[0].normalize()) / pd.Timedelta(days=1) + 0.5
     below = np.floor(position).astype(np.int64)
     share = np.asarray(position - below)
     joined = (1.0 - share) * daily[below] + share * daily[below + 1]
     variance = (1.0 - share) ** 2 + share**2 + 2.0 * law.wind_day_persistence * share * (1.0 - share)
-    return 0.93 * joined / np.sqrt(variance) + 0.37 * _autoregression(rng, len(share), 0.98)
+    return 0.93 * joined / np.sqrt(variance) + 0.37 * autoregression(rng, len(share), 0.98)
 
 
 def _day_ahead(law: MarketLaw, grid: _Grid, calendar: Values, wind: Values, rng: np.random.Generator) -> Values:
     """D(h) on the half-hours, to GBP 0.01."""
-    fuel = law.fuel_sd * _autoregression(rng, int(grid.utc_day[-1]) + 1, 0.97)[grid.utc_day]
+    fuel = law.fuel_sd * autoregression(rng, int(grid.utc_day[-1]) + 1, 0.97)[grid.utc_day]
     storm = wind + 0.8 * np.maximum(wind - 0.6, 0.0) ** 2
     effect = law.wind_effect * storm * (1.0 + 0.4 * bump(grid.clock_h, 3.5, 2.8))
-    noise = np.repeat(law.day_ahead_noise_sd * _autoregression(rng, len(wind) // 2, 0.7), 2)
+    noise = np.repeat(law.day_ahead_noise_sd * autoregression(rng, len(wind) // 2, 0.7), 2)
     price = grid.hourly(calendar + fuel - effect + _scarcity(law, grid, wind, rng)) + noise
     floored = np.where(price < -5.0, -5.0 + 0.35 * (price + 5.0), price)
     return np.asarray(np.round(floored, 2) + 0.0, dtype=np.float64)
@@ -217,7 +214,7 @@ def _scarcity(law: MarketLaw, grid: _Grid, wind: Values, rng: np.random.Generato
 
 def _imbalance_volume(law: MarketLaw, grid: _Grid, shock: Values, rng: np.random.Generator) -> Values:
     expected = law.niv_mean_mwh + 40.0 * bump(grid.clock_h, 18.0, 2.5) - 40.0 * bump(grid.clock_h, 4.0, 3.0)
-    own = _autoregression(rng, len(shock), 0.8)
+    own = autoregression(rng, len(shock), 0.8)
     niv = np.round(expected + law.niv_sd_mwh * (0.78 * own + 0.62 * shock), 3)
     return np.asarray(np.where(np.abs(niv) < law.niv_deadband_mwh, 0.0, niv), dtype=np.float64)
 
@@ -233,10 +230,10 @@ def _system_price(grid: _Grid, index: Values, niv: Values, wind: Values, rng: np
 
 
 def _settled(grid: _Grid, columns: dict[str, NDArray[Any] | pd.DatetimeIndex]) -> pd.DataFrame:
-    """Values on the grid as a table of settlement dates FIRST_DATE to LAST_DATE."""
+    """Values on the grid as a table of the settlement dates simulated."""
     start = pd.Series(grid.start_utc)
     frame = settlement_columns(start).assign(start_utc=start, **columns)
-    first, end = settlement_day_bounds_utc(FIRST_DATE)[0], settlement_day_bounds_utc(LAST_DATE)[1]
+    first, end = settlement_day_bounds_utc(grid.first)[0], settlement_day_bounds_utc(grid.last)[1]
     inside = (start >= first) & (start < end)
     return frame[inside].reset_index(drop=True)
 
@@ -256,20 +253,20 @@ def _system_price_frame(grid: _Grid, system: Values, niv: Values) -> pd.DataFram
 
 def _market_index_frame(grid: _Grid, index: Values, rng: np.random.Generator) -> pd.DataFrame:
     busy = 1500.0 + 700.0 * bump(grid.clock_h, 18.0, 3.0) + 400.0 * bump(grid.clock_h, 8.5, 2.5)
-    volume = np.round(busy * np.exp(0.25 * _autoregression(rng, len(index), 0.85)), 2)
+    volume = np.round(busy * np.exp(0.25 * autoregression(rng, len(index), 0.85)), 2)
     return _settled(grid, {"market_index_price_gbp_mwh": index, "market_index_volume_mwh": volume})
 
 
 def _day_ahead_frame(grid: _Grid, day_ahead: Values) -> pd.DataFrame:
-    """Hourly prices of the product days FIRST_DATE to LAST_DATE (23:00 to 23:00 London)."""
+    """Hourly prices of the product days simulated (23:00 to 23:00 London)."""
     hours = grid.start_utc[::2]
-    sold = hours < pd.Timestamp(efa_day_bounds_utc(LAST_DATE)[1])
+    sold = hours < pd.Timestamp(efa_day_bounds_utc(grid.last)[1])
     return pd.DataFrame({"start_utc": hours[sold], "day_ahead_price_gbp_mwh": day_ahead[::2][sold]})
 
 
 def _fundamentals_frame(law: MarketLaw, grid: _Grid, wind: Values, rng: np.random.Generator) -> pd.DataFrame:
     shape = 3500.0 * bump(grid.clock_h, 8.5, 2.0) + 8000.0 * bump(grid.clock_h, 18.0, 2.8)
     demand = law.demand_mean_mw + 4000.0 * grid.season + shape - 7500.0 * bump(grid.clock_h, 3.5, 3.0)
-    demand += -2500.0 * grid.weekend + 900.0 * _autoregression(rng, len(wind), 0.97)
+    demand += -2500.0 * grid.weekend + 900.0 * autoregression(rng, len(wind), 0.97)
     output = law.wind_capacity_mw * ndtr(0.8 * wind - 0.35)
     return pd.DataFrame({"start_utc": grid.start_utc, "wind_mw": np.round(output, 1), "demand_mw": np.round(demand, 1)})

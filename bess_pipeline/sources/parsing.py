@@ -136,6 +136,8 @@ def instant(row: Mapping[str, object], name: str, what: str, *, naive_is_utc: bo
 
 def without_repeats(frame: pd.DataFrame, keys: Sequence[str], what: str) -> pd.DataFrame:
     """`frame` without exact duplicates (remarked), sorted by key; PayloadError when rows of one key disagree."""
+    if not frame.duplicated(list(keys)).any():  # as almost always
+        return frame.sort_values(list(keys), kind="stable").reset_index(drop=True)
     repeated = frame.duplicated()
     remark(REPEATS, frame[repeated])
     unique = frame[~repeated].sort_values(list(keys), kind="stable").reset_index(drop=True)

@@ -127,7 +127,8 @@ class Condition:
     def _write(
         self, table: str, frames: dict[date, pd.DataFrame], stamp: Mapping[str, str], inputs: Mapping[date, str]
     ) -> int:
-        for refusal in self.lake.write_days(table, frames, stamp, inputs).values():
+        stamps = {day: {**stamp, "inputs": inputs[day]} for day in frames}
+        for refusal in self.lake.write_days(table, frames, stamps).values():
             raise refusal
         return sum(len(frame) for frame in frames.values())
 

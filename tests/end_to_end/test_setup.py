@@ -56,6 +56,9 @@ def test_setup_installs_once_and_heals(copy: Path) -> None:
         [copy / ".venv" / "bin" / "bess", "--help"], cwd=copy, capture_output=True, text=True, timeout=120, check=False
     )
     assert bess.returncode == 0, bess.stderr
+    (packages,) = (copy / ".venv").glob("lib/python3*/site-packages")
+    for name in ("dagster", "pandas", "matplotlib"):  # compiled, whatever PYTHONDONTWRITEBYTECODE says
+        assert list((packages / name / "__pycache__").glob("__init__.*.pyc")), name
 
     again = make(copy, "setup")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")

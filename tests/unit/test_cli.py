@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,7 @@ COMMANDS = (
     "ui",
     "refresh",
     "backfill",
-    "rebuild",
+    "ingest",
     "plan",
     "optimise",
     "report",
@@ -259,6 +260,29 @@ def test_optimise_says_what_a_larger_battery_would_earn(folder: Path) -> None:
     assert summary["value_of_1_mwh_gbp"] == 0
     assert summary["value_of_1_point_efficiency_gbp"] == 0.6
     assert summary["value_of_0.1_cycle_a_day_gbp"] == "no limit"
+
+
+def test_ingest_fetches_every_table_of_the_dates_and_trades_nothing(small_copy: Path) -> None:
+    def days(table: str) -> list[object]:
+        column = "cast(published_utc AS DATE)" if table.endswith("forecast") else "settlement_date"
+        sql = f"SELECT DISTINCT {column} AS day FROM {table} ORDER BY 1"
+        return pd.to_datetime(query(small_copy / "bess.duckdb", sql)["day"]).dt.date.tolist()
+
+    first, last = date(2026, 3, 10), date(2026, 3, 11)  # before the history that the workspace holds
+    traded = query(small_copy / "bess.duckdb", "SELECT * FROM trading.plan ORDER BY ALL")
+    assert days("market.fundamental_forecast") == []
+    asked = ("--workspace", small_copy, "ingest", "--from", first, "--to", last)
+    result = done(*asked)
+    assert result.out == ""
+    assert "2 days are complete" in result.err
+    assert days("market.fundamental_forecast") == [first, last]
+    for table in ("market.system_price", "market.market_index_price", "market.day_ahead_price"):
+        assert set(days(table)) >= {first, last}, table
+    assert traded.equals(query(small_copy / "bess.duckdb", "SELECT * FROM trading.plan ORDER BY ALL"))
+    assert "ingest:" not in done(*asked).err  # nothing is asked for again
+    refused = run_bess("--workspace", small_copy, "ingest", "--from", last, "--to", first)
+    assert refused.status == 1
+    assert "give the earlier day first" in refused.err
 
 
 def test_a_reader_that_goes_away_is_no_error(small: Path) -> None:

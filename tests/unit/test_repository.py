@@ -119,6 +119,20 @@ def test_importing_the_package_has_no_side_effect(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("bess_pipeline.cli", {"pandas", "numpy", "dagster", "pyomo", "matplotlib", "duckdb"}),
+        ("bess_pipeline.commands.show", {"dagster", "pyomo", "matplotlib", "scipy", "requests"}),
+        ("bess_pipeline.sample_market.server", {"dagster", "pyomo", "matplotlib", "scipy.signal", "scipy.stats"}),
+    ],
+)
+def test_a_command_imports_nothing_heavy_that_it_may_not_need(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert heavy & set(done.stdout.split()) == set()
+
+
 # --- the lock -----------------------------------------------------------------------------------------
 
 

@@ -187,10 +187,13 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         days, lake = requested_days(context), runtime.workspace.lake
         store = OutcomeStore(runtime.workspace.raw / "outcomes")
         datasets = runtime.datasets()
+        frames = {}
         for day in days:
             outcomes = [store.get(dataset.table, day) or never_built(dataset, day) for dataset in datasets]
             outcomes += [found for table in sorted(NOT_NEEDED) if (found := store.get(table, day))]
-            lake.write(SOURCE_STATUS, day, source_status_frame(outcomes))
+            frames[day] = source_status_frame(outcomes)
+        for refusal in lake.write_days(SOURCE_STATUS, frames).values():
+            raise refusal
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))
 
     return source_status
