@@ -56,7 +56,9 @@ class Condition:
         """Write `trading/availability` of `days` from the calendar; the number of rows."""
         frames = calendar_days(self.calendar, days)
         self._outages.clear()
-        return self._write(AVAILABILITY, frames, stamp, {day: known_vintage(rows) for day, rows in frames.items()})
+        return self._write(
+            AVAILABILITY, frames, stamp, {day: known_vintage(rows) or "no outage" for day, rows in frames.items()}
+        )
 
     def outages(self, day: date) -> pd.DataFrame:
         """The outages of a day as recorded, or where that was never done, of the calendar."""
