@@ -21,10 +21,10 @@ from bess_pipeline.errors import UserInputError
 from bess_pipeline.ingestion.datasets import check_files
 from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
-from bess_pipeline.ingestion.stack import CHECK, STACK
+from bess_pipeline.ingestion.stack import CHECK
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
-from bess_pipeline.orchestration.launch import Launcher, dagster_instance
+from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
 from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.runtime import Runtime, market_connection
@@ -53,7 +53,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     with _launcher(settings, say) as launcher:
         runtime = launcher.runtime
         if force or not _demo_is_done(launcher):
-            launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force)
+            forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
+            launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -91,6 +92,36 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
         return [*_run_days(launcher, gb_time.days_between(first, last), force, say), *late]
 
 
+def run_side_table(
+    settings: Settings, name: str, first: date, last: date, *, force: bool, say: Say
+) -> list[NotComplete]:
+    """Fetch and build settlement dates of a table beside the trading days; the days of it that are not complete."""
+    if last < first:
+        raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
+    with _launcher(settings, say) as launcher:
+        launcher.runtime.check_first_day(first)
+        days = gb_time.days_between(first, last)
+        problems = _side_table(launcher, name, days, force)
+        say(f"{len(days) - len(problems)} of {len(days)} days of {SIDE_JOBS[name][1]} are complete")
+        return problems
+
+
+def _side_table(launcher: Launcher, name: str, days: Sequence[date], force: bool) -> list[NotComplete]:
+    runtime = launcher.runtime
+    if runtime.mode == "files":
+        raise UserInputError(f"prices of your own files have no {name}: it comes from Elexon and NESO only")
+    table = launcher.side_table(name, days[0], days[-1], force=force)
+    store = OutcomeStore(runtime.workspace.raw / "outcomes")
+    found = {day: store.get(table, day) for day in days}
+    return [
+        NotComplete(day, table, outcome.status, outcome.reason)
+        if outcome
+        else NotComplete(day, table, "refused", f"a {runtime.origin} market has none")
+        for day, outcome in found.items()
+        if outcome is None or outcome.status != COMPLETE
+    ]
+
+
 def run_rebuild(settings: Settings, first: date, last: date, say: Say) -> list[NotComplete]:
     """Market partitions of `first` to `last` again from the raw vault, offline; what is not complete after it."""
     if last < first:
@@ -99,13 +130,13 @@ def run_rebuild(settings: Settings, first: date, last: date, say: Say) -> list[N
     workspace = runtime.workspace
     if workspace.stamp() is None:
         raise UserInputError(f"workspace {workspace.root} holds nothing yet: there are no kept answers to rebuild from")
-    datasets = runtime.datasets(offline=True)
-    done = rebuild(workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last)
+    datasets = [*runtime.datasets(offline=True), *runtime.side_datasets()]
+    done = rebuild(workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last, settings.stack)
     for table, days in done.never_asked.items():
         say(f"{table}: nothing kept for {len(days)} of the days, first {days[0]}, last {days[-1]}: left as they are")
     if not done.outcomes:
         raise UserInputError(f"workspace {workspace.root} keeps no answer for {first} to {last}: run `bess backfill`")
-    say(f"rebuilt {len(done.outcomes)} partitions from {workspace.raw}; publishing warehouse")
+    say(f"rebuilt {done.partitions} partitions from {workspace.raw}; publishing warehouse")
     publish(workspace)
     known = {outcome.date for outcome in done.outcomes}
     return not_complete(workspace.lake, sorted(known), trading=False)
@@ -139,15 +170,7 @@ def run_price_check(
         runtime = launcher.runtime
         runtime.check_first_day(first)
         days = gb_time.days_between(first, last)
-        launcher.detailed_prices(first, last, force=force)
-        found = {day: OutcomeStore(runtime.workspace.raw / "outcomes").get(STACK, day) for day in days}
-        problems = [
-            NotComplete(day, STACK, outcome.status, outcome.reason)
-            if outcome
-            else NotComplete(day, STACK, "refused", "prices of your own files have no stack")
-            for day, outcome in found.items()
-            if outcome is None or outcome.status != COMPLETE
-        ]
+        problems = _side_table(launcher, "stack", days, force)
         columns = ["start_utc", "method", "published_gbp_mwh", "recomputed_gbp_mwh", "difference_gbp_mwh", "status"]
         rows = runtime.workspace.lake.read(CHECK, first, last)
         return rows[["settlement_date", "settlement_period", *columns, "notes"]], problems

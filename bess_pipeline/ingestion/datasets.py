@@ -14,12 +14,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.settings import DayAheadSource, Mode, SourcesSettings, entsoe_token
 from bess_pipeline.sources import elexon, entsoe, files, neso, neso_auctions
 from bess_pipeline.sources.auction_eras import FIRST_BLOCK_EFA_DATE, expected_reserve, expected_response
@@ -32,6 +34,16 @@ Parse = Callable[[bytes], pd.DataFrame]
 Grid = Callable[[date], pd.DataFrame]
 
 
+class DayRows(Protocol):
+    """Where the rows of a day come from; raises BessError when the day's answers cannot be read."""
+
+    def around(self, day: date) -> pd.DataFrame:
+        """Rows of the table, those of `day` among them."""
+
+
+Rows = Callable[[RawVault, str | None], DayRows]
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One market table and everything that is particular to it.
@@ -39,7 +51,9 @@ class Dataset:
     `records` are the day offsets of raw records that may hold rows of a day; `grid` gives the key
     columns a complete day must have, judged over `records`; `chunk_days` bounds one ask; `file` is
     the user's own file that it reads, where it does. An answer fetched before `final_utc` of a day
-    never completes it; `judged` picks the rows that count.
+    never completes it; `judged` picks the rows that count. Where rows are not simply those of the day's
+    own answers, `rows` gives them (of a vault, up to a mark of `RawVault.asks`), and `asked_under` the days
+    under which the answers are kept that a day is made of.
     """
 
     table: str
@@ -58,6 +72,8 @@ class Dataset:
     due_utc: Callable[[date], datetime] = lambda day: gb_time.settlement_day_bounds_utc(day)[1]
     final_utc: Callable[[date], datetime] = lambda day: datetime.min.replace(tzinfo=UTC)
     judged: Callable[[pd.DataFrame, date], pd.DataFrame] = lambda rows, day: rows
+    rows: Rows | None = None
+    asked_under: Callable[[date], Sequence[date]] = lambda day: (day,)
 
 
 def _settlement_grid(day: date) -> pd.DataFrame:
