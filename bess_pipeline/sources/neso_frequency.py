@@ -10,8 +10,8 @@ from public code), a CSV of the same columns inside; there public code reports s
 (`… +0100`), which is honoured. Such a month then begins and ends at local midnight: in summer the hour that
 lies in the neighbour's file counts as a stray there and is missing here.
 
-Duplicates, gaps and values outside 49 to 51 Hz are suspect: an exact repeat is dropped, and a second whose rows contradict each other, or whose value is outside,
-counts as unknown. All are counted; nothing is filled.
+Duplicates, gaps and values outside 49 to 51 Hz are suspect: an exact repeat is dropped, and a second whose rows
+contradict each other, or whose value is outside, counts as unknown. All are counted; nothing is filled.
 """
 
 from __future__ import annotations
