@@ -81,7 +81,7 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
     """Make the days `first` to `last` complete; what is not complete after it."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    with _launcher(settings, say, first) as launcher:
+    with _launcher(settings, say, lambda probe: _check_first_day(probe, first)) as launcher:
         runtime = launcher.runtime
         end = runtime.last_finished_day()
         say(f"day-ahead price: {_day_ahead_words(runtime)}")
@@ -98,8 +98,7 @@ def run_side_table(
     """Fetch and build settlement dates of a table beside the trading days; the days of it that are not complete."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    with _launcher(settings, say) as launcher:
-        launcher.runtime.check_first_day(first)
+    with _launcher(settings, say, lambda probe: _check_side_table(probe, name, first)) as launcher:
         days = gb_time.days_between(first, last)
         problems = _side_table(launcher, name, days, force)
         say(f"{len(days) - len(problems)} of {len(days)} days of {SIDE_JOBS[name][1]} are complete")
@@ -108,8 +107,6 @@ def run_side_table(
 
 def _side_table(launcher: Launcher, name: str, days: Sequence[date], force: bool) -> list[NotComplete]:
     runtime = launcher.runtime
-    if runtime.mode == "files":
-        raise UserInputError(f"prices of your own files have no {name}: it comes from Elexon and NESO only")
     table = launcher.side_table(name, days[0], days[-1], force=force)
     store = OutcomeStore(runtime.workspace.raw / "outcomes")
     found = {day: store.get(table, day) for day in days}
@@ -166,9 +163,8 @@ def run_price_check(
     """Fetch the settlement stacks of the dates and check their prices: (rows of the check, stacks not complete)."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    with _launcher(settings, say) as launcher:
+    with _launcher(settings, say, lambda probe: _check_side_table(probe, "stack", first)) as launcher:
         runtime = launcher.runtime
-        runtime.check_first_day(first)
         days = gb_time.days_between(first, last)
         problems = _side_table(launcher, "stack", days, force)
         columns = ["start_utc", "method", "published_gbp_mwh", "recomputed_gbp_mwh", "difference_gbp_mwh", "status"]
@@ -190,13 +186,13 @@ def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -
 
 
 @contextmanager
-def _launcher(settings: Settings, say: Say, first: date | None = None) -> Iterator[Launcher]:
-    """A launcher connected to its market; nothing is written before market, files and `first` are admissible."""
+def _launcher(settings: Settings, say: Say, check: Callable[[Runtime], None] | None = None) -> Iterator[Launcher]:
+    """A launcher connected to its market; nothing is written before market, files and `check` let it pass."""
     probe = Runtime(settings)
     probe.check_admission()
     check_files(probe.datasets())
-    if first is not None:
-        _check_first_day(probe, first)
+    if check is not None:
+        check(probe)
     probe.workspace.ensure()
     with market_connection(settings.sources, probe.mode) as sources:
         if sources is not settings.sources:
@@ -204,6 +200,12 @@ def _launcher(settings: Settings, say: Say, first: date | None = None) -> Iterat
         runtime = Runtime(settings.model_copy(update={"sources": sources.model_copy(update={"mode": probe.mode})}))
         with dagster_instance(runtime.workspace) as instance:
             yield Launcher(runtime, instance, say)
+
+
+def _check_side_table(runtime: Runtime, name: str, first: date) -> None:
+    if runtime.mode == "files":
+        raise UserInputError(f"prices of your own files have no {name}: it comes from Elexon and NESO only")
+    runtime.check_first_day(first)
 
 
 def _check_first_day(runtime: Runtime, first: date) -> None:

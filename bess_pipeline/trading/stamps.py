@@ -24,6 +24,7 @@ CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "ris
 RESTATED = (CASHFLOW, RUN_STATUS, DAILY_PNL)  # what a revised system price may change
 SYSTEM_PRICE_STAMP, CASH_STAMP = "system_price", "cash"
 DISPATCH_STAMP = "dispatch"
+HALF_A_PENNY_GBP = 0.005
 RESETTLED_COLUMNS = ("efa_date", "strategy", "first_cash_gbp", "cash_gbp", "change_gbp")
 
 
@@ -66,7 +67,7 @@ def resettled(lake: Lake) -> pd.DataFrame:
         for name in (key for key in stamp if key.startswith("first_cash.") and stamp[key]):
             strategy = name.removeprefix("first_cash.")
             first, now = float(stamp[name]), float(stamp[f"cash.{strategy}"])
-            if first != now:
+            if abs(now - first) >= HALF_A_PENNY_GBP:
                 rows.append((day, strategy, first, now, now - first))
     return pd.DataFrame(rows, columns=list(RESETTLED_COLUMNS))
 

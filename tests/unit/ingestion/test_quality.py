@@ -24,6 +24,7 @@ SYSTEM, INDEX, AUCTIONS, DAY_AHEAD = (
 )  # fmt: skip
 DAYS = gb_time.days_between(date(2026, 3, 27), date(2026, 3, 31))
 FETCHED = datetime(2026, 4, 1, 4, 30, tzinfo=UTC)
+NO_CHANGE = "No price has changed"
 NOW = datetime(2026, 4, 1, 5, 0, tzinfo=UTC)  # 2026-03-31 ended at 23:00Z: six hours ago
 DATASETS = [watch(one) for one in expected_datasets("live", "neso_n2ex", SourcesSettings())]
 
@@ -162,7 +163,15 @@ def test_the_page_says_all_of_it_escaped_and_repeatable(place: Workspace) -> Non
     assert written.picture.read_bytes().startswith(b"\x89PNG")
     assert written.open_quarantine == 1
     text = written.page.read_text()
-    for words in ("6 of 36 missing: &lt;DCH&gt;", "2026-03-28 to 2026-03-29", "none yet", "mended", "late by", "6 h", "No price has changed"):
+    for words in (
+        "6 of 36 missing: &lt;DCH&gt;",
+        "2026-03-28 to 2026-03-29",
+        "none yet",
+        "mended",
+        "late by",
+        "6 h",
+        NO_CHANGE,
+    ):
         assert words in text, words
     assert "<DCH>" not in text
     assert "<script" not in text
