@@ -157,9 +157,10 @@ def price_check(
 def rebuild(workspace: Path | None, first: datetime, last: datetime) -> None:
     """Build market tables again from the kept answers (raw/), without the network, and publish.
 
-    For a lake that was lost or damaged, or after a newer version reads answers better. Asks no provider; days of
-    which no answer is kept stay as they are. Plans and dispatch are not touched. Prints a line for each
-    day that is not complete, with the reason; the exit status is then 1.
+    For a lake that was lost or damaged, or after a newer version reads answers better. Every market table comes back,
+    those that --only of backfill names included. Asks no provider; days of which no answer is kept stay as they are.
+    Plans and dispatch are not touched. Prints a line for each day that is not complete, with the reason; the exit
+    status is then 1.
     """
     from bess_pipeline.commands.run import run_rebuild
 

@@ -22,6 +22,7 @@ from bess_pipeline.ingestion.datasets import check_files
 from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK
+from bess_pipeline.market_checks.system_price_check import DIFFERS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
@@ -105,6 +106,16 @@ def run_side_table(
         return problems
 
 
+def _agreement(rows: pd.DataFrame) -> str:
+    counts = rows["status"].value_counts()
+    differing = rows.loc[rows["status"] == DIFFERS]
+    largest = float(rows["difference_gbp_mwh"].abs().max())
+    return (
+        f"agrees in {counts.get('agrees', 0)} of {len(rows)} periods, differs in {len(differing)}, "
+        f"not comparable in {counts.get('not_comparable', 0)}; largest difference {largest:.2f} GBP/MWh"
+    )
+
+
 def _side_table(launcher: Launcher, name: str, days: Sequence[date], force: bool) -> list[NotComplete]:
     runtime = launcher.runtime
     table = launcher.side_table(name, days[0], days[-1], force=force)
@@ -169,6 +180,8 @@ def run_price_check(
         problems = _side_table(launcher, "stack", days, force)
         columns = ["start_utc", "method", "published_gbp_mwh", "recomputed_gbp_mwh", "difference_gbp_mwh", "status"]
         rows = runtime.workspace.lake.read(CHECK, first, last)
+        for method, found in rows.groupby("method"):
+            say(f"{method}: {_agreement(found)}")
         return rows[["settlement_date", "settlement_period", *columns, "notes"]], problems
 
 

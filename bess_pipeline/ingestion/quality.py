@@ -151,8 +151,13 @@ def lateness(quality: DataQuality) -> list[SourceLateness]:
 
 
 def holes(quality: DataQuality) -> pd.DataFrame:
-    """Days that are not complete as runs: dataset, first, last, days, state, reason; never-asked days as well."""
-    rows = quality.coverage[quality.coverage["state"] != COMPLETE].sort_values(["dataset", "date"])
+    """Days that are not complete as runs: dataset, first, last, days, state, reason; never-asked days as well.
+
+    Days that nobody asked for of a table that is not needed are no holes.
+    """
+    coverage = quality.coverage
+    wanted = coverage["needed"].astype(bool) | (coverage["state"] != NEVER_ASKED)
+    rows = coverage[(coverage["state"] != COMPLETE) & wanted].sort_values(["dataset", "date"])
     changed = (rows[["dataset", "state", "reason"]] != rows[["dataset", "state", "reason"]].shift()).any(axis=1)
     apart = pd.to_datetime(rows["date"]).diff() != pd.Timedelta(days=1)
     grouped = rows.groupby((changed | apart).cumsum())

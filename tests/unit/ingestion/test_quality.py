@@ -113,7 +113,9 @@ def test_a_table_no_day_waits_for_is_listed_once_asked_for_and_is_no_fault(place
     outcome = Outcome("elexon", side.table, DAYS[0], "refused", "HTTP 503", 96, 0, None)
     known = place.lake.read("market/source_status", DAYS[0], DAYS[0])
     place.lake.write("market/source_status", DAYS[0], pd.concat([known, source_status_frame([outcome])]))
-    *_, found = summaries(assess(place.lake, [*DATASETS, side], NOW))
+    quality = assess(place.lake, [*DATASETS, side], NOW)
+    assert holes(quality).query("dataset == @side.table")["state"].tolist() == ["refused"]
+    *_, found = summaries(quality)
     assert str(found) == "0 of 5 days complete, 1 refused, 4 never asked"
     assert found.sound
 
