@@ -104,16 +104,29 @@ def refresh(workspace: Path | None, retry_now: bool) -> None:
 @click.option("--from", "first", required=True, type=DAY, help="First trading day (EFA date).")
 @click.option("--to", "last", required=True, type=DAY, help="Last trading day, included.")
 @click.option("--force", is_flag=True, help="Fetch and compute complete days again too.")
+@click.option(
+    "--only",
+    type=click.Choice(["frequency", "fundamentals", "stack"]),
+    help="One table beside the trading days instead; --from and --to are settlement dates then.",
+)
 @_retry_now
 @click.pass_obj
-def backfill(workspace: Path | None, first: datetime, last: datetime, force: bool, retry_now: bool) -> None:
+def backfill(
+    workspace: Path | None, first: datetime, last: datetime, force: bool, only: str | None, retry_now: bool
+) -> None:
     """Ingest and replay trading days in order; stopped, it resumes where it was.
 
-    Prints a line for each day that is not complete, with the reason; the exit status is then 1.
+    Prints a line for each day that is not complete, with the reason; the exit status is then 1. No trading day
+    waits for the tables that --only names: one-second frequency as energy of response (NESO's monthly files, about
+    75 MB each), forecasts of wind, demand and margin (Elexon; the daily run fetches them too), and settlement
+    stacks with their price check (Elexon; about a hundred paced requests a day).
     """
-    from bess_pipeline.commands.run import run_backfill
+    from bess_pipeline.commands.run import run_backfill, run_side_table
 
     settings = _settings(workspace, retry_now=retry_now)
+    if only:
+        _exit_by(run_side_table(settings, only, first.date(), last.date(), force=force, say=_say))
+        return
     _exit_by(run_backfill(settings, first.date(), last.date(), force=force, say=_say))
 
 
@@ -164,9 +177,10 @@ def price_check(
 def rebuild(workspace: Path | None, first: datetime, last: datetime) -> None:
     """Build market tables again from the kept answers (raw/), without the network, and publish.
 
-    For a lake that was lost or damaged, or after a newer version reads answers better. Asks no provider; days of
-    which no answer is kept stay as they are. Plans and dispatch are not touched. Prints a line for each
-    day that is not complete, with the reason; the exit status is then 1.
+    For a lake that was lost or damaged, or after a newer version reads answers better. Every market table comes back,
+    those that --only of backfill names included. Asks no provider; days of which no answer is kept stay as they are.
+    Plans and dispatch are not touched. Prints a line for each day that is not complete, with the reason; the exit
+    status is then 1.
     """
     from bess_pipeline.commands.run import run_rebuild
 

@@ -20,7 +20,10 @@ from bess_pipeline import gb_time, sample_dates
 from bess_pipeline.errors import OriginError, SourceError, SourceUnreachableError, UserInputError
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
 from bess_pipeline.ingestion.forecasts import fundamental_forecast
+from bess_pipeline.ingestion.frequency import response_energy_dataset
 from bess_pipeline.ingestion.ingest import Ingestion
+from bess_pipeline.ingestion.quality import Watched, watch
+from bess_pipeline.ingestion.stack import STACK_WATCH
 from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.sources.provider_state import ProviderState
@@ -96,8 +99,31 @@ class Runtime:
         return expected_datasets(self.mode, self.day_ahead, self.settings.sources, offline=offline)
 
     def side_datasets(self) -> list[Dataset]:
-        """What it can ingest besides, with jobs of their own; no trading day waits for them."""
-        return [] if self.mode == "files" else [fundamental_forecast()]
+        """What it can ingest besides; no trading day waits for them. Recorded tables hold no forecasts."""
+        if self.mode == "files":
+            return []
+        forecasts = [] if self.origin == "recorded" else [fundamental_forecast()]
+        return [*forecasts, response_energy_dataset(self.frequency_basis)]
+
+    def watched(self) -> list[Watched]:
+        """Everything whose days are judged: what it ingests, and what it can ingest besides."""
+        stacks = [] if self.mode == "files" else [STACK_WATCH]
+        return [
+            *(watch(one) for one in self.datasets(offline=True)),
+            *(watch(one, needed=False) for one in self.side_datasets()),
+            *stacks,
+        ]
+
+    @property
+    def origin(self) -> Origin:
+        """The origin of what the workspace holds; of the market that answers where it holds nothing yet."""
+        stamp = self.workspace.stamp()
+        return stamp.origin if stamp else self.identity.origin
+
+    @property
+    def frequency_basis(self) -> str:
+        """How rows made from system frequency are labelled: simulated, or measured."""
+        return "simulated" if self.origin == "simulated" else "measured"
 
     def admit(self, origin: str | None) -> None:
         """Stamp a new workspace with `origin`, or raise OriginError when it holds another.

@@ -13,7 +13,8 @@ from datetime import date
 from bess_pipeline.lake import Lake
 
 COMPLETE = "complete"
-NOT_NEEDED = frozenset({"market/response_energy", "market/fundamental_forecast"})  # no trading day waits for them yet
+# No trading day waits for these yet.
+NOT_NEEDED = frozenset({"market/response_energy", "market/fundamental_forecast", "market/settlement_stack"})
 
 
 @dataclass(frozen=True)

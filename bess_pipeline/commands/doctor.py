@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import REFUSED
-from bess_pipeline.ingestion.quality import DataQuality, Summary, assess, holes, summaries
+from bess_pipeline.ingestion.quality import DataQuality, Summary, assess, holes, lateness, summaries
+from bess_pipeline.ingestion.revision_summary import summarise
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.schemas import SCHEMA_VERSION, TABLES
 from bess_pipeline.settings import STATE_FOLDER_VARIABLE, Settings, config_file, entsoe_token
@@ -90,15 +91,18 @@ def _data(runtime: Runtime) -> str:
 
 
 def _data_quality(runtime: Runtime) -> list[Finding]:
-    """Holes and lateness of each market table, and what lies in quarantine; nothing for a new workspace."""
+    """Holes of each market table, lateness of each source, revisions and quarantine; nothing for a new workspace."""
     try:
         if runtime.workspace.stamp() is None:
             return []
-        quality = assess(runtime.workspace.lake, runtime.datasets(offline=True), runtime.now())
+        lake = runtime.workspace.lake
+        quality = assess(lake, runtime.watched(), runtime.now())
+        revisions = str(summarise(lake, runtime.settings.revisions))
     except BessError as error:
         return [Finding("coverage", False, str(error))]
     found = [Finding(f"coverage of {one.dataset}", one.sound, _with_holes(quality, one)) for one in summaries(quality)]
-    return [*found, _quarantine(quality)]
+    found += [Finding(f"lateness of {one.source}", True, str(one)) for one in lateness(quality)]
+    return [*found, Finding("revisions", True, revisions), _quarantine(quality)]
 
 
 def _with_holes(quality: DataQuality, summary: Summary) -> str:

@@ -21,10 +21,11 @@ from bess_pipeline.errors import UserInputError
 from bess_pipeline.ingestion.datasets import check_files
 from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
-from bess_pipeline.ingestion.stack import CHECK, STACK
+from bess_pipeline.ingestion.stack import CHECK
+from bess_pipeline.market_checks.system_price_check import DIFFERS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
-from bess_pipeline.orchestration.launch import Launcher, dagster_instance
+from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
 from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.runtime import Runtime, market_connection
@@ -53,7 +54,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     with _launcher(settings, say) as launcher:
         runtime = launcher.runtime
         if force or not _demo_is_done(launcher):
-            launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force)
+            forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
+            launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -80,7 +82,7 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
     """Make the days `first` to `last` complete; what is not complete after it."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    with _launcher(settings, say, first) as launcher:
+    with _launcher(settings, say, lambda probe: _check_first_day(probe, first)) as launcher:
         runtime = launcher.runtime
         end = runtime.last_finished_day()
         say(f"day-ahead price: {_day_ahead_words(runtime)}")
@@ -91,6 +93,43 @@ def run_backfill(settings: Settings, first: date, last: date, *, force: bool, sa
         return [*_run_days(launcher, gb_time.days_between(first, last), force, say), *late]
 
 
+def run_side_table(
+    settings: Settings, name: str, first: date, last: date, *, force: bool, say: Say
+) -> list[NotComplete]:
+    """Fetch and build settlement dates of a table beside the trading days; the days of it that are not complete."""
+    if last < first:
+        raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
+    with _launcher(settings, say, lambda probe: _check_side_table(probe, name, first)) as launcher:
+        days = gb_time.days_between(first, last)
+        problems = _side_table(launcher, name, days, force)
+        say(f"{len(days) - len(problems)} of {len(days)} days of {SIDE_JOBS[name][1]} are complete")
+        return problems
+
+
+def _agreement(rows: pd.DataFrame) -> str:
+    counts = rows["status"].value_counts()
+    differing = rows.loc[rows["status"] == DIFFERS]
+    largest = float(rows["difference_gbp_mwh"].abs().max())
+    return (
+        f"agrees in {counts.get('agrees', 0)} of {len(rows)} periods, differs in {len(differing)}, "
+        f"not comparable in {counts.get('not_comparable', 0)}; largest difference {largest:.2f} GBP/MWh"
+    )
+
+
+def _side_table(launcher: Launcher, name: str, days: Sequence[date], force: bool) -> list[NotComplete]:
+    runtime = launcher.runtime
+    table = launcher.side_table(name, days[0], days[-1], force=force)
+    store = OutcomeStore(runtime.workspace.raw / "outcomes")
+    found = {day: store.get(table, day) for day in days}
+    return [
+        NotComplete(day, table, outcome.status, outcome.reason)
+        if outcome
+        else NotComplete(day, table, "refused", f"a {runtime.origin} market has none")
+        for day, outcome in found.items()
+        if outcome is None or outcome.status != COMPLETE
+    ]
+
+
 def run_rebuild(settings: Settings, first: date, last: date, say: Say) -> list[NotComplete]:
     """Market partitions of `first` to `last` again from the raw vault, offline; what is not complete after it."""
     if last < first:
@@ -99,13 +138,13 @@ def run_rebuild(settings: Settings, first: date, last: date, say: Say) -> list[N
     workspace = runtime.workspace
     if workspace.stamp() is None:
         raise UserInputError(f"workspace {workspace.root} holds nothing yet: there are no kept answers to rebuild from")
-    datasets = runtime.datasets(offline=True)
-    done = rebuild(workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last)
+    datasets = [*runtime.datasets(offline=True), *runtime.side_datasets()]
+    done = rebuild(workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last, settings.stack)
     for table, days in done.never_asked.items():
         say(f"{table}: nothing kept for {len(days)} of the days, first {days[0]}, last {days[-1]}: left as they are")
     if not done.outcomes:
         raise UserInputError(f"workspace {workspace.root} keeps no answer for {first} to {last}: run `bess backfill`")
-    say(f"rebuilt {len(done.outcomes)} partitions from {workspace.raw}; publishing warehouse")
+    say(f"rebuilt {done.partitions} partitions from {workspace.raw}; publishing warehouse")
     publish(workspace)
     known = {outcome.date for outcome in done.outcomes}
     return not_complete(workspace.lake, sorted(known), trading=False)
@@ -154,21 +193,14 @@ def run_price_check(
     """Fetch the settlement stacks of the dates and check their prices: (rows of the check, stacks not complete)."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    with _launcher(settings, say) as launcher:
+    with _launcher(settings, say, lambda probe: _check_side_table(probe, "stack", first)) as launcher:
         runtime = launcher.runtime
-        runtime.check_first_day(first)
         days = gb_time.days_between(first, last)
-        launcher.detailed_prices(first, last, force=force)
-        found = {day: OutcomeStore(runtime.workspace.raw / "outcomes").get(STACK, day) for day in days}
-        problems = [
-            NotComplete(day, STACK, outcome.status, outcome.reason)
-            if outcome
-            else NotComplete(day, STACK, "refused", "prices of your own files have no stack")
-            for day, outcome in found.items()
-            if outcome is None or outcome.status != COMPLETE
-        ]
+        problems = _side_table(launcher, "stack", days, force)
         columns = ["start_utc", "method", "published_gbp_mwh", "recomputed_gbp_mwh", "difference_gbp_mwh", "status"]
         rows = runtime.workspace.lake.read(CHECK, first, last)
+        for method, found in rows.groupby("method"):
+            say(f"{method}: {_agreement(found)}")
         return rows[["settlement_date", "settlement_period", *columns, "notes"]], problems
 
 
@@ -186,13 +218,13 @@ def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -
 
 
 @contextmanager
-def _launcher(settings: Settings, say: Say, first: date | None = None) -> Iterator[Launcher]:
-    """A launcher connected to its market; nothing is written before market, files and `first` are admissible."""
+def _launcher(settings: Settings, say: Say, check: Callable[[Runtime], None] | None = None) -> Iterator[Launcher]:
+    """A launcher connected to its market; nothing is written before market, files and `check` let it pass."""
     probe = Runtime(settings)
     probe.check_admission()
     check_files(probe.datasets())
-    if first is not None:
-        _check_first_day(probe, first)
+    if check is not None:
+        check(probe)
     probe.workspace.ensure()
     with market_connection(settings.sources, probe.mode) as sources:
         if sources is not settings.sources:
@@ -200,6 +232,12 @@ def _launcher(settings: Settings, say: Say, first: date | None = None) -> Iterat
         runtime = Runtime(settings.model_copy(update={"sources": sources.model_copy(update={"mode": probe.mode})}))
         with dagster_instance(runtime.workspace) as instance:
             yield Launcher(runtime, instance, say)
+
+
+def _check_side_table(runtime: Runtime, name: str, first: date) -> None:
+    if runtime.mode == "files":
+        raise UserInputError(f"prices of your own files have no {name}: it comes from Elexon and NESO only")
+    runtime.check_first_day(first)
 
 
 def _check_first_day(runtime: Runtime, first: date) -> None:

@@ -14,12 +14,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.settings import DayAheadSource, Mode, SourcesSettings, entsoe_token
 from bess_pipeline.sources import elexon, entsoe, files, neso, neso_auctions
 from bess_pipeline.sources.auction_eras import FIRST_BLOCK_EFA_DATE, expected_reserve, expected_response
@@ -32,6 +34,19 @@ Parse = Callable[[bytes], pd.DataFrame]
 Grid = Callable[[date], pd.DataFrame]
 
 
+class DayRows(Protocol):
+    """Where the rows of a day come from."""
+
+    def around(self, day: date) -> pd.DataFrame:
+        """Rows of the table, those of `day` among them; BessError when the day's answers cannot be read."""
+
+    def noticed(self, day: date) -> str:
+        """What is odd about the answers behind `around(day)` and no fault, in words; mostly nothing."""
+
+
+Rows = Callable[[RawVault, str | None], DayRows]
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One market table and everything that is particular to it.
@@ -40,7 +55,9 @@ class Dataset:
     columns a complete day must have, judged over `records`; `chunk_days` bounds one ask; `file` is
     the user's own file that it reads, where it does. An answer fetched before `final_utc` of a day
     never completes it; `judged` picks the rows that count; `never_null` names columns that may be null
-    in a row and not in all rows of a day.
+    in a row and not in all rows of a day. Where rows are not simply those of the day's own answers, `rows`
+    gives them (of a vault, up to a mark of `RawVault.asks`), and `asked_under` the days under which the
+    answers are kept that a day is made of.
     """
 
     table: str
@@ -60,6 +77,8 @@ class Dataset:
     final_utc: Callable[[date], datetime] = lambda day: datetime.min.replace(tzinfo=UTC)
     judged: Callable[[pd.DataFrame, date], pd.DataFrame] = lambda rows, day: rows
     never_null: tuple[str, ...] = ()
+    rows: Rows | None = None
+    asked_under: Callable[[date], Sequence[date]] = lambda day: (day,)
 
 
 def _settlement_grid(day: date) -> pd.DataFrame:

@@ -50,4 +50,6 @@ def _grid(day: date) -> pd.DataFrame:
 
 
 def _before_the_gate(rows: pd.DataFrame, day: date) -> pd.DataFrame:
-    return rows[rows["published_utc"] <= gate_utc(day + ONE_DAY, "day_ahead")]
+    start, end = gb_time.efa_day_bounds_utc(day + ONE_DAY)
+    known = rows[rows["published_utc"] <= gate_utc(day + ONE_DAY, "day_ahead")]
+    return known[known["series"].isin(list(GATE_SERIES)) & (known["start_utc"] >= start) & (known["start_utc"] < end)]

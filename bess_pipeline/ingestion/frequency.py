@@ -38,8 +38,8 @@ _STALE_S = 24 * 3600.0
 ONE_DAY = timedelta(days=1)
 
 
-def response_energy_dataset() -> Dataset:
-    """The table, its grid and when a day of it is due."""
+def response_energy_dataset(basis: str = "measured") -> Dataset:
+    """The table, its grid and when a day of it is due; `basis` labels its rows."""
     return Dataset(
         table=TABLE,
         raw=RAW,
@@ -49,6 +49,8 @@ def response_energy_dataset() -> Dataset:
         grid=_grid,
         partition_start="start_utc",
         due_utc=lambda day: month_of(day).end_utc + PUBLICATION_LAG,
+        rows=lambda vault, until: FrequencyRows(vault, basis, until),
+        asked_under=utc_days,
     )
 
 
@@ -87,12 +89,14 @@ def fetch_frequency(ingestion: Ingestion, days: Sequence[date]) -> dict[Month, F
 class FrequencyRows:
     """Rows of `market/response_energy` around a day, each stored file read once; `basis` labels them.
 
-    `counts` says what was wrong in the files read so far, by month.
+    `counts` says what was wrong in the files read so far, by month. With `until`, a mark of
+    `RawVault.asks`, files fetched after that ask are not looked at.
     """
 
-    def __init__(self, vault: RawVault, basis: str) -> None:
+    def __init__(self, vault: RawVault, basis: str, until: str | None = None) -> None:
         self.vault = vault
         self.basis = basis
+        self.until = until
         self.counts: dict[Month, dict[str, int]] = {}
         self.read = lru_cache(maxsize=4)(self._read)
 
@@ -109,7 +113,7 @@ class FrequencyRows:
     def _of_utc_day(self, day: date) -> pd.DataFrame:
         """From the newest file of the day that can be read; the newest one's error when none can."""
         problem: BessError | None = None
-        for record in self.vault.records(RAW, day):
+        for record in self.vault.records(RAW, day, self.until):
             try:
                 rows = self.read(record.bodies[0].sha256, month_of(day))
             except BessError as error:

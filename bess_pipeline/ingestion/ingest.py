@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -29,7 +28,7 @@ from bess_pipeline.errors import (
     SourceCoolingError,
     SourceError,
 )
-from bess_pipeline.ingestion.datasets import Dataset, among, judged_span_utc, missing_keys
+from bess_pipeline.ingestion.datasets import Dataset, DayRows, among, judged_span_utc, missing_keys
 from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED, Outcome, OutcomeStore
 from bess_pipeline.ingestion.vault import Failure, RawRecord, RawVault
 from bess_pipeline.lake import Lake
@@ -48,16 +47,6 @@ class _Draft:
 
     rows: pd.DataFrame | None
     outcome: Outcome
-
-
-class DayRows(Protocol):
-    """Where the rows of a day come from."""
-
-    def around(self, day: date) -> pd.DataFrame:
-        """Rows of the table, those of `day` among them; BessError when the day's answers cannot be read."""
-
-    def noticed(self, day: date) -> str:
-        """What is odd about the answers behind `around(day)` and no fault, in words; mostly nothing."""
 
 
 class Ingestion:
@@ -92,7 +81,7 @@ class Ingestion:
 
         One waits there when a run was stopped between asking and building (promise P8).
         """
-        frames = frames or _ParsedBodies(dataset, self.vault)
+        frames = frames or self._rows_of(dataset)
         return [day for day in self.unfinished(dataset, days) if not self._waits(dataset, day, frames)]
 
     @property
@@ -121,10 +110,10 @@ class Ingestion:
     ) -> list[Outcome]:
         """Build the partitions of `days` from the vault and say how each stands.
 
-        `frames` gives the rows of a day where they are not simply those of its answers. With `until`, a mark
-        of `RawVault.asks`, as if nothing had been answered after that ask.
+        `frames` gives the rows of a day where it is given. With `until`, a mark of `RawVault.asks`, as if
+        nothing had been answered after that ask.
         """
-        frames = frames or _ParsedBodies(dataset, self.vault, until)
+        frames = frames or self._rows_of(dataset, until)
         touched = sorted({*self._unfinished_neighbours(dataset, days), *days})
         drafts = {day: self._draft(dataset, day, frames) for day in touched}
         refused = self.lake.write_days(
@@ -135,6 +124,9 @@ class Ingestion:
         for draft in drafts.values():
             self.outcomes.put(draft.outcome)
         return [drafts[day].outcome for day in days]
+
+    def _rows_of(self, dataset: Dataset, until: str | None = None) -> DayRows:
+        return dataset.rows(self.vault, until) if dataset.rows else _ParsedBodies(dataset, self.vault, until)
 
     def _waits(self, dataset: Dataset, day: date, frames: DayRows) -> bool:
         record, outcome = self.vault.newest(dataset.raw, day), self.outcomes.get(dataset.table, day)

@@ -17,6 +17,7 @@ import pandas as pd
 from bess_pipeline import schemas
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.ingestion.datasets import Dataset
+from bess_pipeline.verdict import NOT_NEEDED
 
 COMPLETE, NOT_PUBLISHED, REFUSED = "complete", "not_published", "refused"
 
@@ -73,6 +74,12 @@ def never_built(dataset: Dataset, day: date) -> Outcome:
     """The outcome of a dataset and day that no run has built yet: a day is not complete without it."""
     reason = f"{dataset.table} was never built for {day}: materialise it first"
     return Outcome(dataset.source, dataset.table, day, REFUSED, reason, len(dataset.grid(day)), 0, None)
+
+
+def standings(store: OutcomeStore, datasets: Sequence[Dataset], day: date) -> list[Outcome]:
+    """How a day stands: each of `datasets`, and the tables beside them that something is known of."""
+    outcomes = [store.get(dataset.table, day) or never_built(dataset, day) for dataset in datasets]
+    return outcomes + [found for table in sorted(NOT_NEEDED) if (found := store.get(table, day))]
 
 
 def source_status_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:

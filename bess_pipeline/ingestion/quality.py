@@ -1,8 +1,8 @@
-"""What the pipeline knows that it does not know: coverage of days, lateness and quarantined rows.
+"""What the pipeline knows that it does not know: coverage of days, lateness per source and quarantined rows.
 
 What belongs here: reading outcomes and the quarantine into frames and counts; nothing is changed and
 nobody is asked. What does not: how it is shown (`figures/coverage.py`, `report/data_quality.py`,
-`commands/doctor.py`) and how an outcome comes about (`ingest.py`).
+`commands/doctor.py`), how an outcome comes about (`ingest.py`) and revisions (`revision_summary.py`).
 
 A day's state in a dataset is its status in market.source_status (complete, not_published, refused),
 or `never_asked` where a day between the first and the last known one has none. Lateness counts from
@@ -12,7 +12,7 @@ the instant at which the last row of a day was due.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from bess_pipeline import gb_time
+from bess_pipeline.gb_time import UTC_DTYPE
 from bess_pipeline.ingestion.datasets import Dataset
 from bess_pipeline.ingestion.ingest import LATE_AFTER
 from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED
@@ -27,9 +28,22 @@ from bess_pipeline.lake import Lake
 
 NEVER_ASKED = "never_asked"
 STATES = (COMPLETE, NOT_PUBLISHED, REFUSED, NEVER_ASKED)
-COVERAGE_COLUMNS = ("dataset", "date", "state", "reason", "late_hours")
+COVERAGE_COLUMNS = ("source", "dataset", "date", "state", "reason", "late_hours", "fetched_utc", "needed")
 QUARANTINE_COLUMNS = ("table", "date", "rows", "failure_cases", "reason", "open")
 _STATUS = "market/source_status"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A table whose days are judged: its provider, and when the last row of a day is due.
+
+    One that is not `needed` is listed only when it was ever asked for, and a hole in it is no fault.
+    """
+
+    table: str
+    source: str
+    due_utc: Callable[[date], datetime]
+    needed: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,11 +66,13 @@ class Summary:
     days: Mapping[str, int]
     latest_hours: float
     last_complete: date | None
+    needed: bool = True
 
     @property
     def sound(self) -> bool:
-        """Nothing refused, and nothing overdue for longer than a provider's usual delay."""
-        return not self.days[REFUSED] and self.latest_hours * 3600.0 <= LATE_AFTER.total_seconds()
+        """Nothing refused, and nothing overdue for longer than a provider's usual delay; or not needed."""
+        late = self.latest_hours * 3600.0 > LATE_AFTER.total_seconds()
+        return not self.needed or not (self.days[REFUSED] or late)
 
     def __str__(self) -> str:
         parts = [f"{self.days[COMPLETE]} of {sum(self.days.values())} days complete"]
@@ -66,9 +82,33 @@ class Summary:
         return ", ".join(parts)
 
 
-def assess(lake: Lake, datasets: Sequence[Dataset], now: datetime) -> DataQuality:
+@dataclass(frozen=True)
+class SourceLateness:
+    """How late a provider is: overdue days over its datasets, the latest of them, and its newest answer."""
+
+    source: str
+    days: int
+    hours: float
+    worst: str
+    newest_answer_utc: datetime | None
+
+    def __str__(self) -> str:
+        at = self.newest_answer_utc
+        newest = f"newest answer {at:%Y-%m-%dT%H:%MZ}" if at else "no answer yet"
+        if not self.days:
+            return f"nothing overdue, {newest}"
+        days = "1 day" if self.days == 1 else f"{self.days} days"
+        return f"{days} overdue, the longest by {duration(self.hours)} ({self.worst}), {newest}"
+
+
+def watch(dataset: Dataset, *, needed: bool = True) -> Watched:
+    """A dataset as something to judge."""
+    return Watched(dataset.table, dataset.source, dataset.due_utc, needed)
+
+
+def assess(lake: Lake, watched: Sequence[Watched], now: datetime) -> DataQuality:
     """Coverage and quarantine of a workspace as they stand at `now`."""
-    coverage = _coverage(lake.read_all(_STATUS), datasets, now)
+    coverage = _coverage(lake.read_all(_STATUS), watched, now)
     return DataQuality(coverage, _quarantine(lake, coverage))
 
 
@@ -85,14 +125,39 @@ def summaries(quality: DataQuality) -> list[Summary]:
                 days={state: int(counts.get(state, 0)) for state in STATES},
                 latest_hours=0.0 if pd.isna(late) else float(late),
                 last_complete=complete.max() if len(complete) else None,
+                needed=bool(rows["needed"].iloc[0]),
+            )
+        )
+    return found
+
+
+def lateness(quality: DataQuality) -> list[SourceLateness]:
+    """One row per source, in the order of the datasets."""
+    found = []
+    for source, rows in quality.coverage.groupby("source", sort=False):
+        late = rows.dropna(subset=["late_hours"]).sort_values("late_hours", ascending=False, kind="stable")
+        newest = rows["fetched_utc"].max()
+        worst = f"{late['dataset'].iloc[0]} {late['date'].iloc[0]}" if len(late) else ""
+        found.append(
+            SourceLateness(
+                source=str(source),
+                days=len(late),
+                hours=float(late["late_hours"].iloc[0]) if len(late) else 0.0,
+                worst=worst,
+                newest_answer_utc=None if pd.isna(newest) else newest.to_pydatetime(),
             )
         )
     return found
 
 
 def holes(quality: DataQuality) -> pd.DataFrame:
-    """Days that are not complete as runs: dataset, first, last, days, state, reason; never-asked days as well."""
-    rows = quality.coverage[quality.coverage["state"] != COMPLETE].sort_values(["dataset", "date"])
+    """Days that are not complete as runs: dataset, first, last, days, state, reason; never-asked days as well.
+
+    Days that nobody asked for of a table that is not needed are no holes.
+    """
+    coverage = quality.coverage
+    wanted = coverage["needed"].astype(bool) | (coverage["state"] != NEVER_ASKED)
+    rows = coverage[(coverage["state"] != COMPLETE) & wanted].sort_values(["dataset", "date"])
     changed = (rows[["dataset", "state", "reason"]] != rows[["dataset", "state", "reason"]].shift()).any(axis=1)
     apart = pd.to_datetime(rows["date"]).diff() != pd.Timedelta(days=1)
     grouped = rows.groupby((changed | apart).cumsum())
@@ -112,18 +177,21 @@ def duration(hours: float) -> str:
     return f"{whole} h" if whole < 48 else f"{whole // 24} d {whole % 24} h"
 
 
-def _coverage(status: pd.DataFrame, datasets: Sequence[Dataset], now: datetime) -> pd.DataFrame:
+def _coverage(status: pd.DataFrame, watched: Sequence[Watched], now: datetime) -> pd.DataFrame:
     if status.empty:
         return pd.DataFrame(columns=list(COVERAGE_COLUMNS))
     days = gb_time.days_between(status["date"].min(), status["date"].max())
-    known = {(row.dataset, row.date): (row.status, row.reason) for row in status.itertuples(index=False)}
+    known = {(row.dataset, row.date): (row.status, row.reason, row.fetched_utc) for row in status.itertuples()}
+    asked = set(status["dataset"])
     rows = []
-    for dataset in datasets:
+    for one in (one for one in watched if one.needed or one.table in asked):
         for day in days:
-            state, reason = known.get((dataset.table, day), (NEVER_ASKED, ""))
-            late = (now - dataset.due_utc(day)).total_seconds() / 3600.0 if state == NOT_PUBLISHED else 0.0
-            rows.append((dataset.table, day, state, reason, late if late > 0.0 else float("nan")))
-    return pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS))
+            state, reason, fetched = known.get((one.table, day), (NEVER_ASKED, "", pd.NaT))
+            late = (now - one.due_utc(day)).total_seconds() / 3600.0 if state == NOT_PUBLISHED else 0.0
+            late = late if late > 0.0 else float("nan")
+            rows.append((one.source, one.table, day, state, reason, late, fetched, one.needed))
+    frame = pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS))
+    return frame.astype({"fetched_utc": UTC_DTYPE, "needed": bool})
 
 
 def _quarantine(lake: Lake, coverage: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,7 @@ What belongs here: which answers make a whole day of stacks, and the outcome of 
 daily ingestion (`ingest.py`), the wire format (`sources/elexon_stack.py`), the prices (`market_checks/`).
 
 A stack is no `Dataset`: a day takes about a hundred answers, an answer without rows is legal (nothing
-was accepted on that side), and nothing else waits for it. Its outcome is kept beside the others and is no
-part of market.source_status, whose days are judged by what the daily run fetches.
+was accepted on that side), and nothing else waits for it. Its outcome is kept beside the others.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from bess_pipeline import gb_time, schemas
 from bess_pipeline.errors import BessError, NotPublishedError, SourceError
 from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.ingestion.outcomes import COMPLETE, NOT_PUBLISHED, REFUSED, Outcome
+from bess_pipeline.ingestion.quality import Watched
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW
 from bess_pipeline.ingestion.vault import Failure, RawRecord
 from bess_pipeline.market_checks.imbalance_price import PricingRules
@@ -29,6 +29,7 @@ from bess_pipeline.sources import elexon_stack
 from bess_pipeline.sources.http import RejectedAnswerError
 
 RAW, STACK = "raw/elexon_settlement_stack", "market/settlement_stack"
+STACK_WATCH = Watched(STACK, "elexon", lambda day: gb_time.settlement_day_bounds_utc(day)[1], needed=False)
 
 
 class StackIngestion:
@@ -45,9 +46,12 @@ class StackIngestion:
         """Ask for the stacks of `days` and keep the answers; the failure of each day, None where it went well."""
         return {day: self._fetch_day(day) for day in days}
 
-    def build(self, days: Sequence[date]) -> list[Outcome]:
-        """Write `market/settlement_stack` of `days` from the vault and say how each stands."""
-        outcomes = [self._build_day(day) for day in days]
+    def build(self, days: Sequence[date], until: str | None = None) -> list[Outcome]:
+        """Write `market/settlement_stack` of `days` from the vault and say how each stands.
+
+        With `until`, a mark of `RawVault.asks`, as if nothing had been answered after that ask.
+        """
+        outcomes = [self._build_day(day, until) for day in days]
         for outcome in outcomes:
             self.base.outcomes.put(outcome)
         return outcomes
@@ -96,17 +100,17 @@ class StackIngestion:
         self.base.vault.note_failure(RAW, day, failure)
         return failure
 
-    def _build_day(self, day: date) -> Outcome:
+    def _build_day(self, day: date, until: str | None) -> Outcome:
         """The outcome of a day; what is stored stays unless a whole day of answers takes its place."""
         expected = len(elexon_stack.SIDES) * gb_time.periods_in_day(day)
-        record = self._newest_whole(day, expected)
+        record = self._newest_whole(day, expected, until)
         fetched = record.fetched_utc if record else None
         status, reason = self._why_none(day) if record is None else self._write(day, record)
         rows = expected if status == COMPLETE else 0
         return Outcome("elexon", STACK, day, status, reason, expected, rows, fetched)
 
-    def _newest_whole(self, day: date, expected: int) -> RawRecord | None:
-        records = self.base.vault.records(RAW, day)
+    def _newest_whole(self, day: date, expected: int, until: str | None) -> RawRecord | None:
+        records = self.base.vault.records(RAW, day, until)
         return next((record for record in records if len(record.bodies) == expected), None)
 
     def _write(self, day: date, record: RawRecord) -> tuple[str, str]:

@@ -31,17 +31,20 @@ REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
 FREQUENCY, FORECASTS = "frequency", "fundamentals"
 SCHEDULE = "daily_refresh"
 
-INGEST_ASSETS = (
+PRICE_ASSETS = (
     *sorted({raw for feed in FEEDS for raw in feed.raw}),
     *(feed.table for feed in FEEDS),
     REVISION,
     SOURCE_STATUS,
 )
+INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
-FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, SOURCE_STATUS)
-FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, SOURCE_STATUS)
+SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)
+FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, *SHOWN)
+FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, *SHOWN)
+DETAILED_ASSETS = (*STACK_ASSETS, *SHOWN)
 PLAN_ASSETS = (*INGEST_ASSETS, AVAILABILITY, PLAN, WAREHOUSE)
 
 _JOBS = {
@@ -51,7 +54,7 @@ _JOBS = {
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known and plan coming trading days."),
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
     RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
-    DETAILED_PRICES: (STACK_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
+    DETAILED_PRICES: (DETAILED_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
     FREQUENCY: (FREQUENCY_ASSETS, "Fetch monthly files of one-second frequency and build the response energy of days."),
     FORECASTS: (FORECAST_ASSETS, "Fetch and keep forecasts of wind, demand and margin with their publication times."),
     PUBLISH: (PUBLISH_ASSETS, "Rebuild the warehouse, figures and report; fail when a requested day is not complete."),
@@ -103,7 +106,7 @@ def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
 
 def _revision_requests(runtime: Runtime, stamp: str) -> list[dg.RunRequest]:
     """Runs that settle again what is outdated already, and that ask again for the days that are due."""
-    shown = (WAREHOUSE, FIGURES, REPORT)
+    shown = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY)
     wanted = ((RESETTLE, days_to_resettle(runtime), RESTATED), (REVISE, days_to_revise(runtime), REVISE_ASSETS))
     return [
         _request(f"{name} {run[0]} {run[-1]} {stamp}", run[0], run[-1], (*assets, *shown), RESTATE)

@@ -6,7 +6,7 @@ backfill. What does not: the command line (`cli.py`) and what a run does (`asset
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from bess_pipeline import gb_time
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
+from bess_pipeline.ingestion.stack import STACK
 from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
@@ -27,7 +28,9 @@ from bess_pipeline.orchestration.jobs import (
     FORECASTS,
     FREQUENCY,
     INGEST,
+    INGEST_ASSETS,
     PLAN_AHEAD,
+    PRICE_ASSETS,
     PUBLISH,
     RESETTLE,
     REVISE,
@@ -49,6 +52,11 @@ MAX_STALE_PASSES = 50
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the log is in the UI
 ONE_DAY = timedelta(days=1)
 _VERDICT_STEP = asset_key(VERDICT).to_python_identifier()  # its failure is the answer, not an error
+SIDE_JOBS = {  # how the command line names them -> job, table
+    "frequency": (FREQUENCY, RESPONSE_ENERGY),
+    "fundamentals": (FORECASTS, FUNDAMENTALS.table),
+    "stack": (DETAILED_PRICES, STACK),
+}
 POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 
@@ -86,12 +94,19 @@ class Launcher:
         """
         return self.ingest(self.history_start(first), last, force=force) + self.trade(first, last, force=force)
 
-    def ingest(self, first: date, last: date, *, force: bool = False) -> int:
-        """Fetch and build the market days that are not complete; the number of runs it took."""
-        runs = gb_time.consecutive_runs(self.unfetched(first, last, force=force), DAYS_PER_RUN)
-        for run in runs:
-            self._run(INGEST, run[0], run[-1], force)
-        return len(runs)
+    def ingest(self, first: date, last: date, *, force: bool = False, forecasts_from: date = date.min) -> int:
+        """Fetch and build the market days that are not complete; the number of runs it took.
+
+        Forecasts of fundamentals are fetched with them from `forecasts_from` on: each day of theirs costs as much
+        as all prices together.
+        """
+        days, runs = self.unfetched(first, last, force=force), 0
+        early, late = [day for day in days if day < forecasts_from], [day for day in days if day >= forecasts_from]
+        for part, assets in ((early, PRICE_ASSETS), (late, INGEST_ASSETS)):
+            for run in gb_time.consecutive_runs(part, DAYS_PER_RUN):
+                self._run(INGEST, run[0], run[-1], force, assets=assets)
+                runs += 1
+        return runs
 
     def trade(self, first: date, last: date, *, force: bool = False) -> int:
         """Replay the trading days that are not finished, in order; the number of runs it took."""
@@ -126,10 +141,12 @@ class Launcher:
                 runs += 1
         return runs
 
-    def detailed_prices(self, first: date, last: date, *, force: bool = False) -> None:
-        """Fetch the settlement stacks of settlement dates and recompute their system prices."""
+    def side_table(self, name: str, first: date, last: date, *, force: bool = False) -> str:
+        """Fetch, build and publish settlement dates of a table beside the trading days (SIDE_JOBS); its name."""
+        job, table = SIDE_JOBS[name]
         for run in gb_time.consecutive_runs(gb_time.days_between(first, last), DAYS_PER_RUN):
-            self._run(DETAILED_PRICES, run[0], run[-1], force)
+            self._run(job, run[0], run[-1], force)
+        return table
 
     def plan_ahead(self, *, force: bool = False) -> list[date]:
         """Fetch what is known and plan up to the next trading day; the days planned, none when all were."""
@@ -181,16 +198,37 @@ class Launcher:
             self._run(TRADE, after, after, force=False)
             day = after
 
-    def _run(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> None:
+    def _run(
+        self,
+        job: str,
+        first: date,
+        last: date,
+        force: bool,
+        finished: str = SKIP_FINISHED,
+        assets: Sequence[str] | None = None,
+    ) -> None:
         span = f"{first}" if first == last else f"{first} to {last}"
         self.progress(f"{job}: {span}")
-        if not self._execute(job, first, last, force, finished):
+        if not self._execute(job, first, last, force, finished, assets):
             raise BessError(f"the {job} run of {span} failed; its log is in the Dagster UI (bess ui)")
 
-    def _execute(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> bool:
+    def _execute(
+        self,
+        job: str,
+        first: date,
+        last: date,
+        force: bool,
+        finished: str = SKIP_FINISHED,
+        assets: Sequence[str] | None = None,
+    ) -> bool:
+        """One run of a job, or of some of its `assets`; False when it failed by its verdict."""
         tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: finished})
         result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, tags=tags, raise_on_error=False, run_config=_QUIET
+            instance=self.instance,
+            tags=tags,
+            raise_on_error=False,
+            run_config=_QUIET,
+            asset_selection=[asset_key(name) for name in assets] if assets else None,
         )
         for event in result.all_events:
             if event.is_step_failure and event.step_key != _VERDICT_STEP:

@@ -155,13 +155,13 @@ def _series(frame: pd.DataFrame, known: ForecastSet, what: str) -> pd.Series:
 
 def _instants(column: pd.Series, what: str, name: str) -> pd.Series:
     """Zone-aware instants; few distinct ones are parsed once each."""
-    text = column.astype("str")
-    distinct = pd.Series(text.unique(), dtype="str")
+    codes, found = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=False)
+    distinct = pd.Series([str(value) for value in found], dtype="str")
     parsed = pd.to_datetime(distinct, utc=True, errors="coerce", format="ISO8601").dt.as_unit("us")
     wrong = parsed.isna() | ~distinct.str.contains(_ZONED, regex=True)
     if wrong.any():
         raise PayloadError(f"{what}: {name} is not a time stamp with its zone: {quoted(distinct[wrong].iloc[0])}")
-    return text.map(dict(zip(distinct, parsed, strict=True))).astype("datetime64[us, UTC]")
+    return pd.Series(pd.DatetimeIndex(parsed).take(codes), index=column.index)
 
 
 def _numbers(column: pd.Series, what: str, name: str) -> pd.Series:
@@ -178,12 +178,14 @@ def _check_periods(frame: pd.DataFrame, start_utc: pd.Series, what: str) -> None
     """Settlement date and period, where a row has them, are those of its start."""
     if not {"settlementDate", "settlementPeriod"} <= set(frame.columns) or frame.empty:
         return
-    clock = settlement_columns(start_utc)
     given = frame["settlementDate"].notna() & frame["settlementPeriod"].notna()
-    same = (clock["settlement_date"].astype("str") == frame["settlementDate"].astype("str")) & (
-        clock["settlement_period"] == pd.to_numeric(frame["settlementPeriod"], errors="coerce")
+    said = frame[["settlementDate", "settlementPeriod"]].assign(start_utc=start_utc)[given]
+    distinct = said.drop_duplicates()  # few: every publication forecasts much the same half-hours
+    clock = settlement_columns(distinct["start_utc"])
+    same = (clock["settlement_date"].astype("str") == distinct["settlementDate"].astype("str")) & (
+        clock["settlement_period"] == pd.to_numeric(distinct["settlementPeriod"], errors="coerce")
     )
-    if (given & ~same).any():
-        row = frame[given & ~same].iloc[0]
+    if not same.all():
+        row = frame.loc[same.index[~same][0]]
         named = f"{row['settlementDate']} period {row['settlementPeriod']}"
         raise PayloadError(f"{what}: {quoted(named)} does not start at {quoted(row['startTime'])}")

@@ -5,9 +5,13 @@ What does not: streaming a file to disk (`download.py`), response energy (`ancil
 and completeness of a day (`ingestion/frequency.py`).
 
 Rules (domain reference 4.5): monthly files `fnew-YYYY-M.csv` of about 75 MB with the columns `dtm`
-and `f` (Hz), one row a second, naive UTC. Duplicates, gaps and values outside 49 to 51 Hz are suspect:
-an exact repeat is dropped, and a second whose rows contradict each other, or whose value is outside,
-counts as unknown. All are counted; nothing is filled. Months before fnew files are zipped and not read.
+and `f` (Hz), one row a second, naive UTC. Older months are zipped (`f-2019-8.zip`, `fnew-2020-1.zip`: names
+from public code), a CSV of the same columns inside; there public code reports stamps with an offset
+(`… +0100`), which is honoured. Such a month then begins and ends at local midnight: in summer the hour that
+lies in the neighbour's file counts as a stray there and is missing here.
+
+Duplicates, gaps and values outside 49 to 51 Hz are suspect: an exact repeat is dropped, and a second whose rows
+contradict each other, or whose value is outside, counts as unknown. All are counted; nothing is filled.
 """
 
 from __future__ import annotations
@@ -26,14 +30,18 @@ from bess_pipeline.errors import NotPublishedError, PayloadError
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.sources.pacing import NESO_CKAN_PACE
 from bess_pipeline.sources.parsing import load_json, quoted
+from bess_pipeline.sources.zipped import csv_member, is_zip
 
 PACKAGE = "system-frequency-data"
 MAX_BYTES = 512 * 1024 * 1024  # a month is about 75 MB
 LOWEST_HZ, HIGHEST_HZ = 49.0, 51.0
 _WHAT = "NESO system frequency"
-_NAME = re.compile(r"/fnew-(20\d\d)-(\d{1,2})\.csv$", re.IGNORECASE)
+_NAME = re.compile(r"/f(?:new)?-(20\d\d)-(\d{1,2})\.(csv|zip)$", re.IGNORECASE)
 _BLOCK_BYTES = 1024 * 1024
 _STAMPS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+_OFFSET_STAMPS = [f"{stamp}{gap}%z" for stamp in _STAMPS for gap in ("", " ")]
+_WITH_OFFSET = re.compile(rb"\d\d:\d\d:\d\d ?[+-]\d\d:?\d\d")
+_HEAD_BYTES = 256
 
 
 @dataclass(frozen=True, order=True)
@@ -84,7 +92,7 @@ class FrequencyMonth:
 
 
 def monthly_files(client: HttpClient) -> dict[Month, str]:
-    """Address of each monthly file that the portal lists.
+    """Address of each monthly file that the portal lists; where a month is there both ways, that of the CSV.
 
     Raises NotPublishedError when it lists none; other errors as `HttpClient.get`.
     """
@@ -97,18 +105,28 @@ def monthly_files(client: HttpClient) -> dict[Month, str]:
         address = resource.get("url") if isinstance(resource, dict) else None
         match = _NAME.search(address) if isinstance(address, str) else None
         if match and 1 <= int(match[2]) <= 12:
-            files[Month(int(match[1]), int(match[2]))] = str(address)
+            month = Month(int(match[1]), int(match[2]))
+            if month not in files or match[3].lower() == "csv":
+                files[month] = str(address)
     if not files:
-        raise NotPublishedError(f"{_WHAT}: the package {PACKAGE} lists no file fnew-YYYY-M.csv")
+        raise NotPublishedError(f"{_WHAT}: the package {PACKAGE} lists no file fnew-YYYY-M.csv or .zip")
     return files
 
 
 def parse_frequency(stream: BinaryIO, month: Month) -> FrequencyMonth:
     """One file, read a megabyte at a time: memory is bounded by the seconds of the month, not by the file.
 
-    Raises NotPublishedError for a file without rows, PayloadError for one that is no CSV of `dtm` and
-    `f` or holds nothing of `month`.
+    `stream` (seekable) is a CSV or a zip file with one. Raises NotPublishedError for a file without rows,
+    PayloadError for one that is no CSV of `dtm` and `f`, holds nothing of `month` or is beyond the limits of
+    `zipped.py`.
     """
+    if not is_zip(stream):
+        return _parse_csv(stream, month)
+    with csv_member(stream, f"{_WHAT} of {month}", MAX_BYTES) as content:
+        return _parse_csv(content, month)
+
+
+def _parse_csv(stream: BinaryIO, month: Month) -> FrequencyMonth:
     values = np.full(int((month.end_utc - month.start_utc).total_seconds()), np.nan)
     seen = np.zeros(len(values), dtype=bool)
     contradicted = np.zeros(len(values), dtype=bool)
@@ -136,14 +154,19 @@ def parse_frequency(stream: BinaryIO, month: Month) -> FrequencyMonth:
 def _batches(stream: BinaryIO, month: Month) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(seconds after the start of the month, Hz) of the file, block by block."""
     problem = ""
+    head = stream.read(_HEAD_BYTES)
+    stream.seek(0)
+    kind, stamps_as = pyarrow.timestamp("s"), _STAMPS
+    if _WITH_OFFSET.search(head):
+        kind, stamps_as = pyarrow.timestamp("s", tz="UTC"), _OFFSET_STAMPS
     try:
         reader = pyarrow.csv.open_csv(
             stream,
             read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
             convert_options=pyarrow.csv.ConvertOptions(
                 include_columns=["dtm", "f"],
-                column_types={"dtm": pyarrow.timestamp("s"), "f": pyarrow.float64()},
-                timestamp_parsers=_STAMPS,
+                column_types={"dtm": kind, "f": pyarrow.float64()},
+                timestamp_parsers=stamps_as,
             ),
         )
         start = int(month.start_utc.timestamp())

@@ -38,6 +38,7 @@ from bess_pipeline.trading.stamps import (
     PLAN,
     RUN_STATUS,
     SYSTEM_PRICE_STAMP,
+    cash_stamp,
     efa_rows,
     price_vintage,
     status_inputs,
@@ -259,14 +260,16 @@ class Replay:
         day_ahead = self._day_ahead(day, day)
         system = efa_rows(self.lake, "market/system_price", day, day)
         results, frames = [], []
-        prices = price_vintage(system)
-        stamp = self._stamp(f"{self.lake.content_hash(DISPATCH, [day])}{vintage(day_ahead)}{prices}")
-        stamp[SYSTEM_PRICE_STAMP] = prices
+        prices, dispatched = price_vintage(system), self.lake.content_hash(DISPATCH, [day])
+        stamp = self._stamp(f"{dispatched}{vintage(day_ahead)}{prices}") | {SYSTEM_PRICE_STAMP: prices}
+        cash: dict[str, tuple[str, float]] = {}
         for strategy, rows in dispatch.groupby("strategy", sort=True):
             settled = settle_day(rows.reset_index(drop=True), day_ahead, system, self.battery)
             frames.append(settled.cashflow)
+            cash[str(strategy)] = settled.status, settled.cash_gbp
             stamp |= {f"status.{strategy}": settled.status, f"reason.{strategy}": settled.reason}
             results.append(DayStatus(day, str(strategy), settled.status, settled.reason))
+        stamp |= cash_stamp(self.lake.stamp(CASHFLOW, day), dispatched, cash)
         self.lake.write(CASHFLOW, day, _concat(CASHFLOW, frames), stamp)
         return results
 

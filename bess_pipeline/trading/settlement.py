@@ -37,6 +37,11 @@ class SettledDay:
     status: str
     reason: str
 
+    @property
+    def cash_gbp(self) -> float:
+        """The day's cash, without wear, GBP."""
+        return float(self.cashflow.loc[self.cashflow["stream"] != "wear", "amount_gbp"].sum())
+
 
 def settle_day(
     dispatch: pd.DataFrame, day_ahead_price: pd.DataFrame, system_price: pd.DataFrame, battery: Battery

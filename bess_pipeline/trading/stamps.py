@@ -23,6 +23,9 @@ PLAN, FORESIGHT, DISPATCH = "trading/plan", "trading/foresight_plan", "trading/d
 CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "risk/daily_pnl"
 RESTATED = (CASHFLOW, RUN_STATUS, DAILY_PNL)  # what a revised system price may change
 SYSTEM_PRICE_STAMP, CASH_STAMP = "system_price", "cash"
+DISPATCH_STAMP = "dispatch"
+HALF_A_PENNY_GBP = 0.005
+RESETTLED_COLUMNS = ("efa_date", "strategy", "first_cash_gbp", "cash_gbp", "change_gbp")
 
 
 def vintage(frame: pd.DataFrame) -> str:
@@ -39,6 +42,34 @@ def price_vintage(system_price: pd.DataFrame) -> str:
 def status_inputs(dispatched: Mapping[str, str], settled: Mapping[str, str]) -> str:
     """What trading.run_status stands on, from the stamps of a day's dispatch and cash."""
     return dispatched.get("inputs", "") + settled.get("inputs", "")
+
+
+def cash_stamp(before: Mapping[str, str], dispatch: str, settled: Mapping[str, tuple[str, float]]) -> dict[str, str]:
+    """What a day's cash keeps of its first settlement: cash (GBP, without wear) then and now, by strategy.
+
+    `before` is the stamp that is replaced, `dispatch` the content hash of the day's dispatch, `settled` gives
+    status and cash by strategy. The first complete settlement of a dispatch is its first; another dispatch
+    starts anew, because its cash is another day's work and no effect of a revision.
+    """
+    stamp = {DISPATCH_STAMP: dispatch}
+    kept = before if before.get(DISPATCH_STAMP) == dispatch else {}
+    for strategy, (status, cash_gbp) in settled.items():
+        first = kept.get(f"first_cash.{strategy}") or (repr(cash_gbp) if status == "complete" else "")
+        stamp |= {f"first_cash.{strategy}": first, f"cash.{strategy}": repr(cash_gbp)}
+    return stamp
+
+
+def resettled(lake: Lake) -> pd.DataFrame:
+    """Settled days whose cash has moved since it was first settled: RESETTLED_COLUMNS, a row a day and strategy."""
+    rows = []
+    for day in lake.days(CASHFLOW):
+        stamp = lake.stamp(CASHFLOW, day)
+        for name in (key for key in stamp if key.startswith("first_cash.") and stamp[key]):
+            strategy = name.removeprefix("first_cash.")
+            first, now = float(stamp[name]), float(stamp[f"cash.{strategy}"])
+            if abs(now - first) >= HALF_A_PENNY_GBP:
+                rows.append((day, strategy, first, now, now - first))
+    return pd.DataFrame(rows, columns=list(RESETTLED_COLUMNS))
 
 
 def efa_rows(lake: Lake, table: str, first: date, last: date) -> pd.DataFrame:

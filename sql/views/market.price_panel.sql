@@ -24,12 +24,19 @@ SELECT
     response.dml_price_gbp_mw_h,
     response.dmh_price_gbp_mw_h,
     response.drl_price_gbp_mw_h,
-    response.drh_price_gbp_mw_h
+    response.drh_price_gbp_mw_h,
+    reserve.pqr_price_gbp_mw_h,
+    reserve.nqr_price_gbp_mw_h,
+    reserve.pbr_price_gbp_mw_h,
+    reserve.nbr_price_gbp_mw_h,
+    reserve.psr_price_gbp_mw_h,
+    reserve.nsr_price_gbp_mw_h
 FROM half_hours
 LEFT JOIN market.day_ahead_price AS day_ahead USING (start_utc)
 LEFT JOIN market.system_price AS system_price USING (start_utc)
 LEFT JOIN market.market_index_price AS market_index USING (start_utc)
 LEFT JOIN market.response_half_hour AS response USING (start_utc)
+LEFT JOIN market.reserve_half_hour AS reserve USING (start_utc)
 ORDER BY half_hours.start_utc;
 
-COMMENT ON VIEW market.price_panel IS 'Half-hourly panel of all prices; GBP/MWh, response GBP/MW/h, NIV positive when the system is short.';
+COMMENT ON VIEW market.price_panel IS 'Half-hourly panel of all prices; GBP/MWh, response and reserve GBP/MW/h, NIV positive when the system is short.';

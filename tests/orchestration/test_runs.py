@@ -34,7 +34,7 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "market/day_ahead_price": 46,
     "market/market_index_price": 46,
     "market/auction_clearing": 66,  # 36 windows of response, 30 of the sample market's sparse reserve
-    "market/source_status": 4,
+    "market/source_status": 5,
     "trading/plan": 46,
     "trading/foresight_plan": 46,
     "trading/dispatch": 2 * 46,
@@ -47,6 +47,7 @@ CHECKED = {
     "market/day_ahead_price": {"period_counts", "price_bounds"},
     "market/market_index_price": {"period_counts", "price_bounds"},
     "market/auction_clearing": {"period_counts", "price_bounds"},
+    "market/fundamental_forecast": {"period_counts", "price_bounds"},
     "trading/dispatch": {"energy_balance"},
     "trading/cashflow": {"cash_reconciles"},
     "trading/run_status": {"opening_is_previous_closing"},

@@ -20,6 +20,19 @@ from bess_pipeline.errors import BessError, UserInputError
 from bess_pipeline.workspace import Workspace
 
 SPRING, AUTUMN = date(2024, 3, 31), date(2024, 10, 27)
+RESERVE = ("pqr", "nqr", "pbr", "nbr", "psr", "nsr")
+AUCTION = list(schemas.columns("market/auction_clearing"))
+
+
+def reserve(day: date, prices: dict[str, dict[int, float]]) -> pd.DataFrame:
+    """market/auction_clearing rows of reserve products: price by half-hour of the settlement date."""
+    starts = gb_time.settlement_half_hours(day)
+    rows = [
+        (product, starts[n], starts[n] + pd.Timedelta(minutes=30), *gb_time.efa_block_of(starts[n]), price, 50.0)
+        for product, by_half_hour in prices.items()
+        for n, price in by_half_hour.items()
+    ]
+    return pd.DataFrame(rows, columns=AUCTION)
 
 
 @pytest.fixture
@@ -140,6 +153,7 @@ def test_the_price_panel_lists_every_half_hour_once_with_all_its_prices(database
     assert panel["market_index_price_gbp_mwh"].isna().all()
     for n, product in enumerate(["dcl", "dch", "dml", "dmh", "drl", "drh"]):
         assert panel[f"{product}_price_gbp_mw_h"].tolist() == (10.0 * n + efa["efa_block"]).tolist()
+    assert panel[[f"{product}_price_gbp_mw_h" for product in RESERVE]].isna().all(axis=None)
     total = warehouse.query(database, "SELECT count(*) AS n, count(DISTINCT start_utc) AS d FROM market.price_panel")
     assert total.to_numpy().tolist() == [[48 + 46 + 48 + 50] * 2]
 
@@ -150,6 +164,48 @@ def test_a_half_hour_with_one_price_is_listed_and_nothing_is_filled(place: Works
     panel = warehouse.query(warehouse.publish(place), "SELECT * FROM market.price_panel")
     assert panel["settlement_period"].tolist() == [5]
     assert panel.filter(regex="day_ahead|index|_mw_h$").isna().all(axis=None)
+
+
+def test_reserve_prices_stand_beside_the_others_and_nothing_is_filled(place: Workspace) -> None:
+    day = date(2025, 1, 1)
+    place.lake.write("market/system_price", day, system_price(day))
+    place.lake.write("market/auction_clearing", day, reserve(day, {"PQR": {0: 3.5, 2: -1.0}, "NBR": {2: 7.25}}))
+    database = warehouse.publish(place)
+    rows = warehouse.query(database, "SELECT * FROM market.reserve_half_hour ORDER BY start_utc").set_index("start_utc")
+    assert list(rows.columns) == [f"{product}_price_gbp_mw_h" for product in RESERVE]
+    first, third = pd.Timestamp("2025-01-01T00:00Z"), pd.Timestamp("2025-01-01T01:00Z")
+    assert rows.index.tolist() == [first, third], "half-hours in which something was bought"
+    assert rows["pqr_price_gbp_mw_h"].tolist() == [3.5, -1.0]
+    assert rows["nbr_price_gbp_mw_h"].dropna().to_dict() == {third: 7.25}
+    panel = warehouse.query(database, "SELECT * FROM market.price_panel").set_index("start_utc")
+    assert len(panel) == 48
+    assert panel["pqr_price_gbp_mw_h"].dropna().to_dict() == {first: 3.5, third: -1.0}
+
+
+@pytest.mark.parametrize(
+    ("product", "day", "service", "kind", "direction", "era", "hours"),
+    [
+        ("DCL", date(2023, 10, 29), "dynamic containment", "response", "export", "pre-EAC", 5.0),
+        ("DMH", date(2023, 11, 2), "dynamic moderation", "response", "import", "pre-EAC", 4.0),
+        ("DRL", date(2023, 11, 3), "dynamic regulation", "response", "export", "EAC", 4.0),
+        ("DRH", date(2024, 3, 31), "dynamic regulation", "response", "import", "EAC", 3.0),
+        ("PQR", date(2025, 1, 1), "quick reserve", "reserve", "export", "EAC", 0.5),
+        ("NBR", date(2025, 1, 1), "balancing reserve", "reserve", "import", "EAC", 0.5),
+        ("PSR", date(2025, 1, 1), "slow reserve", "reserve", "export", "EAC", 0.5),
+    ],
+)
+def test_auction_results_say_service_direction_era_and_what_was_paid(
+    place: Workspace, product: str, day: date, service: str, kind: str, direction: str, era: str, hours: float
+) -> None:
+    """Block 1 of an EFA day for response; block 1 of 2023-11-03 is the first of the EAC."""
+    start, end = gb_time.efa_block_bounds_utc(day, 1)
+    if kind == "reserve":
+        end = start + pd.Timedelta(minutes=30)
+    row = [(product, start, end, day, 1, -6.0, 100.0)]
+    place.lake.write("market/auction_clearing", gb_time.settlement_date_of(start), pd.DataFrame(row, columns=AUCTION))
+    found = warehouse.query(warehouse.publish(place), "SELECT * FROM market.auction_result").iloc[0]
+    names = ["service", "service_type", "direction", "era", "hours", "paid_gbp_per_mw"]
+    assert found[names].tolist() == [service, kind, direction, era, hours, -6.0 * hours]
 
 
 @pytest.mark.parametrize("day", [SPRING, AUTUMN, date(2024, 7, 1), date(2024, 1, 1)])

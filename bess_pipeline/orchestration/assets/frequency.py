@@ -46,8 +46,7 @@ def _raw_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"asked": 0, "note": "not part of mode files"})
         with runtime.ingestion() as ingestion:
             if skips_finished(context):
-                rows = FrequencyRows(ingestion.vault, basis_of(runtime))
-                days = ingestion.unanswered(response_energy_dataset(), days, rows)
+                days = ingestion.unanswered(response_energy_dataset(), days)
             failures = fetch_frequency(ingestion, days)
         lines = [f"{month}: {failure.status}: {failure.reason}" for month, failure in failures.items() if failure]
         for line in lines:
@@ -73,12 +72,12 @@ def _energy_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @one_sentence
     def response_energy(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        dataset = response_energy_dataset()
+        dataset = response_energy_dataset(runtime.frequency_basis)
         days = [] if runtime.mode == "files" else requested_days(context)
         with runtime.ingestion() as ingestion:
             if skips_finished(context):
                 days = ingestion.unfinished(dataset, days)
-            rows = FrequencyRows(ingestion.vault, basis_of(runtime))
+            rows = FrequencyRows(ingestion.vault, runtime.frequency_basis)
             outcomes = ingestion.build(dataset, days, rows)
         lines = [f"{o.date}: {o.status}: {o.reason}" for o in outcomes if o.status != "complete"]
         for line in lines:
@@ -91,8 +90,3 @@ def _energy_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         )
 
     return response_energy
-
-
-def basis_of(runtime: Runtime) -> str:
-    """How the table labels its rows: simulated, or measured."""
-    return "simulated" if runtime.identity.origin == "simulated" else "measured"

@@ -16,7 +16,7 @@ import dagster as dg
 
 from bess_pipeline import schemas
 from bess_pipeline.ingestion.datasets import Dataset
-from bess_pipeline.ingestion.outcomes import OutcomeStore, never_built, source_status_frame
+from bess_pipeline.ingestion.outcomes import OutcomeStore, source_status_frame, standings
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
@@ -86,7 +86,7 @@ FUNDAMENTALS = Feed(
 
 
 def ingest_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """All `raw/*` and `market/*` assets."""
+    """The `raw/*` and `market/*` assets of the daily run."""
     feeds = (*FEEDS, FUNDAMENTALS)
     raw = [_raw_asset(partitions, feed) for feed in feeds]
     market = [_market_asset(partitions, feed) for feed in feeds]
@@ -110,7 +110,7 @@ def _raw_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsDefi
         runtime: Runtime = getattr(context.resources, RUNTIME)
         dataset = _dataset(runtime, feed.table)
         if dataset is None or dataset.raw != feed.raw[0]:
-            instead = f"read from {dataset.raw}" if dataset else f"not part of mode {runtime.mode}"
+            instead = f"read from {dataset.raw}" if dataset else "no part of this market"
             return dg.MaterializeResult(metadata={"asked": 0, "note": f"{feed.table} is {instead}"})
         days = requested_days(context)
         with runtime.ingestion() as ingestion:
@@ -171,7 +171,7 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
 def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
         key=SOURCE_STATUS.split("/"),
-        deps=[feed.table.split("/") for feed in FEEDS],
+        deps=[table.split("/") for table in (*(feed.table for feed in FEEDS), *sorted(NOT_NEEDED))],
         partitions_def=partitions,
         backfill_policy=BACKFILL_POLICY,
         group_name="market",
@@ -189,9 +189,7 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         datasets = runtime.datasets()
         frames = {}
         for day in days:
-            outcomes = [store.get(dataset.table, day) or never_built(dataset, day) for dataset in datasets]
-            outcomes += [found for table in sorted(NOT_NEEDED) if (found := store.get(table, day))]
-            frames[day] = source_status_frame(outcomes)
+            frames[day] = source_status_frame(standings(store, datasets, day))
         for refusal in lake.write_days(SOURCE_STATUS, frames).values():
             raise refusal
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))

@@ -114,7 +114,7 @@ def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         **_common(partitions, DATA_QUALITY, SOURCE_STATUS),
         pool=PUBLISH_POOL,
         kinds={"matplotlib", "html"},
-        description="The data-quality page: coverage calendar of all known days, what is overdue, quarantined rows.",
+        description="The data-quality page: coverage calendar of all known days, lateness, revisions, quarantine.",
     )
     @one_sentence
     def data_quality(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -122,13 +122,14 @@ def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from bess_pipeline.report.publish import copy_figures
 
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        written = write_data_quality(runtime.workspace, runtime.datasets(offline=True), runtime.now())
+        written = write_data_quality(runtime.workspace, runtime.watched(), runtime.settings.revisions, runtime.now())
         if written is None:
             return dg.MaterializeResult(metadata={"note": "no day has been asked for yet"})
         copy_figures([written.picture], runtime.settings.report.copy_figures_to)
         found: dict[str, Any] = {
             "page": dg.MetadataValue.path(written.page),
             "summary": dg.MetadataValue.md("\n".join(f"- {one.dataset}: {one}" for one in written.summaries)),
+            "revisions": str(written.revisions),
             "quarantined_days_open": written.open_quarantine,
         }
         return dg.MaterializeResult(metadata=found | metadata.picture_metadata({"coverage": written.picture}))

@@ -25,7 +25,10 @@ def findings(workspace: Path) -> dict[str, str]:
     result = run_bess("--workspace", workspace, "doctor", "--json")
     found = json.loads(result.out)
     assert [finding["what"] for finding in found][: len(CHECKS)] == CHECKS
-    assert all(finding["what"].startswith(("coverage", "quarantine")) for finding in found[len(CHECKS) :])
+    assert all(
+        finding["what"].startswith(("coverage", "lateness", "revisions", "quarantine"))
+        for finding in found[len(CHECKS) :]
+    )
     assert result.status == (0 if all(finding["ok"] for finding in found) else 1)
     return {finding["what"]: ("" if finding["ok"] else "BAD: ") + finding["text"] for finding in found}
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bess_pipeline import gb_time
-from bess_pipeline.errors import PayloadError
-from bess_pipeline.ingestion.datasets import auction_clearing
+from bess_pipeline import gb_time, schemas
+from bess_pipeline.errors import NotPublishedError, PayloadError
+from bess_pipeline.ingestion.datasets import auction_clearing, expected_datasets
 from bess_pipeline.sample_market.reserve import ReserveLaw, reserve_auction
-from bess_pipeline.sources import neso_resources
+from bess_pipeline.settings import DataSettings, SourcesSettings, StackSettings
+from bess_pipeline.sources import elexon, entsoe, neso_frequency, neso_resources
 from bess_pipeline.sources.neso_auctions import parse_auction_results
 
 ONE_DAY = timedelta(days=1)
@@ -193,13 +194,112 @@ def clock_back(day: date) -> None:
         parse_auction_results(eac("DCL", f"{day - ONE_DAY}T22:00:00", f"{day}T02:00:00"))
 
 
+def single_price(day: date) -> None:
+    """Both prices are equal since P305: a row in which they differ is of another era, and no system price."""
+    row = {"settlementDate": f"{day}", "settlementPeriod": 1, "startTime": f"{day}T00:00:00Z"}
+    equal = json.dumps({"data": [row | {"systemSellPrice": 5.0, "systemBuyPrice": 5.0}]}).encode()
+    assert elexon.parse_system_prices(equal)["system_price_gbp_mwh"].tolist() == [5.0]
+    apart = json.dumps({"data": [row | {"systemSellPrice": 5.0, "systemBuyPrice": 6.0}]}).encode()
+    with pytest.raises(PayloadError):
+        elexon.parse_system_prices(apart)
+
+
+def parameters_of_the_price(day: date) -> None:
+    """The defaults of the recomputed price are the rules since then; days before it need other settings."""
+    rules = StackSettings()
+    assert (rules.dmat_mwh, rules.par_mwh) == (0.1, 1.0)
+    assert day <= DataSettings().first_date, "no day that is taken by default is under the rules before"
+
+
+def gb_leaves_the_european_coupling(day: date) -> None:
+    """ENTSO-E has no GB price since: the default source is another, and days are taken from then on."""
+    assert DataSettings().first_date == day
+    assert {one.source for one in expected_datasets("live", "neso_n2ex", SourcesSettings())} == {"elexon", "neso"}
+    with pytest.raises(NotPublishedError):
+        entsoe.parse_day_ahead(NO_MATCHING_DATA)
+
+
+def quarter_hours_in_europe(day: date) -> None:
+    """The European day-ahead product is an hour before and a quarter of one since; GB stays hourly at N2EX."""
+    before = entsoe.parse_day_ahead(a44(day - ONE_DAY, "PT60M", [10.0] * 24))
+    since = entsoe.parse_day_ahead(a44(day, "PT15M", [float(n % 4) for n in range(96)]))
+    assert set(before["native_resolution_minutes"]) == {60}
+    assert set(since["native_resolution_minutes"]) == {15}
+    assert len(before) == len(since) == 48
+    assert since["day_ahead_price_gbp_mwh"].tolist() == [0.5, 2.5] * 24
+
+
+def frequency_files_have_another_name(day: date) -> None:
+    """Names in public code: f-2019-12.zip, fnew-2020-1.zip to -12.zip, fnew-2022-9.csv; those of 2021 not seen."""
+    names = {"f-2019-12.zip": (2019, 12), "fnew-2020-1.zip": (2020, 1), "fnew-2022-9.csv": (2022, 9)}
+    listed = [{"url": f"https://x/download/{name}"} for name in names]
+    body = json.dumps({"success": True, "result": {"resources": listed}}).encode()
+    client: Any = Portal()
+    client.get = lambda *args, **options: type("Answer", (), {"status": 200, "content": body})
+    found = neso_frequency.monthly_files(client)
+    assert {(month.year, month.month) for month in found} == set(names.values())
+    assert (day.year, day.month) == names["fnew-2020-1.zip"]
+
+
+def non_bm_quick_reserve(day: date) -> None:
+    """Units outside the Balancing Mechanism join: nothing changes in the results."""
+    for when in (day - ONE_DAY, day):
+        assert starts(eac("PQR", f"{when}T10:00:00", f"{when}T10:30:00")) == [pd.Timestamp(f"{when}T10:00Z")]
+    assert expected(day - 2 * ONE_DAY, "PQR") == expected(day, "PQR")
+
+
+def response_may_be_split(day: date) -> None:
+    """One unit may hold several response services since: rows are keyed by product, so nothing else changes."""
+    assert expected(day - 2 * ONE_DAY) == expected(day + ONE_DAY)
+    assert schemas.keys("market/auction_clearing") == ["product", "delivery_start_utc"]
+
+
+def another_financial_year_begins(day: date) -> None:
+    named = {"resources": [
+        {"name": "Results Summary Nov 2023 - Mar 2025 (Archive)", "id": "b" * 36},
+        {"name": "Results Summary FY2025 (Archive)", "id": "a" * 36},
+        {"name": "Results Summary", "id": "c" * 36},
+    ]}  # fmt: skip
+    _, archive, current = neso_resources.resources_of(named)
+    assert archive.start_utc == gb_time.efa_day_bounds_utc(date(2025, 4, 1))[0]
+    assert archive.end_utc == current.start_utc == gb_time.efa_day_bounds_utc(day)[0]
+
+
 def clock_back_before_eac(day: date) -> None:
     wire = block(day, 1, f"{day - ONE_DAY}T23:00:00", f"{day}T03:00:00")
     frame = parse_auction_results(wire)
     assert (frame["delivery_end_utc"] - frame["delivery_start_utc"]).tolist() == [pd.Timedelta(hours=5)]
 
 
+NO_MATCHING_DATA = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Acknowledgement_MarketDocument xmlns="urn:iec62325.351:tc57wg16:451-1:acknowledgementdocument:7:0"><Reason>
+<code>999</code><text>No matching data found for Data item ENERGY_PRICES [12.1.D]</text></Reason>
+</Acknowledgement_MarketDocument>"""
+
+
+def a44(day: date, resolution: str, prices: list[float]) -> bytes:
+    """A day-ahead document over 24 hours from midnight UTC."""
+    points = "".join(
+        f"<Point><position>{n}</position><price.amount>{price}</price.amount></Point>"
+        for n, price in enumerate(prices, start=1)
+    )
+    span = f"<start>{day}T00:00Z</start><end>{day + ONE_DAY}T00:00Z</end>"
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<Publication_MarketDocument xmlns="urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"><TimeSeries>
+<auction.type>A01</auction.type><contract_MarketAgreement.type>A01</contract_MarketAgreement.type>
+<currency_Unit.name>GBP</currency_Unit.name><price_Measure_Unit.name>MWH</price_Measure_Unit.name>
+<curveType>A01</curveType><Period><timeInterval>{span}</timeInterval><resolution>{resolution}</resolution>
+{points}</Period></TimeSeries></Publication_MarketDocument>""".encode()
+
+
 ERAS = (
+    Era(date(2015, 11, 5), "one system price", "P305: sell and buy price are equal since", single_price),
+    Era(date(2019, 4, 1), "CADL 10 min, DMAT 0.1 MWh", "Elexon's change of April 2019 (PAR 1 MWh since November 2018)",
+        parameters_of_the_price),
+    Era(date(2020, 1, 1), "frequency files are named fnew-…, not f-…", "names in public code; zipped at least in 2020",
+        frequency_files_have_another_name),
+    Era(date(2021, 1, 1), "no GB price on ENTSO-E", "GB left the single day-ahead coupling; the last GB day is not "
+        "proven", gb_leaves_the_european_coupling),
     Era(date(2021, 9, 16), "auctions by EFA block; first public day of results", "the resource of DC, DR and DM begins "
         "at 2021-09-15T23:00 London; nothing before it is in this form", efa_blocks_begin),
     Era(date(2021, 12, 1), "DCH expected", "high-frequency DC came in November 2021; public to the month",
@@ -208,6 +308,8 @@ ERAS = (
         dm_and_dr_are_expected),
     Era(date(2023, 10, 29), "a 5 h block on London clock text", "clocks go back; 23:00 to 03:00 reads as 4 h",
         clock_back_before_eac),
+    Era(date(2023, 11, 2), "a unit may split response services", "Response Service Terms, from a secondary source",
+        response_may_be_split),
     Era(date(2023, 11, 3), "EAC: other columns, UTC text, another resource, negative prices", "the Enduring Auction "
         "Capability replaced the block auctions at 2023-11-02T23:00Z", eac_replaces_block_auctions),
     Era(date(2024, 3, 13), "balancing reserve PBR, NBR in half-hours", "first auction on 12 March 2024; own resource",
@@ -219,9 +321,17 @@ ERAS = (
     Era(date(2025, 3, 30), "46 periods, a 3 h block", "clocks go forward", clock_forward),
     Era(date(2025, 4, 1), "results move to another resource", "NESO archives each financial year in April",
         financial_year_begins),
+    Era(date(2025, 9, 2), "quick reserve outside the Balancing Mechanism", "phase 2 of the service",
+        non_bm_quick_reserve),
+    Era(date(2025, 10, 1), "quarter-hours on ENTSO-E", "the European market time unit is 15 minutes since",
+        quarter_hours_in_europe),
     Era(date(2025, 10, 26), "50 periods, a 5 h block", "clocks go back", clock_back),
     Era(date(2025, 10, 29), "balancing reserve leaves its own resource", "its last start there is 2025-10-29T22:30Z; "
         "the common resource carries it since", balancing_reserve_joins),
+    Era(date(2026, 3, 29), "46 periods, a 3 h block", "clocks go forward", clock_forward),
+    Era(date(2026, 4, 1), "results move to another resource", "the archive of FY2025; the current one begins anew",
+        another_financial_year_begins),
+    Era(date(2026, 10, 25), "50 periods, a 5 h block", "clocks go back", clock_back),
 )  # fmt: skip
 
 
@@ -231,10 +341,10 @@ def test_before_and_since(era: Era) -> None:
     era.check(era.start)
 
 
-def test_eras_are_in_order_and_have_passed() -> None:
-    dates = [era.start for era in ERAS]
-    assert dates == sorted(dates)
-    assert dates[-1] < datetime.now(UTC).date()
+def test_eras_are_in_order_and_each_change_has_one_row() -> None:
+    rows = [(era.start, era.what) for era in ERAS]
+    assert rows == sorted(rows, key=lambda row: row[0])
+    assert len(set(rows)) == len(rows)
 
 
 def test_a_product_whose_first_day_was_not_found_is_taken_at_its_word() -> None:

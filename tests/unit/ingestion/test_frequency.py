@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from faulty_server import Server, reply
 
 from bess_pipeline import gb_time
 from bess_pipeline.ancillary.activation import response_energy
@@ -19,7 +24,7 @@ from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.ingestion.outcomes import Outcome
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import Fault, MarketServer, simulate
-from bess_pipeline.sample_market.frequency import frequency_of_day
+from bess_pipeline.sample_market.frequency import CSV_HEADER, csv_of_day, frequency_of_day
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.sources.neso_frequency import Month
@@ -164,3 +169,36 @@ def test_a_file_on_another_host_is_not_followed(ingestion: Ingestion, monkeypatc
     failure = fetch_frequency(ingestion, (date(2026, 3, 10),))[MARCH]
     assert failure is not None
     assert "another host" in failure.reason
+
+
+def test_a_zipped_month_is_kept_as_it_came_and_built_like_any_other(tmp_path: Path) -> None:
+    """An older month from a portal that zips it: one day of 2020, with an offset in its stamps."""
+    day = date(2020, 1, 15)
+    rows = csv_of_day(day, frequency_of_day(day, SEED)).replace(b",", b" +0000,")
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("f 2020 1.csv", CSV_HEADER + rows)
+    portal = Server()
+
+    def script(handler: Any) -> None:
+        if "package_show" in handler.path:
+            listed = {"success": True, "result": {"resources": [{"url": f"{portal.url}/download/fnew-2020-1.zip"}]}}
+            reply(handler, json.dumps(listed).encode())
+        else:
+            reply(handler, body.getvalue(), content_type="application/zip", X_Bess_Market_Origin="simulated")
+
+    portal.script = script
+    lake = Lake(tmp_path / "lake", tmp_path / "bad")
+    with HttpClient(SourcesSettings(neso_base_url=portal.url, max_attempts=1), lambda: NOW) as client:
+        ingestion = Ingestion(tmp_path / "raw", lake, client, lambda: NOW, lambda _: None)
+        assert fetch_frequency(ingestion, [day]) == {Month(2020, 1): None}
+    portal.close()
+    record = ingestion.vault.newest("raw/neso_frequency", day)
+    assert record is not None
+    assert ingestion.vault.body(record.bodies[0].sha256) == body.getvalue()
+    assert [outcome.status for outcome in build(ingestion, (day,))] == ["complete"]
+    pd.testing.assert_frame_equal(
+        lake.read(TABLE, day, day),
+        expected(day).sort_values(["product", "start_utc"], ignore_index=True),
+        check_dtype=False,
+    )

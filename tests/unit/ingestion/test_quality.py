@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,17 +14,19 @@ from bess_pipeline.commands.doctor import examine
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.ingestion.datasets import expected_datasets
 from bess_pipeline.ingestion.outcomes import Outcome, source_status_frame
-from bess_pipeline.ingestion.quality import assess, duration, holes, summaries
+from bess_pipeline.ingestion.quality import assess, duration, holes, lateness, summaries, watch
 from bess_pipeline.report.data_quality import write_data_quality
-from bess_pipeline.settings import Settings, SourcesSettings, load_settings
+from bess_pipeline.settings import RevisionSettings, Settings, SourcesSettings, load_settings
 from bess_pipeline.workspace import Workspace
 
 SYSTEM, INDEX, AUCTIONS, DAY_AHEAD = (
     "market/system_price", "market/market_index_price", "market/auction_clearing", "market/day_ahead_price",
 )  # fmt: skip
 DAYS = gb_time.days_between(date(2026, 3, 27), date(2026, 3, 31))
+FETCHED = datetime(2026, 4, 1, 4, 30, tzinfo=UTC)
+NO_CHANGE = "No price has changed"
 NOW = datetime(2026, 4, 1, 5, 0, tzinfo=UTC)  # 2026-03-31 ended at 23:00Z: six hours ago
-DATASETS = expected_datasets("live", "neso_n2ex", SourcesSettings())
+DATASETS = [watch(one) for one in expected_datasets("live", "neso_n2ex", SourcesSettings())]
 
 
 def put(place: Workspace, day: date, **status: tuple[str, str]) -> None:
@@ -33,7 +36,9 @@ def put(place: Workspace, day: date, **status: tuple[str, str]) -> None:
     for name, table in tables.items():
         state, reason = status.get(name, ("complete", ""))
         if state != "absent":
-            rows.append(Outcome("elexon", table, day, state, reason, 48, 48 if state == "complete" else 40, None))
+            source = "neso" if name in ("auctions", "day_ahead") else "elexon"
+            fetched = FETCHED if name == "system" else None
+            rows.append(Outcome(source, table, day, state, reason, 48, 48 if state == "complete" else 40, fetched))
     place.lake.write("market/source_status", day, source_status_frame(rows))
 
 
@@ -91,6 +96,30 @@ def test_summaries_and_what_is_sound(place: Workspace) -> None:
     assert not later[SYSTEM].sound, "late for more than a day"
 
 
+def test_each_source_says_how_late_it_is_and_when_it_last_answered(place: Workspace) -> None:
+    elexon, neso = lateness(assess(place.lake, DATASETS, NOW))
+    assert str(elexon) == (
+        "1 day overdue, the longest by 6 h (market/system_price 2026-03-31), newest answer 2026-04-01T04:30Z"
+    )
+    assert (neso.source, str(neso)) == ("neso", "nothing overdue, no answer yet")
+    put(place, DAYS[3], system=("not_published", "none yet"), index=("not_published", "none yet"))
+    elexon, _ = lateness(assess(place.lake, DATASETS, NOW))
+    assert str(elexon).startswith("3 days overdue, the longest by 30 h (market/system_price 2026-03-30)")
+
+
+def test_a_table_no_day_waits_for_is_listed_once_asked_for_and_is_no_fault(place: Workspace) -> None:
+    side = replace(DATASETS[0], table="market/settlement_stack", needed=False)
+    assert len(summaries(assess(place.lake, [*DATASETS, side], NOW))) == 4
+    outcome = Outcome("elexon", side.table, DAYS[0], "refused", "HTTP 503", 96, 0, None)
+    known = place.lake.read("market/source_status", DAYS[0], DAYS[0])
+    place.lake.write("market/source_status", DAYS[0], pd.concat([known, source_status_frame([outcome])]))
+    quality = assess(place.lake, [*DATASETS, side], NOW)
+    assert holes(quality).query("dataset == @side.table")["state"].tolist() == ["refused"]
+    *_, found = summaries(quality)
+    assert str(found) == "0 of 5 days complete, 1 refused, 4 never asked"
+    assert found.sound
+
+
 def test_holes_are_runs_of_one_reason(place: Workspace) -> None:
     rows = holes(assess(place.lake, DATASETS, NOW))
     mine = rows[rows["dataset"] == AUCTIONS].values.tolist()
@@ -118,7 +147,7 @@ def test_an_empty_workspace_has_no_days(tmp_path: Path) -> None:
     assert quality.coverage.empty
     assert summaries(quality) == []
     assert holes(quality).empty
-    assert write_data_quality(workspace, DATASETS, NOW) is None
+    assert write_data_quality(workspace, DATASETS, RevisionSettings(), NOW) is None
 
 
 @pytest.mark.parametrize(("hours", "text"), [(0.4, "0 h"), (47.4, "47 h"), (48.0, "2 d 0 h"), (100.0, "4 d 4 h")])
@@ -130,18 +159,26 @@ def test_durations(hours: float, text: str) -> None:
 
 
 def test_the_page_says_all_of_it_escaped_and_repeatable(place: Workspace) -> None:
-    written = write_data_quality(place, DATASETS, NOW)
+    written = write_data_quality(place, DATASETS, RevisionSettings(), NOW)
     assert written is not None
     assert written.page == place.reports / "data_quality.html"
     assert written.picture.read_bytes().startswith(b"\x89PNG")
     assert written.open_quarantine == 1
     text = written.page.read_text()
-    for words in ("6 of 36 missing: &lt;DCH&gt;", "2026-03-28 to 2026-03-29", "none yet", "mended", "late by", "6 h"):
+    for words in (
+        "6 of 36 missing: &lt;DCH&gt;",
+        "2026-03-28 to 2026-03-29",
+        "none yet",
+        "mended",
+        "late by",
+        "6 h",
+        NO_CHANGE,
+    ):
         assert words in text, words
     assert "<DCH>" not in text
     assert "<script" not in text
     before = written.page.read_bytes(), written.picture.read_bytes()
-    write_data_quality(place, DATASETS, NOW)
+    write_data_quality(place, DATASETS, RevisionSettings(), NOW)
     assert (written.page.read_bytes(), written.picture.read_bytes()) == before
 
 
@@ -156,6 +193,8 @@ def test_the_doctor_lists_holes_lateness_and_quarantine(place: Workspace) -> Non
     auctions = findings[f"coverage of {AUCTIONS}"]
     assert not auctions.ok
     assert "refused: 2026-03-28 to 2026-03-29 (6 of 36 missing: <DCH>)" in auctions.text
+    assert "1 day overdue, the longest by 6 h" in findings["lateness of elexon"].text
+    assert findings["revisions"].text == "0 versions of 0 periods kept, no price has changed"
     assert not findings["quarantine"].ok
     assert findings["quarantine"].text.startswith("2 days with 96 rows, 1 of them not mended since: ")
 

@@ -202,7 +202,7 @@ def test_the_command_rebuilds_and_publishes_offline(
     shutil.rmtree(place.lake_dir)
     offline()
     assert run("--workspace", str(place.root), "rebuild", "--from", str(DAYS[0]), "--to", str(DAYS[-1])) == 0
-    assert "rebuilt 16 partitions" in capsys.readouterr().err
+    assert "rebuilt 20 partitions" in capsys.readouterr().err
     assert hashes(place) == before
     counted = query(place.database, "SELECT count(*) AS n FROM market.system_price").iloc[0]["n"]
     assert counted == 48 + 48 + 46 + 48

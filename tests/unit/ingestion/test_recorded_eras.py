@@ -126,14 +126,16 @@ def test_nine_months_in_nesos_own_layout_arrive_unchanged(
         cleared_volume_mw=own["clearedVolume"].astype(float),
     )
     market = replace(recorded, response_auction=served)
-    lake, outcomes = ingest(tmp_path, market, auction_clearing(), date(2023, 11, 3), date(2024, 8, 1))
+    lake, outcomes = ingest(tmp_path, market, auction_clearing(), date(2023, 11, 2), date(2024, 8, 2))
     stored = lake.read_all(AUCTIONS)
-    mine = in_settlement_days(served, "delivery_start_utc", date(2023, 11, 3), date(2024, 8, 1))
-    mine = mine.sort_values(["product", "delivery_start_utc"], ignore_index=True)
-    pd.testing.assert_frame_equal(stored, mine[list(stored.columns)], check_dtype=False, check_exact=True)
-    assert len(own) - len(mine) == 6 + 36 - 6, "the first block of the first day, and the last day's"
-    assert set(stored["product"].value_counts()) == {len(stored) // 6}
-    assert not_complete(outcomes) == {}
+    wanted = served.sort_values(["product", "delivery_start_utc"], ignore_index=True)
+    assert len(wanted) == len(own) == 9864
+    pd.testing.assert_frame_equal(stored, wanted[list(stored.columns)], check_dtype=False, check_exact=True)
+    assert hours(stored) == {4.0: 9864 - 6, 3.0: 6}, "block 1 of 2024-03-31; there is no long block in this file"
+    assert stored["product"].value_counts().to_dict() == dict.fromkeys(own["auctionProduct"].unique(), 9864 // 6)
+    # the EFA day before the first, and block 1 of the one after the last, are not in the file
+    holes = {day: missing for day, (missing, _) in not_complete(outcomes).items()}
+    assert holes == {date(2023, 11, 2): 30, date(2024, 8, 2): 6}
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -57,14 +58,21 @@ def package(*urls: object) -> bytes:
 
 def test_files_are_found_by_the_name_in_their_address(server: Server, make_client: MakeClient) -> None:
     wanted = ["https://x/a/download/fnew-2026-8.csv", "https://x/b/download/fnew-2024-11.csv"]
-    other = ["https://x/c/f-2019-8.zip", "https://x/d/fnew-2024-13.csv", "https://x/readme.pdf", None]
-    server.script = lambda handler: reply(handler, package(*other, *wanted))
+    zipped = ["https://x/c/f-2019-8.zip", "https://x/c/fnew-2020-1.zip"]
+    other = ["https://x/d/fnew-2024-13.csv", "https://x/f-2019-8.txt", "https://x/readme.pdf", None]
+    twice = "https://x/e/fnew-2026-8.zip"
+    server.script = lambda handler: reply(handler, package(*other, *wanted, *zipped, twice))
     files = monthly_files(make_client(neso_base_url=server.url))
-    assert files == {Month(2026, 8): wanted[0], Month(2024, 11): wanted[1]}
+    assert files == {
+        Month(2026, 8): wanted[0],
+        Month(2024, 11): wanted[1],
+        Month(2019, 8): zipped[0],
+        Month(2020, 1): zipped[1],
+    }
     assert server.targets == ["/api/3/action/package_show?id=system-frequency-data"]
 
 
-@pytest.mark.parametrize("body", [package(), package("https://x/f-2019-8.zip"), b'{"success": false}', b"[]"])
+@pytest.mark.parametrize("body", [package(), package("https://x/f-2019-8.doc"), b'{"success": false}', b"[]"])
 def test_a_package_without_files_is_not_published(body: bytes, server: Server, make_client: MakeClient) -> None:
     server.script = lambda handler: reply(handler, body)
     with pytest.raises(NotPublishedError, match="lists no file fnew-YYYY-M"):
@@ -221,6 +229,15 @@ def test_a_second_attempt_mends_a_cut(server: Server, make_client: MakeClient, t
 
 # --- memory -------------------------------------------------------------------------------------
 
+
+def write_month(target: Any, generator: np.random.Generator) -> None:
+    """March 2024 in NESO's layout: 2,678,400 rows of 72 MB."""
+    target.write(CSV_HEADER)
+    for n in range(31):
+        values = 50 + np.round(generator.normal(0, 0.065, 86_400), 3)
+        target.write(csv_of_day(date(2024, 3, 1) + timedelta(days=n), values))
+
+
 MEASURE = """
 import resource, sys
 from bess_pipeline.sources.neso_frequency import Month, parse_frequency
@@ -236,16 +253,19 @@ print(found.rows, found.missing, len(frame), peak() - before)
 
 
 @pytest.mark.slow
-def test_a_month_sized_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
-    """2,678,400 rows of 72 MB: their seconds take 21 MB as numbers; file and shares are never held whole."""
-    file = tmp_path / "fnew-2024-3.csv"
-    generator = np.random.default_rng(1)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_month_sized_file_is_read_in_bounded_memory(packed: bool, tmp_path: Path) -> None:
+    """Its seconds take 21 MB as numbers; neither file, nor what is unpacked, nor shares are held whole."""
+    file = tmp_path / ("f-2024-3.zip" if packed else "fnew-2024-3.csv")
     with file.open("wb") as target:
-        target.write(CSV_HEADER)
-        for n in range(31):
-            values = 50 + np.round(generator.normal(0, 0.065, 86_400), 3)
-            target.write(csv_of_day(date(2024, 3, 1) + timedelta(days=n), values))
-    assert file.stat().st_size > 70_000_000
+        if packed:
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                with archive.open("f 2024 3.csv", "w") as member:
+                    write_month(member, np.random.default_rng(1))
+                assert archive.infolist()[0].file_size > 70_000_000
+        else:
+            write_month(target, np.random.default_rng(1))
+    assert packed or file.stat().st_size > 70_000_000
     done = subprocess.run([sys.executable, "-c", MEASURE, str(file)], capture_output=True, text=True, check=True)
     count, missing, half_hours, grown = (int(word) for word in done.stdout.split())
     assert (count, missing, half_hours) == (31 * 86_400, 0, 31 * 48 * 6)

@@ -13,7 +13,7 @@ from replay_tools import Desk, write_prices
 
 from bess_pipeline import gb_time
 from bess_pipeline.sample_market import simulate
-from bess_pipeline.trading.stamps import CASHFLOW, DISPATCH, FORESIGHT, PLAN, outdated
+from bess_pipeline.trading.stamps import CASHFLOW, DISPATCH, FORESIGHT, PLAN, cash_stamp, outdated, resettled
 
 DAYS = gb_time.days_between(date(2026, 3, 29), date(2026, 3, 30))
 SYSTEM = "market/system_price"
@@ -91,3 +91,32 @@ def test_days_made_under_other_settings_are_not_settled_piecemeal(desk: Desk) ->
     raise_price(desk, DAYS[1], 10)
     assert outdated(desk.lake, "another fingerprint") == []
     assert outdated(desk.lake, desk.settings.fingerprint(), DAYS[:1]) == []
+
+
+def test_cash_settled_again_is_told_from_the_first_settlement_on(desk: Desk) -> None:
+    desk.replay.settle(DAYS)
+    assert resettled(desk.lake).empty
+    raise_price(desk, DAYS[1], 10)
+    desk.replay.settle(DAYS)
+    raise_price(desk, DAYS[1], 10)
+    desk.replay.settle(DAYS)
+    rows = resettled(desk.lake)
+    assert rows["efa_date"].tolist() == [DAYS[1]] * 2
+    assert rows["change_gbp"].tolist() == pytest.approx([2 * FORCED_MWH * CHANGE_GBP_MWH] * 2)
+    assert (rows["cash_gbp"] - rows["first_cash_gbp"]).tolist() == rows["change_gbp"].tolist()
+    stored = desk.lake.read(CASHFLOW, DAYS[1], DAYS[1])
+    cash = stored[stored["stream"] != "wear"].groupby("strategy")["amount_gbp"].sum()
+    assert rows.set_index("strategy")["cash_gbp"].to_dict() == pytest.approx(cash.to_dict())
+    raise_price(desk, DAYS[1], 10, -2 * CHANGE_GBP_MWH)
+    desk.replay.settle(DAYS)
+    assert resettled(desk.lake).empty, "back where it was"
+
+
+def test_another_dispatch_or_a_provisional_day_is_no_effect_of_a_revision() -> None:
+    first = cash_stamp({}, "dispatch one", {"rule_based": ("provisional", 5.0)})
+    assert first["first_cash.rule_based"] == ""
+    second = cash_stamp(first, "dispatch one", {"rule_based": ("complete", 7.0)})
+    third = cash_stamp(second, "dispatch one", {"rule_based": ("complete", 8.5)})
+    assert (third["first_cash.rule_based"], third["cash.rule_based"]) == ("7.0", "8.5")
+    other = cash_stamp(third, "dispatch two", {"rule_based": ("complete", 9.0)})
+    assert other["first_cash.rule_based"] == other["cash.rule_based"] == "9.0"
