@@ -7,8 +7,8 @@ settings themselves (`settings.py`), the stamp file (`workspace.py`), fetching (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bess_pipeline import gb_time, sample_dates
+from bess_pipeline import atomic, gb_time, sample_dates
 from bess_pipeline.errors import OriginError, SourceError, UserInputError
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
 from bess_pipeline.ingestion.forecasts import fundamental_forecast
@@ -25,6 +25,8 @@ from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.settings import DayAheadSource, Mode, Settings, SourcesSettings
 from bess_pipeline.sources.http import HttpClient
 from bess_pipeline.workspace import Origin, Workspace, effective_sources, require_origin
+
+INGEST_TIMEOUT_S = 3600.0  # a month of days from slow providers, and others that queue before it
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,14 @@ class MarketIdentity:
 
 
 class Runtime:
-    """Settings and workspace, resolved. Reading attributes has no side effect on disk."""
+    """Settings and workspace, resolved. Reading attributes has no side effect on disk.
 
-    def __init__(self, settings: Settings) -> None:
+    `say` is told, in a sentence, when this process has to wait for another one.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda text: None) -> None:
         self.settings = settings
+        self.say = say
         self.workspace = Workspace(settings.workspace)
 
     @cached_property
@@ -121,6 +127,19 @@ class Runtime:
         first = max(self.settings.data.first_date, self.identity.first_date or date.min)
         if day < first:
             raise UserInputError(f"{day} is before data begins on {first}: choose a later --from")
+
+    @contextmanager
+    def alone_with(self, *names: str) -> Iterator[None]:
+        """Let no other process of this workspace ask for or build the raw assets (or tables) `names` meanwhile.
+
+        What has to be done must be looked up inside the block: the process waited for may have done it.
+        Raises BessError when the wait exceeds INGEST_TIMEOUT_S.
+        """
+        with ExitStack() as held:
+            for name in sorted(set(names)):
+                file = self.workspace.raw / "locks" / f"{name.replace('/', '.')}.lock"
+                held.enter_context(atomic.locked(file, f"bringing in {name}", INGEST_TIMEOUT_S, self.say))
+            yield
 
     @contextmanager
     def ingestion(self) -> Iterator[Ingestion]:

@@ -52,16 +52,18 @@ class Revisions:
         (Rows written, a line for each day that could not be built; its partition stays as it was.)
         """
         rows, problems = 0, []
-        for day in days:
+        for day in self.outdated(days):
             records = list(self.vault.records(self.dataset.raw, day))
-            vintage = _vintage(records)
-            if not records or self.lake.stamp(TABLE, day).get("inputs") == vintage:
-                continue
             try:
-                rows += self.lake.write(TABLE, day, self._versions(day, records), {"inputs": vintage})
+                rows += self.lake.write(TABLE, day, self._versions(day, records), {"inputs": _vintage(records)})
             except BessError as error:
                 problems.append(f"{day}: {error}")
         return rows, problems
+
+    def outdated(self, days: Iterable[date]) -> list[date]:
+        """The days whose partition does not stand on all the answers that the vault holds of them."""
+        found = ((day, list(self.vault.records(self.dataset.raw, day))) for day in days)
+        return [day for day, kept in found if kept and self.lake.stamp(TABLE, day).get("inputs") != _vintage(kept)]
 
     def _versions(self, day: date, records: list[RawRecord]) -> pd.DataFrame:
         seen = [rows for record in reversed(records) if (rows := self._of_record(day, record)) is not None]

@@ -6,19 +6,22 @@ backfill. What does not: the command line (`cli.py`) and what a run does (`asset
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 
-from bess_pipeline import gb_time
+from bess_pipeline import __version__, gb_time
+from bess_pipeline.atomic import locked, write_bytes
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.orchestration.assets.ingest import INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
+from bess_pipeline.orchestration.assets.settlement import system_price_revisions
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.jobs import (
     DETAILED_PRICES,
@@ -35,13 +38,17 @@ from bess_pipeline.orchestration.jobs import (
     planned_ahead,
 )
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
-from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
-from bess_pipeline.orchestration.running import fail_dead_runs
+from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, RUNTIME, SKIP_FINISHED, runtime_resource
+from bess_pipeline.orchestration.running import fail_dead_runs, process_tag
 from bess_pipeline.runtime import Runtime
+from bess_pipeline.trading.stamps import outdated
+from bess_pipeline.verdict import not_complete
+from bess_pipeline.warehouse import readable
 from bess_pipeline.workspace import Workspace
 
 Progress = Callable[[str], None]
 MAX_STALE_PASSES = 50
+TURN_TIMEOUT_S = 7200.0  # a month of settlement stacks at two requests a second takes half an hour
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the log is in the UI
 ONE_DAY = timedelta(days=1)
 _VERDICT_STEP = asset_key(VERDICT).to_python_identifier()  # its failure is the answer, not an error
@@ -84,43 +91,50 @@ class Launcher:
 
     def ingest(self, first: date, last: date, *, force: bool = False) -> int:
         """Fetch and build the market days that are not complete; the number of runs it took."""
-        runs = gb_time.consecutive_runs(self.unfetched(first, last, force=force), DAYS_PER_RUN)
-        for run in runs:
-            self._run(INGEST, run[0], run[-1], force)
-        return len(runs)
+        runs = 0
+        for chunk in gb_time.consecutive_runs(self.unfetched(first, last, force=force), DAYS_PER_RUN):
+            with self._turn(f"bringing in {_span(chunk)}"):
+                left = self.unfetched(chunk[0], chunk[-1], force=force)
+                if left:
+                    self._run(INGEST, left[0], left[-1], force)
+                    runs += 1
+        return runs
 
     def trade(self, first: date, last: date, *, force: bool = False) -> int:
         """Replay the trading days that are not finished, in order; the number of runs it took."""
-        days = gb_time.days_between(first, last)
-        runs = gb_time.consecutive_runs(days if force else make_replay(self.runtime).unfinished(days), DAYS_PER_RUN)
-        for run in runs:
-            self._run(TRADE, run[0], run[-1], force)
-            self._settle_stale(run[-1])
-        return len(runs)
+        runs = 0
+        for chunk in gb_time.consecutive_runs(self._to_trade(first, last, force), DAYS_PER_RUN):
+            with self._turn(f"trading {_span(chunk)}"):
+                for run in gb_time.consecutive_runs(self._to_trade(chunk[0], chunk[-1], force)):
+                    self._run(TRADE, run[0], run[-1], force)
+                    self._settle_stale(run[-1])
+                    runs += 1
+        if make_replay(self.runtime).stale_after(last):  # left by a stop
+            with self._turn(f"trading the days after {last}"):
+                self._settle_stale(last)
+        return runs + self._restate(RESETTLE, lambda: self._outdated(first, last))
 
     def revise(self) -> int:
         """Ask again for system prices that are due, and settle again what they changed; the number of runs.
 
         Plans and dispatch stay as they are: only cash, status and P&L follow a revision.
         """
-        runs = 0
-        for job, wanted in ((REVISE, days_to_revise), (RESETTLE, days_to_resettle)):
-            for run in gb_time.consecutive_runs(wanted(self.runtime), DAYS_PER_RUN):
-                self._run(job, run[0], run[-1], force=False, finished=RESTATE)
-                runs += 1
-        return runs
+        revised = self._restate(REVISE, lambda: days_to_revise(self.runtime))
+        return revised + self._restate(RESETTLE, lambda: days_to_resettle(self.runtime))
 
     def detailed_prices(self, first: date, last: date, *, force: bool = False) -> None:
         """Fetch the settlement stacks of settlement dates and recompute their system prices."""
         for run in gb_time.consecutive_runs(gb_time.days_between(first, last), DAYS_PER_RUN):
-            self._run(DETAILED_PRICES, run[0], run[-1], force)
+            with self._turn(f"fetching settlement stacks of {_span(run)}"):
+                self._run(DETAILED_PRICES, run[0], run[-1], force)
 
     def plan_ahead(self, *, force: bool = False) -> list[date]:
         """Fetch what is known and plan up to the next trading day; the days planned, none when all were."""
         days = days_to_plan(self.runtime)
-        if not force and self.planned_ahead():
-            return []
-        self._run(PLAN_AHEAD, days[0], days[-1], force)
+        with self._turn(f"planning {_span(days)}"):
+            if not force and self.planned_ahead():
+                return []
+            self._run(PLAN_AHEAD, days[0], days[-1], force)
         return days
 
     def planned_ahead(self) -> bool:
@@ -128,9 +142,24 @@ class Launcher:
         return planned_ahead(self.runtime)
 
     def publish(self, first: date, last: date) -> bool:
-        """Warehouse, figures, report and verdict over the days; False when a day is not complete."""
-        self.progress("publishing warehouse, figures and report")
-        return self._execute(PUBLISH, first, last, force=True)
+        """Warehouse, figures, report and verdict over the days; False when they show the lake as it is already."""
+        with self._turn("publishing"):
+            if self.published():
+                return False
+            self.progress("publishing warehouse, figures and report")
+            contents = self._contents()
+            self._execute(PUBLISH, first, last, force=True)
+            write_bytes(self._published_file(), contents)
+        return True
+
+    def published(self) -> bool:
+        """True when warehouse and report show the lake as it is, under these settings.
+
+        A stop between trading and publishing is caught up by this, and so is a warehouse that cannot be read.
+        """
+        file = self._published_file()
+        shown = file.read_bytes() if file.is_file() else b""
+        return shown == self._contents() and readable(self.runtime.workspace.database)
 
     def history_start(self, first: date) -> date:
         """First settlement date that plans of `first` read, where the data can reach back that far."""
@@ -144,9 +173,54 @@ class Launcher:
         days = gb_time.days_between(first, last)
         if force:
             return days
-        store = OutcomeStore(self.runtime.workspace.raw / "outcomes")
+        workspace = self.runtime.workspace
+        store = OutcomeStore(workspace.raw / "outcomes")
         tables = [dataset.table for dataset in self.runtime.datasets()]
-        return [day for day in days if not all(store.complete(table, day) for table in tables)]
+        said = {problem.day for problem in not_complete(workspace.lake, days, trading=False)}
+        revisions = system_price_revisions(self.runtime)
+        behind = said | set(revisions.outdated(days) if revisions else ())
+        return [day for day in days if day in behind or not all(store.complete(table, day) for table in tables)]
+
+    @contextmanager
+    def _turn(self, doing: str) -> Iterator[None]:
+        """Hold the workspace's turn: commands beside each other take turns, run by run, instead of doing all twice.
+
+        What is left to do is to be looked up inside the block. Runs that the Dagster daemon starts take no turn;
+        what they and ours would both change is locked step by step.
+        """
+        with locked(self.runtime.workspace.root / "command.lock", doing, TURN_TIMEOUT_S, self.progress):
+            yield
+
+    def _to_trade(self, first: date, last: date, force: bool) -> list[date]:
+        """The days that are not finished, those among them whose opening no longer holds; all of them with `force`."""
+        days = gb_time.days_between(first, last)
+        if force:
+            return days
+        replay = make_replay(self.runtime)
+        for day in days:
+            replay.stale_after(day)
+        return replay.unfinished(days)
+
+    def _restate(self, job: str, wanted: Callable[[], list[date]]) -> int:
+        """Run a job that settles days again over the days wanted, as long as they are; the number of runs."""
+        runs = 0
+        for chunk in gb_time.consecutive_runs(wanted(), DAYS_PER_RUN):
+            with self._turn(f"settling {_span(chunk)} again"):
+                for run in gb_time.consecutive_runs(set(chunk) & set(wanted())):
+                    self._run(job, run[0], run[-1], force=False, finished=RESTATE)
+                    runs += 1
+        return runs
+
+    def _outdated(self, first: date, last: date) -> list[date]:
+        """The days whose cash, status or P&L a stop or a revision has left behind."""
+        runtime = self.runtime
+        return outdated(runtime.workspace.lake, runtime.settings.fingerprint(), gb_time.days_between(first, last))
+
+    def _published_file(self) -> Path:
+        return self.runtime.workspace.root / "published.txt"
+
+    def _contents(self) -> bytes:
+        return f"{self.runtime.workspace.lake.vintage()} {self.runtime.settings.fingerprint()} {__version__}".encode()
 
     def _settle_stale(self, last: date) -> None:
         """Re-run days after a changed close until nothing changes."""
@@ -159,15 +233,21 @@ class Launcher:
             day = after
 
     def _run(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> None:
-        span = f"{first}" if first == last else f"{first} to {last}"
+        span = _span([first, last])
         self.progress(f"{job}: {span}")
         if not self._execute(job, first, last, force, finished):
             raise BessError(f"the {job} run of {span} failed; its log is in the Dagster UI (bess ui)")
 
     def _execute(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> bool:
         tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: finished})
+        run_id = str(uuid.uuid4())
         result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance, tags=tags, raise_on_error=False, run_config=_QUIET
+            instance=self.instance,
+            run_id=run_id,
+            tags=tags | process_tag(self.runtime.workspace, run_id),
+            raise_on_error=False,
+            run_config=_QUIET,
+            resources={RUNTIME: runtime_resource(self.runtime.settings, self.progress)},
         )
         for event in result.all_events:
             if event.is_step_failure and event.step_key != _VERDICT_STEP:
@@ -176,6 +256,10 @@ class Launcher:
                     raise KeyboardInterrupt
                 raise BessError(_reason(event))
         return result.success
+
+
+def _span(days: Sequence[date]) -> str:
+    return f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
 def _reason(event: dg.DagsterEvent) -> str:

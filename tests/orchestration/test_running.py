@@ -84,6 +84,9 @@ def test_one_run_at_a_time_trades_in_a_workspace(workspace: Workspace, monkeypat
             first.hold_trading_chain()
             first.hold_trading_chain()  # the next step of the same run
             second = RunningRuntime(settings, second_run)
-            with pytest.raises(BessError, match="another process is trading days of this workspace"):
+            with pytest.raises(
+                BessError,
+                match=r"another process \(\d+\) is trading days of this workspace and .*trading\.lock was not free",
+            ):
                 second.hold_trading_chain()
         second.hold_trading_chain()
