@@ -226,11 +226,11 @@ class Launcher:
         """Re-run days after a changed close until nothing changes."""
         replay, day = make_replay(self.runtime), last
         for _ in range(MAX_STALE_PASSES):
-            after = replay.stale_after(day)
-            if after is None:
+            stale = replay.stale_after(day)[:DAYS_PER_RUN]
+            if not stale:
                 return
-            self._run(TRADE, after, after, force=False)
-            day = after
+            self._run(TRADE, stale[0], stale[-1], force=False)
+            day = stale[-1]
 
     def _run(self, job: str, first: date, last: date, force: bool, finished: str = SKIP_FINISHED) -> None:
         span = _span([first, last])

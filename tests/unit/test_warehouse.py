@@ -306,7 +306,7 @@ def test_a_publisher_does_not_wait_for_ever(place: Workspace) -> None:
     place.root.mkdir(parents=True)
     with (
         FileLock(place.root / "warehouse.lock"),
-        pytest.raises(BessError, match="publishing the warehouse and .* was not free within"),
+        pytest.raises(BessError, match=r"publishing the warehouse and .* was not free within"),
     ):
         warehouse.publish(place, lock_timeout_s=0.05)
     assert not place.database.exists()
