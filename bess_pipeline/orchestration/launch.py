@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
 from bess_pipeline import __version__, gb_time
 from bess_pipeline.atomic import locked, write_bytes
@@ -67,10 +68,23 @@ def initialise_dagster_home(home: Path) -> None:
 def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The workspace's Dagster instance, its home made ready and runs that died with their process marked so."""
     workspace.ensure()
-    home = workspace.prepare_dagster_home(initialise_dagster_home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        fail_dead_runs(instance, workspace)
-        yield instance
+    with _records_kept(workspace.dagster_home):
+        home = workspace.prepare_dagster_home(initialise_dagster_home)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            fail_dead_runs(instance, workspace)
+            yield instance
+
+
+@contextmanager
+def _records_kept(home: Path) -> Iterator[None]:
+    """One sentence where Dagster cannot keep its records, as on a full disk."""
+    problem = ""
+    try:
+        yield
+    except OperationalError as error:
+        problem = f"Dagster cannot write its records in {home}: {error.orig}; all that is stored is intact"
+    if problem:
+        raise BessError(f"{problem}; {'free some space and ' if 'full' in problem else ''}run again")
 
 
 class Launcher:
