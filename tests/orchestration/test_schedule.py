@@ -54,7 +54,7 @@ def test_a_day_later_two_runs_are_asked_for(small: Path, monkeypatch: pytest.Mon
     assert settle.run_key != plan.run_key
 
 
-def test_all_days_of_a_missed_week_are_in_one_request(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_33_all_days_of_a_missed_week_are_in_one_request(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle, plan = settling(tick(small, monkeypatch, "2026-04-09T10:30:00Z"))
     assert days_of(settle) == ("2026-04-01", "2026-04-08")
     assert days_of(plan) == ("2026-04-09", "2026-04-10")

@@ -6,6 +6,8 @@ jobs, without Dagster. The command itself is killed at any time in `test_forty_k
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import signal
 from collections.abc import Iterator
@@ -14,11 +16,12 @@ from pathlib import Path
 
 import pytest
 from ingest_tools import MARKET_TABLES, cut, sources_of
-from killed_run import NEVER, start_and_wait
+from killed_run import NEVER, backfill, start_and_wait
 from replay_tools import RESULTS
 from stored import answered, asked_for, contents, each_asked_for, partitions, require_whole
 
 from bess_pipeline import gb_time
+from bess_pipeline.errors import BessError
 from bess_pipeline.sample_market import MarketServer, simulate
 from bess_pipeline.settings import Settings
 
@@ -57,7 +60,7 @@ def test_the_reading_of_addresses_knows_every_dataset(server: MarketServer, tmp_
     assert set(each) == answered(tmp_path)
 
 
-def test_killed_at_five_moments_a_backfill_ends_as_if_nothing_had_happened(
+def test_fault_25_killed_at_five_moments_a_backfill_ends_as_if_nothing_had_happened(
     server: MarketServer, undisturbed: tuple[dict[str, str], int], tmp_path: Path
 ) -> None:
     reference, moments = undisturbed
@@ -82,8 +85,43 @@ def test_killed_at_five_moments_a_backfill_ends_as_if_nothing_had_happened(
 
 
 @pytest.mark.slow
+def test_fault_26_a_disk_that_fills_up_at_any_write_costs_nothing_that_was_stored(
+    server: MarketServer, undisturbed: tuple[dict[str, str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From some write on every write fails half-way; then there is space for some more, until all is done."""
+    reference, moments = undisturbed
+    draw, settings = random.Random(SEED + 2), settings_of(tmp_path, server)
+    write_bytes, refused = Path.write_bytes, 0
+    for _ in range(12):
+        space = draw.randrange(moments // 20)
+        stored, known = partitions(tmp_path), answered(tmp_path)
+        server.requests.clear()
+
+        def write(path: Path, data: bytes) -> int:
+            nonlocal space
+            space -= 1
+            if space < 0:
+                write_bytes(path, data[: len(data) // 2])
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write_bytes(path, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", write)
+            with pytest.raises(BessError, match=r"No space left on device; .* free some space and run again"):
+                backfill(settings, HISTORY, FIRST, LAST)
+        refused += 1
+        assert asked_for(server.requests).isdisjoint(known)
+        assert stored <= partitions(tmp_path)
+        require_whole(tmp_path)
+        assert not [path for path in tmp_path.rglob(".*.tmp") if path.is_file()]
+    backfill(settings, HISTORY, FIRST, LAST)
+    assert refused == 12
+    assert contents(tmp_path, TABLES) == reference
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [n / 12 for n in range(12)])
-def test_one_kill_at_any_stage_of_a_backfill_costs_nothing_that_was_stored(
+def test_fault_25_one_kill_at_any_stage_of_a_backfill_costs_nothing_that_was_stored(
     server: MarketServer, undisturbed: tuple[dict[str, str], int], tmp_path: Path, share: float
 ) -> None:
     reference, moments = undisturbed

@@ -250,6 +250,26 @@ def test_a_chain_start_is_never_stale(done: Desk) -> None:
     assert done.replay.stale_after(DAYS[1]) == []
 
 
+def test_a_chain_begins_on_the_first_of_its_days_in_whatever_order_they_are_asked_for(
+    desk: Desk, replayed: Desk
+) -> None:
+    desk.run(DAYS[2:])
+    assert desk.declared == DAYS[2:3]
+    desk.run(DAYS[1:])
+    stale = desk.replay.stale_after(DAYS[-1])
+    assert stale == []
+    desk.run(DAYS[:1])
+    assert desk.declared == [DAYS[2], DAYS[1], DAYS[0]]
+    assert desk.replay.stale_after(DAYS[0]) == DAYS[1:]  # all of the chain, also where its energy is as before
+    assert "stale" in {status for status, _ in desk.statuses(DAYS[1:]).values()}
+    assert desk.replay.unfinished(DAYS) == DAYS[1:]
+    desk.run(DAYS[1:])
+    assert desk.replay.stale_after(DAYS[0]) == []
+    status = desk.lake.read_all(RUN_STATUS)
+    assert set(status["chain_start"]) == {DAYS[0]}
+    pd.testing.assert_frame_equal(of(status, RULE), of(replayed.lake.read_all(RUN_STATUS), RULE), check_exact=True)
+
+
 # --- the same results, whatever the runs (promise P1) ---------------------------------------------
 
 
