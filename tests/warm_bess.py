@@ -36,7 +36,15 @@ def _run(arguments: list[str], folder: str, log: str) -> None:
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    main(arguments)  # ends the process
+    status = 1
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    finally:  # not the interpreter's own end, which waits for threads that a fork leaves behind in the parent
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":
