@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from small_workspace import FIRST, LAST
+from sqlalchemy.exc import OperationalError
 
 from bess_pipeline import gb_time, runtime
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.vault import RawVault
+from bess_pipeline.orchestration import launch
 from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.jobs import days_to_revise
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
@@ -85,3 +88,14 @@ def test_a_dataset_is_brought_in_by_one_process_at_a_time(tmp_path: Path, monkey
             pass
     with other.alone_with("raw/b"):
         pass
+
+
+def test_fault_26_a_full_disk_under_dagster_s_records_is_one_sentence(tmp_path: Path) -> None:
+    refused = sqlite3.OperationalError("database or disk is full")
+    sentence = (
+        f"Dagster cannot write its records in {tmp_path}: database or disk is full; all that is stored is intact; "
+    )
+    with pytest.raises(BessError) as caught, launch._records_kept(tmp_path):
+        raise OperationalError("INSERT INTO event_logs", {}, refused)
+    assert str(caught.value) == sentence + "free some space and run again"
+    assert caught.value.__context__ is None
