@@ -92,10 +92,8 @@ def test_a_dataset_is_brought_in_by_one_process_at_a_time(tmp_path: Path, monkey
 
 def test_fault_26_a_full_disk_under_dagster_s_records_is_one_sentence(tmp_path: Path) -> None:
     refused = sqlite3.OperationalError("database or disk is full")
-    sentence = (
-        f"Dagster cannot write its records in {tmp_path}: database or disk is full; all that is stored is intact; "
-    )
+    sentence = f"Dagster cannot write its records in {tmp_path}: database or disk is full; all that is stored is intact"
     with pytest.raises(BessError) as caught, launch._records_kept(tmp_path):
         raise OperationalError("INSERT INTO event_logs", {}, refused)
-    assert str(caught.value) == sentence + "free some space and run again"
+    assert str(caught.value) == f"{sentence}; free some space and run again"
     assert caught.value.__context__ is None
