@@ -35,7 +35,7 @@ EXPECTED_LINES = re.compile(
     r"day-ahead price: N2EX, from NESO"
     r"|(ingest|trade|plan_ahead|revise|resettle): 2026-\S+( to 2026-\S+)?"
     r"|publishing warehouse, figures and report"
-    r"|waiting: another process (\(\d+\) )?is .+ \(\S+ s so far, \d+ (s|min) at most\)"
+    r"|waiting: another process (\(\d+\) )?is .+ \(\S+ (s|min) so far, \d+ (s|min) at most\)"
     r"|nothing to do: all \d days are complete with these settings"
     r"|(?P<done>\d) of (?P=done) days are complete"
     r"|asked again for system prices that were due, and settled again what they changed"
