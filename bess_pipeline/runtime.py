@@ -8,15 +8,15 @@ settings themselves (`settings.py`), the stamp file (`workspace.py`), fetching (
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from bess_pipeline import gb_time, sample_dates
+from bess_pipeline import atomic, gb_time, sample_dates
 from bess_pipeline.errors import OriginError, SourceError, SourceUnreachableError, UserInputError
 from bess_pipeline.ingestion.datasets import Dataset, expected_datasets
 from bess_pipeline.ingestion.forecasts import fundamental_forecast
@@ -30,6 +30,8 @@ from bess_pipeline.sources.provider_state import ProviderState
 from bess_pipeline.sources.redaction import public_url
 from bess_pipeline.workspace import Origin, Workspace, effective_sources, require_origin
 
+INGEST_TIMEOUT_S = 3600.0  # a month of days from slow providers, and others that queue before it
+
 
 @dataclass(frozen=True)
 class MarketIdentity:
@@ -42,10 +44,14 @@ class MarketIdentity:
 
 
 class Runtime:
-    """Settings and workspace, resolved. Reading attributes has no side effect on disk."""
+    """Settings and workspace, resolved. Reading attributes has no side effect on disk.
 
-    def __init__(self, settings: Settings) -> None:
+    `say` is told, in a sentence, when this process has to wait for another one.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda text: None) -> None:
         self.settings = settings
+        self.say = say
         self.workspace = Workspace(settings.workspace)
 
     @cached_property
@@ -148,6 +154,19 @@ class Runtime:
         first = max(self.settings.data.first_date, self.identity.first_date or date.min)
         if day < first:
             raise UserInputError(f"{day} is before data begins on {first}: choose a later --from")
+
+    @contextmanager
+    def alone_with(self, *names: str) -> Iterator[None]:
+        """Let no other process of this workspace ask for or build the raw assets (or tables) `names` meanwhile.
+
+        What has to be done must be looked up inside the block: the process waited for may have done it.
+        Raises BessError when the wait exceeds INGEST_TIMEOUT_S.
+        """
+        with ExitStack() as held:
+            for name in sorted(set(names)):
+                file = self.workspace.raw / "locks" / f"{name.replace('/', '.')}.lock"
+                held.enter_context(atomic.locked(file, f"bringing in {name}", INGEST_TIMEOUT_S, self.say))
+            yield
 
     @contextmanager
     def ingestion(self) -> Iterator[Ingestion]:

@@ -11,8 +11,9 @@ nobody, because a build never touches it: it is replaced, not changed.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,27 +27,33 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.workspace import Workspace, WorkspaceStamp, packaged
 
 LOCK_TIMEOUT_S = 600.0
+SET_ASIDE_SUFFIX = ".set-aside"
 _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
 
 
-def publish(workspace: Workspace, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Path:
+def publish(
+    workspace: Workspace, lock_timeout_s: float = LOCK_TIMEOUT_S, say: Callable[[str], None] | None = None
+) -> Path:
     """Builds the warehouse from the lake and replaces `bess.duckdb` by it; returns its path.
 
-    Whatever lies at that path (an older build, a corrupt or empty file) stays until the new build
-    is complete. Raises BessError in one sentence when another publisher holds the lock for
+    Whatever lies at that path stays until the new build is complete; a file that this version cannot open
+    (corrupt, empty, of a newer format) is then set aside under the suffix SET_ASIDE_SUFFIX. `say` is told when
+    another publisher has to be waited for. Raises BessError in one sentence when that one holds the lock for
     `lock_timeout_s`, the disk is full, or a script in `sql/` fails; the old file is intact then.
     """
     database = workspace.database
-    with atomic.locked(workspace.root / "warehouse.lock", "publishing the warehouse", lock_timeout_s):
+    with atomic.locked(workspace.root / "warehouse.lock", "publishing the warehouse", lock_timeout_s, say):
         _remove_stale_builds(database)
         problem = ""
         try:
             with atomic.replacing(database) as build:
                 _build(build, workspace.lake, workspace.stamp())
                 _remove(_companion(database, ".wal"))  # a journal of the file that is being replaced
+                if database.is_file() and not readable(database):
+                    os.replace(database, database.with_name(f"{database.name}{SET_ASIDE_SUFFIX}"))
         except duckdb.Error as error:
             why = first_sentence(error)
             problem = atomic.cannot_write(database, why, full="no space" in why.lower())
@@ -76,6 +83,16 @@ def query(database: Path, sql: str) -> pd.DataFrame:
     if table is None:
         raise UserInputError("the query has no statement: give for example SELECT * FROM market.price_panel")
     return _frame(table)
+
+
+def readable(database: Path) -> bool:
+    """True when a published warehouse lies there that this version of DuckDB opens, or that somebody writes to."""
+    try:
+        with _reading(database) as connection:
+            connection.execute("SELECT schema_version FROM meta.publication")
+    except (BessError, duckdb.Error) as error:
+        return "could not set lock" in str(error).lower()  # a user's own session, which is not ours to judge
+    return True
 
 
 def tables(database: Path) -> dict[str, dict[str, str]]:

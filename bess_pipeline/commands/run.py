@@ -22,7 +22,9 @@ from bess_pipeline.ingestion.datasets import check_files
 from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK
+from bess_pipeline.ingestion.stack import RAW as STACK_RAW
 from bess_pipeline.market_checks.system_price_check import DIFFERS
+from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
@@ -71,7 +73,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
 def _demo_is_done(launcher: Launcher) -> bool:
     days = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
     return (
-        launcher.runtime.workspace.database.is_file()
+        launcher.published()
         and launcher.planned_ahead()
         and not launcher.unfetched(FIRST_DATE, DEMO_LAST_DAY)
         and not make_replay(launcher.runtime).unfinished(days)
@@ -134,18 +136,21 @@ def run_rebuild(settings: Settings, first: date, last: date, say: Say) -> list[N
     """Market partitions of `first` to `last` again from the raw vault, offline; what is not complete after it."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
-    runtime = Runtime(settings)
+    runtime = Runtime(settings, say)
     workspace = runtime.workspace
     if workspace.stamp() is None:
         raise UserInputError(f"workspace {workspace.root} holds nothing yet: there are no kept answers to rebuild from")
     datasets = [*runtime.datasets(offline=True), *runtime.side_datasets()]
-    done = rebuild(workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last, settings.stack)
+    with runtime.alone_with(*(dataset.raw for dataset in datasets), STACK_RAW, SOURCE_STATUS):
+        done = rebuild(
+            workspace.root, workspace.raw, workspace.lake, runtime.now, datasets, first, last, settings.stack
+        )
     for table, days in done.never_asked.items():
         say(f"{table}: nothing kept for {len(days)} of the days, first {days[0]}, last {days[-1]}: left as they are")
     if not done.outcomes:
         raise UserInputError(f"workspace {workspace.root} keeps no answer for {first} to {last}: run `bess backfill`")
     say(f"rebuilt {done.partitions} partitions from {workspace.raw}; publishing warehouse")
-    publish(workspace)
+    publish(workspace, say=say)
     known = {outcome.date for outcome in done.outcomes}
     return not_complete(workspace.lake, sorted(known), trading=False)
 
@@ -159,9 +164,8 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
             launcher.backfill(run[0], run[-1])
         revised = launcher.revise()
         planned = launcher.plan_ahead()
-        if days or revised or planned or not runtime.workspace.database.is_file():
-            last = runtime.last_finished_day()
-            launcher.publish(days[0] if days else last, last)
+        last = runtime.last_finished_day()
+        launcher.publish(days[0] if days else last, last)
         if revised:
             say("asked again for system prices that were due, and settled again what they changed")
         say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
@@ -207,9 +211,7 @@ def run_price_check(
 def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -> list[NotComplete]:
     lake = launcher.runtime.workspace.lake
     runs = launcher.backfill(days[0], days[-1], force=force)
-    if runs or not launcher.runtime.workspace.database.is_file():
-        launcher.publish(days[0], days[-1])
-    else:
+    if not launcher.publish(days[0], days[-1]) and not runs:
         say(f"nothing to do: all {len(days)} days are complete with these settings")
     problems = not_complete(lake, days)
     bad = {problem.day for problem in problems}

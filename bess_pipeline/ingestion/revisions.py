@@ -53,20 +53,22 @@ class Revisions:
         """
         frames: dict[date, pd.DataFrame] = {}
         stamps, problems = {}, {}
-        for day in days:
+        for day in self.outdated(days):
             records = list(self.vault.records(self.dataset.raw, day))
-            vintage = _vintage(records)
-            if not records or self.lake.stamp(TABLE, day).get("inputs") == vintage:
-                continue
             try:
                 frames[day] = self._versions(day, records)
-                stamps[day] = {"inputs": vintage}
+                stamps[day] = {"inputs": _vintage(records)}
             except BessError as error:
                 problems[day] = str(error)
         refused = self.lake.write_days(TABLE, frames, stamps)
         lines = problems | {day: str(refusal) for day, refusal in refused.items()}
         rows = sum(len(frame) for day, frame in frames.items() if day not in refused)
         return rows, [f"{day}: {lines[day]}" for day in sorted(lines)]
+
+    def outdated(self, days: Iterable[date]) -> list[date]:
+        """The days whose partition does not stand on all the answers that the vault holds of them."""
+        found = ((day, list(self.vault.records(self.dataset.raw, day))) for day in days)
+        return [day for day, kept in found if kept and self.lake.stamp(TABLE, day).get("inputs") != _vintage(kept)]
 
     def _versions(self, day: date, records: list[RawRecord]) -> pd.DataFrame:
         seen = [rows for record in reversed(records) if (rows := self._of_record(day, record)) is not None]

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from bess_pipeline import gb_time
+from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
 from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
@@ -124,8 +125,17 @@ def days_to_revise(runtime: Runtime) -> list[date]:
     if not stored or runtime.mode == "files":  # the user's own file has no revisions
         return []
     vault = RawVault(runtime.workspace.raw)
+    outcomes = OutcomeStore(runtime.workspace.raw / "outcomes")
     due = due_days(runtime.now(), runtime.settings.revisions, stored, lambda day: last_fetched_utc(vault, day))
-    return sorted({day for one in due for day in (one, one + timedelta(days=1))})
+    behind = [day for day in stored if _waits(vault, outcomes, day)]
+    return sorted({day for one in (*due, *behind) for day in (one, one + timedelta(days=1))})
+
+
+def _waits(vault: RawVault, outcomes: OutcomeStore, day: date) -> bool:
+    """True when an answer came after the day was last built, as a stop between the two leaves it."""
+    answered, outcome = last_fetched_utc(vault, day), outcomes.get(SYSTEM_PRICE, day)
+    built = outcome.fetched_utc if outcome else None
+    return answered is not None and (built is None or built < answered)
 
 
 def days_to_resettle(runtime: Runtime) -> list[date]:

@@ -6,14 +6,17 @@ backfill. What does not: the command line (`cli.py`) and what a run does (`asset
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
-from bess_pipeline import gb_time
+from bess_pipeline import __version__, gb_time
+from bess_pipeline.atomic import locked, write_bytes
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
@@ -21,6 +24,7 @@ from bess_pipeline.ingestion.stack import STACK
 from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
+from bess_pipeline.orchestration.assets.settlement import system_price_revisions
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.event_log import events_in_batches, open_instance
 from bess_pipeline.orchestration.jobs import (
@@ -42,13 +46,17 @@ from bess_pipeline.orchestration.jobs import (
     planned_ahead,
 )
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
-from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
-from bess_pipeline.orchestration.running import fail_dead_runs
+from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, RUNTIME, SKIP_FINISHED, runtime_resource
+from bess_pipeline.orchestration.running import fail_dead_runs, process_tag
 from bess_pipeline.runtime import Runtime
+from bess_pipeline.trading.stamps import outdated
+from bess_pipeline.verdict import not_complete
+from bess_pipeline.warehouse import readable
 from bess_pipeline.workspace import Workspace
 
 Progress = Callable[[str], None]
 MAX_STALE_PASSES = 50
+TURN_TIMEOUT_S = 7200.0  # a month of settlement stacks at two requests a second takes half an hour
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # the log is in the UI
 ONE_DAY = timedelta(days=1)
 _VERDICT_STEP = asset_key(VERDICT).to_python_identifier()  # its failure is the answer, not an error
@@ -72,10 +80,23 @@ def initialise_dagster_home(home: Path) -> None:
 def dagster_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The workspace's Dagster instance, its home made ready and runs that died with their process marked so."""
     workspace.ensure()
-    home = workspace.prepare_dagster_home(initialise_dagster_home)
-    with open_instance(home) as instance, events_in_batches():
-        fail_dead_runs(instance, workspace)
-        yield instance
+    with _records_kept(workspace.dagster_home):
+        home = workspace.prepare_dagster_home(initialise_dagster_home)
+        with open_instance(home) as instance, events_in_batches():
+            fail_dead_runs(instance, workspace)
+            yield instance
+
+
+@contextmanager
+def _records_kept(home: Path) -> Iterator[None]:
+    """One sentence where Dagster cannot keep its records, as on a full disk."""
+    problem = ""
+    try:
+        yield
+    except OperationalError as error:
+        problem = f"Dagster cannot write its records in {home}: {error.orig}; all that is stored is intact"
+    if problem:
+        raise BessError(f"{problem}; {'free some space and ' if 'full' in problem else ''}run again")
 
 
 class Launcher:
@@ -103,19 +124,27 @@ class Launcher:
         days, runs = self.unfetched(first, last, force=force), 0
         early, late = [day for day in days if day < forecasts_from], [day for day in days if day >= forecasts_from]
         for part, assets in ((early, PRICE_ASSETS), (late, INGEST_ASSETS)):
-            for run in gb_time.consecutive_runs(part, DAYS_PER_RUN):
-                self._run(INGEST, run[0], run[-1], force, assets=assets)
-                runs += 1
+            for chunk in gb_time.consecutive_runs(part, DAYS_PER_RUN):
+                with self._turn(f"bringing in {_span(chunk)}"):
+                    left = self.unfetched(chunk[0], chunk[-1], force=force)
+                    if left:
+                        self._run(INGEST, left[0], left[-1], force, assets=assets)
+                        runs += 1
         return runs
 
     def trade(self, first: date, last: date, *, force: bool = False) -> int:
         """Replay the trading days that are not finished, in order; the number of runs it took."""
-        days = gb_time.days_between(first, last)
-        runs = gb_time.consecutive_runs(days if force else make_replay(self.runtime).unfinished(days), DAYS_PER_RUN)
-        for run in runs:
-            self._run(TRADE, run[0], run[-1], force)
-            self._settle_stale(run[-1])
-        return len(runs)
+        runs = 0
+        for chunk in gb_time.consecutive_runs(self._to_trade(first, last, force), DAYS_PER_RUN):
+            with self._turn(f"trading {_span(chunk)}"):
+                for run in gb_time.consecutive_runs(self._to_trade(chunk[0], chunk[-1], force)):
+                    self._run(TRADE, run[0], run[-1], force)
+                    self._settle_stale(run[-1])
+                    runs += 1
+        if make_replay(self.runtime).stale_after(last):  # left by a stop
+            with self._turn(f"trading the days after {last}"):
+                self._settle_stale(last)
+        return runs + self._restate(RESETTLE, lambda: self._outdated(first, last))
 
     def side_tables(self, first: date, last: date, *, frequency: bool, force: bool = False) -> int:
         """Fetch and build what no trading day waits for: forecasts, and `frequency` where asked; the number of runs."""
@@ -125,7 +154,8 @@ class Launcher:
         for job, table in wanted.items() if self.runtime.mode != "files" else ():
             missing = days if force else [day for day in days if not store.complete(table, day)]
             for run in gb_time.consecutive_runs(missing, DAYS_PER_RUN):
-                self._run(job, run[0], run[-1], force)
+                with self._turn(f"fetching {table} of {_span(run)}"):
+                    self._run(job, run[0], run[-1], force)
                 runs += 1
         return runs
 
@@ -134,26 +164,24 @@ class Launcher:
 
         Plans and dispatch stay as they are: only cash, status and P&L follow a revision.
         """
-        runs = 0
-        for job, wanted in ((REVISE, days_to_revise), (RESETTLE, days_to_resettle)):
-            for run in gb_time.consecutive_runs(wanted(self.runtime), DAYS_PER_RUN):
-                self._run(job, run[0], run[-1], force=False, finished=RESTATE)
-                runs += 1
-        return runs
+        revised = self._restate(REVISE, lambda: days_to_revise(self.runtime))
+        return revised + self._restate(RESETTLE, lambda: days_to_resettle(self.runtime))
 
     def side_table(self, name: str, first: date, last: date, *, force: bool = False) -> str:
         """Fetch, build and publish settlement dates of a table beside the trading days (SIDE_JOBS); its name."""
         job, table = SIDE_JOBS[name]
         for run in gb_time.consecutive_runs(gb_time.days_between(first, last), DAYS_PER_RUN):
-            self._run(job, run[0], run[-1], force)
+            with self._turn(f"fetching {table} of {_span(run)}"):
+                self._run(job, run[0], run[-1], force)
         return table
 
     def plan_ahead(self, *, force: bool = False) -> list[date]:
         """Fetch what is known and plan up to the next trading day; the days planned, none when all were."""
         days = days_to_plan(self.runtime)
-        if not force and self.planned_ahead():
-            return []
-        self._run(PLAN_AHEAD, days[0], days[-1], force)
+        with self._turn(f"planning {_span(days)}"):
+            if not force and self.planned_ahead():
+                return []
+            self._run(PLAN_AHEAD, days[0], days[-1], force)
         return days
 
     def planned_ahead(self) -> bool:
@@ -161,12 +189,27 @@ class Launcher:
         return planned_ahead(self.runtime)
 
     def publish(self, first: date, last: date) -> bool:
-        """Warehouse, figures, report and verdict over the days; False when a day is not complete."""
+        """Warehouse, figures, report and verdict over the days; False when they show the lake as it is already."""
         if self.runtime.workspace.stamp() is None:
             self.progress("nothing to publish: no provider has answered yet")
             return False
-        self.progress("publishing warehouse, figures and report")
-        return self._execute(PUBLISH, first, last, force=True)
+        with self._turn("publishing"):
+            if self.published():
+                return False
+            self.progress("publishing warehouse, figures and report")
+            contents = self._contents()
+            self._execute(PUBLISH, first, last, force=True)
+            write_bytes(self._published_file(), contents)
+        return True
+
+    def published(self) -> bool:
+        """True when warehouse and report show the lake as it is, under these settings.
+
+        A stop between trading and publishing is caught up by this, and so is a warehouse that cannot be read.
+        """
+        file = self._published_file()
+        shown = file.read_bytes() if file.is_file() else b""
+        return shown == self._contents() and readable(self.runtime.workspace.database)
 
     def history_start(self, first: date) -> date:
         """First settlement date that plans of `first` read, where the data can reach back that far."""
@@ -180,9 +223,53 @@ class Launcher:
         days = gb_time.days_between(first, last)
         if force:
             return days
-        store = self._outcomes
+        workspace, store = self.runtime.workspace, self._outcomes
         tables = [dataset.table for dataset in self.runtime.datasets()]
-        return [day for day in days if not all(store.complete(table, day) for table in tables)]
+        said = {problem.day for problem in not_complete(workspace.lake, days, trading=False)}
+        revisions = system_price_revisions(self.runtime)
+        behind = said | set(revisions.outdated(days) if revisions else ())
+        return [day for day in days if day in behind or not all(store.complete(table, day) for table in tables)]
+
+    @contextmanager
+    def _turn(self, doing: str) -> Iterator[None]:
+        """Hold the workspace's turn: commands beside each other take turns, run by run, instead of doing all twice.
+
+        What is left to do is to be looked up inside the block. Runs that the Dagster daemon starts take no turn;
+        what they and ours would both change is locked step by step.
+        """
+        with locked(self.runtime.workspace.root / "command.lock", doing, TURN_TIMEOUT_S, self.progress):
+            yield
+
+    def _to_trade(self, first: date, last: date, force: bool) -> list[date]:
+        """The days that are not finished, those among them whose opening no longer holds; all of them with `force`."""
+        days = gb_time.days_between(first, last)
+        if force:
+            return days
+        replay = make_replay(self.runtime)
+        for day in days:
+            replay.stale_after(day)
+        return replay.unfinished(days)
+
+    def _restate(self, job: str, wanted: Callable[[], list[date]]) -> int:
+        """Run a job that settles days again over the days wanted, as long as they are; the number of runs."""
+        runs = 0
+        for chunk in gb_time.consecutive_runs(wanted(), DAYS_PER_RUN):
+            with self._turn(f"settling {_span(chunk)} again"):
+                for run in gb_time.consecutive_runs(set(chunk) & set(wanted())):
+                    self._run(job, run[0], run[-1], force=False, finished=RESTATE)
+                    runs += 1
+        return runs
+
+    def _outdated(self, first: date, last: date) -> list[date]:
+        """The days whose cash, status or P&L a stop or a revision has left behind."""
+        runtime = self.runtime
+        return outdated(runtime.workspace.lake, runtime.settings.fingerprint(), gb_time.days_between(first, last))
+
+    def _published_file(self) -> Path:
+        return self.runtime.workspace.root / "published.txt"
+
+    def _contents(self) -> bytes:
+        return f"{self.runtime.workspace.lake.vintage()} {self.runtime.settings.fingerprint()} {__version__}".encode()
 
     @property
     def _outcomes(self) -> OutcomeStore:
@@ -192,11 +279,11 @@ class Launcher:
         """Re-run days after a changed close until nothing changes."""
         replay, day = make_replay(self.runtime), last
         for _ in range(MAX_STALE_PASSES):
-            after = replay.stale_after(day)
-            if after is None:
+            stale = replay.stale_after(day)[:DAYS_PER_RUN]
+            if not stale:
                 return
-            self._run(TRADE, after, after, force=False)
-            day = after
+            self._run(TRADE, stale[0], stale[-1], force=False)
+            day = stale[-1]
 
     def _run(
         self,
@@ -207,7 +294,7 @@ class Launcher:
         finished: str = SKIP_FINISHED,
         assets: Sequence[str] | None = None,
     ) -> None:
-        span = f"{first}" if first == last else f"{first} to {last}"
+        span = _span([first, last])
         self.progress(f"{job}: {span}")
         if not self._execute(job, first, last, force, finished, assets):
             raise BessError(f"the {job} run of {span} failed; its log is in the Dagster UI (bess ui)")
@@ -223,11 +310,14 @@ class Launcher:
     ) -> bool:
         """One run of a job, or of some of its `assets`; False when it failed by its verdict."""
         tags = range_tags(first, last) | ({} if force else {FINISHED_TAG: finished})
+        run_id = str(uuid.uuid4())
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
-            tags=tags,
+            run_id=run_id,
+            tags=tags | process_tag(self.runtime.workspace, run_id),
             raise_on_error=False,
             run_config=_QUIET,
+            resources={RUNTIME: runtime_resource(self.runtime.settings, self.progress)},
             asset_selection=[asset_key(name) for name in assets] if assets else None,
         )
         for event in result.all_events:
@@ -237,6 +327,10 @@ class Launcher:
                     raise KeyboardInterrupt
                 raise BessError(_reason(event))
         return result.success
+
+
+def _span(days: Sequence[date]) -> str:
+    return f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
 def _reason(event: dg.DagsterEvent) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -24,12 +25,15 @@ SKIP_FINISHED = "skip"
 RESTATE = "restate"
 
 
-def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
-    """A resource that gives every run its own view of settings and workspace."""
+def runtime_resource(settings: Settings, say: Callable[[str], None] | None = None) -> dg.ResourceDefinition:
+    """A resource that gives every run its own view of settings and workspace.
+
+    `say` is told when the run has to wait for another process; without it the run's log is.
+    """
 
     def make(context: dg.InitResourceContext) -> Iterator[RunningRuntime]:
         with ExitStack() as held:
-            runtime = RunningRuntime(settings, held)
+            runtime = RunningRuntime(settings, held, say or (context.log or logging.getLogger(__name__)).info)
             if context.instance is not None and context.run is not None:
                 note_process(context.instance, runtime.workspace, context.run.run_id)
             yield runtime

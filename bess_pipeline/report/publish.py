@@ -9,7 +9,6 @@ Every number shown is queried from the warehouse, so a user can query it too.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -183,8 +182,7 @@ def copy_figures(files: Iterable[Path], folder: Path | None) -> None:
     if folder is None:
         return
     for file in files:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / file.name)
+        write_bytes(folder / file.name, file.read_bytes())
 
 
 def _sql_date(day: date) -> str:

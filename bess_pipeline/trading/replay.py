@@ -6,8 +6,9 @@ decisions and formulas themselves (`rule_based.py`, `foresight.py`, `dispatch.py
 and Dagster (`orchestration/`).
 
 The chain: a day starts from the closing state of the day before in the same table. A day without
-one is refused, unless it is a declared chain start. A refused day leaves the battery idle and its
-state carries on. What cannot be done for one day is written as that day's reason and never raises.
+one is refused, unless it is a declared chain start or lies before all that has been traded. A refused
+day leaves the battery idle and its state carries on. What cannot be done for one day is written as that
+day's reason and never raises.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ from bess_pipeline.trading.stamps import (
     PLAN,
     RUN_STATUS,
     SYSTEM_PRICE_STAMP,
+    broken_opening,
     cash_stamp,
+    closes,
     efa_rows,
     price_vintage,
     status_inputs,
@@ -48,7 +51,6 @@ from bess_pipeline.trading.status import stamped_status_row, standing
 
 STRATEGY_PLANS = {rule_based.STRATEGY: PLAN, foresight.STRATEGY: FORESIGHT}
 ONE_DAY = timedelta(days=1)
-STATE_TOLERANCE_MWH = 1e-6
 NEW = WearState()
 
 
@@ -124,7 +126,7 @@ class Replay:
         """Write trading.run_status of `days`; later days whose opening state no longer holds become stale."""
         results = [status for day in sorted(days) for status in self._status_day(day)]
         for run in gb_time.consecutive_runs(days):
-            self._mark_stale(run[-1] + ONE_DAY)
+            self.stale_after(run[-1])
         return results
 
     def pnl(self, days: Sequence[date]) -> int:
@@ -162,10 +164,16 @@ class Replay:
             and not any(stamp.get(f"reason.{strategy}") for strategy in STRATEGY_PLANS)
         )
 
-    def stale_after(self, day: date) -> date | None:
-        """The day after `day` when its stored opening state no longer equals `day`'s closing state."""
-        after = day + ONE_DAY
-        return after if self._mark_stale(after) else None
+    def stale_after(self, day: date) -> list[date]:
+        """The days right after `day` whose stored opening no longer holds, marked so; none while all is as it was.
+
+        One day where only the close of `day` has changed: what follows depends on how that one then closes. The
+        whole rest of the chain where `day` now belongs to another chain.
+        """
+        chain, found = self.lake.stamp(DISPATCH, day), [day]
+        while closes(chain) and self._mark_stale(found[-1] + ONE_DAY, chain):
+            found.append(found[-1] + ONE_DAY)
+        return found[1:]
 
     def _plan_day(self, day: date) -> DayStatus:
         strategy = rule_based.STRATEGY
@@ -284,48 +292,53 @@ class Replay:
         self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(status_inputs(dispatched, settled)))
         return results
 
-    def _mark_stale(self, day: date) -> bool:
-        """Rewrite the status of `day` as stale where its opening differs from the close before it."""
-        if not (self.lake.has(RUN_STATUS, day) and self.lake.has(DISPATCH, day - ONE_DAY)):
+    def _mark_stale(self, day: date, chain: Mapping[str, str]) -> bool:
+        """Rewrite the status of `day` as stale where its opening or its chain is not that of the day before it."""
+        if day in self.settings.trading.chain_starts or not self.lake.has(RUN_STATUS, day):
             return False
         before = self.lake.stamp(DISPATCH, day - ONE_DAY)
         status = self.lake.read(RUN_STATUS, day, day)
-        closing = status["strategy"].map(lambda strategy: float(before.get(f"closing.{strategy}", "nan")))
-        continues = status["chain_start"] != day
-        moved = (continues & ((status["opening_energy_mwh"] - closing).abs() > STATE_TOLERANCE_MWH)).astype(bool)
-        if not moved.any():
-            return False
         reasons = [
-            f"it opened with {opening:.3f} MWh but {day - ONE_DAY} now closes with {close:.3f} MWh: run it again"
-            for opening, close in zip(status["opening_energy_mwh"], closing, strict=True)
+            broken_opening(row, before.get(f"closing.{row['strategy']}"), chain.get(f"chain_start.{row['strategy']}"))
+            for row in status.to_dict("records")
         ]
-        status["reason"] = status["reason"].mask(moved, pd.Series(reasons, dtype="str"))
-        status["status"] = status["status"].mask(moved, "stale")
+        broken = pd.Series([bool(reason) for reason in reasons], dtype="bool")
+        if not broken.any():
+            return False
+        status["reason"] = status["reason"].mask(broken, pd.Series(reasons, dtype="str"))
+        status["status"] = status["status"].mask(broken, "stale")
         self.lake.write(RUN_STATUS, day, status, self.lake.stamp(RUN_STATUS, day))
         return True
 
     def _opening(self, table: str, strategy: str, day: date) -> Opening:
-        if day in set(self.settings.trading.chain_starts) | set(self._declared()):
+        if day in self.settings.trading.chain_starts:
             return self._chain_start(day)
         before = day - ONE_DAY
-        if self.lake.has(table, before):
-            stamp = self.lake.stamp(table, before)
-            if stamp.get(f"closing.{strategy}"):
-                chain = stamp.get(f"chain_start.{strategy}") or before.isoformat()
-                wear = stamp.get(f"wear.{strategy}")
-                state = WearState.from_text(wear) if wear else self.condition.initial_wear
-                return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
-        if not self.lake.days(DISPATCH) and not list(self._declared()) and self._has_prices(day):
-            self._declare(day)
+        stamp = self.lake.stamp(table, before)
+        if stamp.get(f"closing.{strategy}"):
+            chain = stamp.get(f"chain_start.{strategy}") or before.isoformat()
+            wear = stamp.get(f"wear.{strategy}")
+            state = WearState.from_text(wear) if wear else self.condition.initial_wear
+            return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
+        if day in set(self._declared()) or self._begins(day):
             return self._chain_start(day)
-        return Opening(
-            None,
-            None,
-            f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start",
-        )
+        why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
+        return Opening(None, None, why)
 
     def _chain_start(self, day: date) -> Opening:
         return Opening(self.battery.initial_energy_mwh, day, wear=self.condition.initial_wear)
+
+    def _begins(self, day: date) -> bool:
+        """Declare `day` the start of a chain where it has prices and lies before all that is traded; whether it does.
+
+        So the order in which ranges are asked for does not count: a chain begins on the first of its days.
+        """
+        traded = (other for other in self.lake.days(DISPATCH) if closes(self.lake.stamp(DISPATCH, other)))
+        known = [*self._declared(), *self.settings.trading.chain_starts, next(traded, day)]
+        if min(known) < day or not self._has_prices(day):
+            return False
+        self._declare(day)
+        return True
 
     def _write_plan(
         self,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ SYSTEM_PRICE_STAMP, CASH_STAMP = "system_price", "cash"
 DISPATCH_STAMP = "dispatch"
 HALF_A_PENNY_GBP = 0.005
 RESETTLED_COLUMNS = ("efa_date", "strategy", "first_cash_gbp", "cash_gbp", "change_gbp")
+STATE_TOLERANCE_MWH = 1e-6
 
 
 def vintage(frame: pd.DataFrame) -> str:
@@ -70,6 +72,25 @@ def resettled(lake: Lake) -> pd.DataFrame:
             if abs(now - first) >= HALF_A_PENNY_GBP:
                 rows.append((day, strategy, first, now, now - first))
     return pd.DataFrame(rows, columns=list(RESETTLED_COLUMNS))
+
+
+def closes(stamp: Mapping[str, str]) -> bool:
+    """True for the stamp of a day that some strategy carries a closing state from."""
+    return any(name.startswith("closing.") for name in stamp)
+
+
+def broken_opening(row: Mapping[Any, Any], closing: str | None, chain_start: str | None) -> str:
+    """Why the opening of a stored day no longer holds, from its status and the day before it; empty when it does."""
+    opening_mwh, before = row["opening_energy_mwh"], row["efa_date"] - timedelta(days=1)
+    if not closing or pd.isna(opening_mwh):
+        return ""
+    if abs(opening_mwh - float(closing)) > STATE_TOLERANCE_MWH:
+        return (
+            f"it opened with {opening_mwh:.3f} MWh but {before} now closes with {float(closing):.3f} MWh: run it again"
+        )
+    if chain_start and row["chain_start"] != date.fromisoformat(chain_start):
+        return f"its chain started on {row['chain_start']} and now starts on {chain_start}: run it again"
+    return ""
 
 
 def efa_rows(lake: Lake, table: str, first: date, last: date) -> pd.DataFrame:

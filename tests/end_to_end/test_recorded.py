@@ -256,7 +256,7 @@ def statuses(database: Path) -> dict[tuple[date, str], str]:
     return {(pd.Timestamp(row.efa_date).date(), row.strategy): row.status for row in rows.itertuples()}
 
 
-def test_fault_29_one_bad_day_among_good_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_29_a_maintenance_page_for_one_days_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NESO answers HTML with status 200 to every ask for the N2EX prices of the last of five product days."""
     first, bad = small_workspace.FIRST, small_workspace.LAST
     monkeypatch.chdir(tmp_path)

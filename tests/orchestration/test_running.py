@@ -14,7 +14,7 @@ import pytest
 from bess_pipeline.errors import BessError
 from bess_pipeline.orchestration import running
 from bess_pipeline.orchestration.launch import dagster_instance
-from bess_pipeline.orchestration.running import RunningRuntime, fail_dead_runs, note_process
+from bess_pipeline.orchestration.running import PROCESS_TAG, RunningRuntime, fail_dead_runs, note_process
 from bess_pipeline.settings import Settings
 from bess_pipeline.workspace import Workspace
 
@@ -67,10 +67,20 @@ def test_a_killed_process_s_run_is_marked_failed_and_a_living_one_s_is_left_alon
         assert fail_dead_runs(instance, workspace) == []
         process.kill()
         process.wait()
+        killed = instance.get_run_by_id(its_run)
+        assert killed is not None
+        again = instance.create_run_for_job(dg.GraphDefinition(name="again").to_job(), tags=killed.tags)  # by the UI
+        begun = instance.create_run_for_job(dg.GraphDefinition(name="begun").to_job())
+        instance.add_run_tags(begun.run_id, {PROCESS_TAG: killed.tags[PROCESS_TAG].replace(its_run, begun.run_id)})
     with dagster_instance(workspace) as instance:  # as every command does that opens the workspace
         assert fail_dead_runs(instance, workspace) == []
         statuses = {run.run_id: run.status for run in instance.get_runs()}
-        assert statuses == {its_run: dg.DagsterRunStatus.FAILURE, mine.run_id: dg.DagsterRunStatus.STARTED}
+        assert statuses == {
+            its_run: dg.DagsterRunStatus.FAILURE,
+            mine.run_id: dg.DagsterRunStatus.STARTED,
+            again.run_id: dg.DagsterRunStatus.NOT_STARTED,  # another run, in whatever process
+            begun.run_id: dg.DagsterRunStatus.FAILURE,
+        }
         reasons = [record.event_log_entry.dagster_event for record in instance.get_records_for_run(its_run).records]
         assert "The process of this run was ended before the run was." in str(reasons[-1])
 
@@ -84,6 +94,9 @@ def test_one_run_at_a_time_trades_in_a_workspace(workspace: Workspace, monkeypat
             first.hold_trading_chain()
             first.hold_trading_chain()  # the next step of the same run
             second = RunningRuntime(settings, second_run)
-            with pytest.raises(BessError, match="another process is trading days of this workspace"):
+            with pytest.raises(
+                BessError,
+                match=r"another process \(\d+\) is trading days of this workspace and .*trading\.lock was not free",
+            ):
                 second.hold_trading_chain()
         second.hold_trading_chain()

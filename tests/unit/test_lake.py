@@ -232,7 +232,7 @@ def test_a_writer_killed_before_the_rename_leaves_the_old_partition(lake: Lake) 
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_one_sentence_and_the_old_file_is_intact(
+def test_fault_26_a_full_disk_is_one_sentence_and_the_old_file_is_intact(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     lake.write(TABLE, DAY, system_price(DAY))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -307,7 +308,7 @@ for line in sys.stdin:
 """
 
 
-def test_a_reader_in_another_process_blocks_nothing_and_keeps_its_snapshot(place: Workspace) -> None:
+def test_fault_24_a_reader_in_another_process_blocks_nothing_and_keeps_its_snapshot(place: Workspace) -> None:
     fill_a_day(place, 99.0)
     database = warehouse.publish(place)
 
@@ -338,15 +339,48 @@ def test_a_reader_in_this_process_does_not_hide_the_newest_build(place: Workspac
     assert newest.iloc[0, 0] == 1000.0
 
 
-@pytest.mark.parametrize("content", [b"", b"no database at all" * 500, b"DUCK"])
-def test_a_corrupt_file_is_replaced(place: Workspace, content: bytes) -> None:
+WRITER = """
+import sys
+import duckdb
+with duckdb.connect(sys.argv[1]):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_fault_24_a_user_s_own_session_that_may_write_blocks_nothing(place: Workspace) -> None:
+    """The file they have open is left to them; it is not taken for a broken one."""
+    fill_a_day(place, 99.0)
+    database = warehouse.publish(place)
+    command = [sys.executable, "-c", WRITER, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        assert warehouse.readable(database)
+        fill_a_day(place, 1000.0)
+        warehouse.publish(place)
+        newest = warehouse.query(database, "SELECT max(system_price_gbp_mwh) FROM market.system_price")
+        assert newest.iloc[0, 0] == 1000.0
+    assert sorted(p.name for p in place.root.glob("bess*")) == ["bess.duckdb"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 500, b"DUCK", "newer"])
+def test_fault_27_a_file_that_cannot_be_opened_is_set_aside_and_built_again(
+    place: Workspace, content: bytes | str
+) -> None:
+    if isinstance(content, str):  # the storage version stands behind the checksum and the magic word
+        published = warehouse.publish(place).read_bytes()
+        content = published[:12] + (10_000).to_bytes(8, "little") + published[20:]
+        shutil.rmtree(place.root)
     place.root.mkdir(parents=True)
     place.database.write_bytes(content)
     place.database.with_name("bess.duckdb.wal").write_bytes(b"a journal of that file")
     with pytest.raises(UserInputError, match=r"cannot be read .*publish it again"):
         warehouse.query(place.database, "SELECT 1")
+    assert not warehouse.readable(place.database)
     assert warehouse.query(warehouse.publish(place), "SELECT 1 AS one")["one"].tolist() == [1]
-    assert sorted(p.name for p in place.root.iterdir()) == ["bess.duckdb", "warehouse.lock"]
+    assert sorted(p.name for p in place.root.iterdir()) == ["bess.duckdb", "bess.duckdb.set-aside", "warehouse.lock"]
+    assert (place.root / "bess.duckdb.set-aside").read_bytes() == content
 
 
 def test_builds_of_dead_publishers_are_removed(place: Workspace) -> None:
@@ -362,13 +396,13 @@ def test_a_publisher_does_not_wait_for_ever(place: Workspace) -> None:
     place.root.mkdir(parents=True)
     with (
         FileLock(place.root / "warehouse.lock"),
-        pytest.raises(BessError, match="publishing the warehouse and has held"),
+        pytest.raises(BessError, match=r"publishing the warehouse and .* was not free within"),
     ):
         warehouse.publish(place, lock_timeout_s=0.05)
     assert not place.database.exists()
 
 
-def test_a_full_disk_leaves_the_old_warehouse(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_26_a_full_disk_leaves_the_old_warehouse(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     fill_a_day(place, 50.0)
     before = warehouse.table_hashes(warehouse.publish(place))
 

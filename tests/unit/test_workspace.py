@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -131,12 +132,28 @@ def test_a_lock_is_not_waited_for_for_ever(place: Workspace, monkeypatch: pytest
     lock = place.root / "some.lock"
     with (
         FileLock(lock),
-        pytest.raises(BessError, match=r"another process is doing it and has held .*some\.lock"),
+        pytest.raises(BessError, match=r"another process is doing it and .*some\.lock was not free within 0\.05 s"),
         atomic.locked(lock, "doing it", timeout_s=0.05),
     ):
         pass
     with atomic.locked(lock, "doing it", timeout_s=0.05):
         pass
+
+
+def test_who_waits_is_told_for_whom_and_how_long_at_most(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "FIRST_WORD_S", 0.02)
+    monkeypatch.setattr(atomic, "NEXT_WORD_S", 0.04)
+    lock, said = place.root / "some.lock", list[str]()
+    with (
+        atomic.locked(lock, "trading 2026-03-29"),
+        pytest.raises(BessError, match=rf"another process \({os.getpid()}\) is trading 2026-03-29 and .*within 0\.1 s"),
+        atomic.locked(lock, "working", timeout_s=0.1, say=said.append),
+    ):
+        pass
+    words = [f"({seconds} s so far, 0.1 s at most)" for seconds in (0.02, 0.06)]
+    assert said == [f"waiting: another process ({os.getpid()}) is trading 2026-03-29 {word}" for word in words]
+    with atomic.locked(lock, "working", timeout_s=0.1, say=said.append):
+        assert len(said) == 2
 
 
 @pytest.fixture
@@ -147,7 +164,7 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_eight_starts_at_once_prepare_the_dagster_home_once(place: Workspace, template: Path) -> None:
+def test_fault_28_eight_starts_at_once_prepare_the_dagster_home_once(place: Workspace, template: Path) -> None:
     seen: list[list[str]] = []
 
     def initialise(home: Path) -> None:

@@ -44,7 +44,7 @@ def _raw_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         days = requested_days(context)
         if runtime.mode == "files":
             return dg.MaterializeResult(metadata={"asked": 0, "note": "not part of mode files"})
-        with runtime.ingestion() as ingestion:
+        with runtime.alone_with(RAW_FREQUENCY), runtime.ingestion() as ingestion:
             if skips_finished(context):
                 days = ingestion.unanswered(response_energy_dataset(), days)
             failures = fetch_frequency(ingestion, days)
@@ -74,7 +74,7 @@ def _energy_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         dataset = response_energy_dataset(runtime.frequency_basis)
         days = [] if runtime.mode == "files" else requested_days(context)
-        with runtime.ingestion() as ingestion:
+        with runtime.alone_with(RAW_FREQUENCY), runtime.ingestion() as ingestion:
             if skips_finished(context):
                 days = ingestion.unfinished(dataset, days)
             rows = FrequencyRows(ingestion.vault, runtime.frequency_basis)

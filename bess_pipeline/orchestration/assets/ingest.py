@@ -113,7 +113,7 @@ def _raw_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsDefi
             instead = f"read from {dataset.raw}" if dataset else "no part of this market"
             return dg.MaterializeResult(metadata={"asked": 0, "note": f"{feed.table} is {instead}"})
         days = requested_days(context)
-        with runtime.ingestion() as ingestion:
+        with runtime.alone_with(dataset.raw), runtime.ingestion() as ingestion:
             if skips_finished(context):
                 days = ingestion.unanswered(dataset, days)
             failures = ingestion.fetch(dataset, days)
@@ -149,7 +149,7 @@ def _market_asset(partitions: dg.PartitionsDefinition, feed: Feed) -> dg.AssetsD
         runtime: Runtime = getattr(context.resources, RUNTIME)
         dataset = _dataset(runtime, feed.table)
         days = requested_days(context) if dataset else []
-        with runtime.ingestion() as ingestion:
+        with runtime.alone_with(*([dataset.raw] if dataset else [])), runtime.ingestion() as ingestion:
             if dataset and skips_finished(context):
                 days = ingestion.unfinished(dataset, days)
             outcomes = ingestion.build(dataset, days) if dataset else []
@@ -187,11 +187,10 @@ def _source_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefini
         days, lake = requested_days(context), runtime.workspace.lake
         store = OutcomeStore(runtime.workspace.raw / "outcomes")
         datasets = runtime.datasets()
-        frames = {}
-        for day in days:
-            frames[day] = source_status_frame(standings(store, datasets, day))
-        for refusal in lake.write_days(SOURCE_STATUS, frames).values():
-            raise refusal
+        with runtime.alone_with(SOURCE_STATUS):  # else an older outcome could be written over a newer one
+            frames = {day: source_status_frame(standings(store, datasets, day)) for day in days}
+            for refusal in lake.write_days(SOURCE_STATUS, frames).values():
+                raise refusal
         return dg.MaterializeResult(metadata=metadata.rows_metadata(context, lake, SOURCE_STATUS, days))
 
     return source_status

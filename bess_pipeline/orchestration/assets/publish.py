@@ -57,7 +57,7 @@ def _warehouse(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @one_sentence
     def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        path = publish(runtime.workspace)
+        path = publish(runtime.workspace, say=runtime.say)
         return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
 
     return warehouse

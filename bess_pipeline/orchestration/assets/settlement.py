@@ -61,7 +61,8 @@ def _revision(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         revisions = system_price_revisions(runtime)
         if revisions is None:
             return dg.MaterializeResult(metadata={"note": f"{SYSTEM_PRICE} is not part of mode {runtime.mode}"})
-        rows, problems = revisions.build(requested_days(context))
+        with runtime.alone_with(SYSTEM_PRICE_RAW):
+            rows, problems = revisions.build(requested_days(context))
         for line in problems:
             context.log.warning(f"{REVISION} {line}")
         return dg.MaterializeResult(metadata={"rows_written": rows} | metadata.problems_metadata(problems))
@@ -83,7 +84,7 @@ def _stack_raw(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         days = requested_days(context)
         if runtime.mode == "files":
             return dg.MaterializeResult(metadata={"asked": 0, "note": "prices of your own files have no stack"})
-        with runtime.ingestion() as ingestion:
+        with runtime.alone_with(STACK_RAW), runtime.ingestion() as ingestion:
             stacks = StackIngestion(ingestion)
             days = stacks.unfinished(days) if skips_finished(context) else days
             failures = stacks.fetch(days)
@@ -100,7 +101,7 @@ def _stack(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @one_sentence
     def settlement_stack(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         runtime: Runtime = getattr(context.resources, RUNTIME)
-        with runtime.ingestion() as ingestion:
+        with runtime.alone_with(STACK_RAW), runtime.ingestion() as ingestion:
             stacks = StackIngestion(ingestion)
             days = requested_days(context)
             outcomes = stacks.build(stacks.unfinished(days) if skips_finished(context) else days)

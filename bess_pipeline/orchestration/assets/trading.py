@@ -164,7 +164,8 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     @one_sentence
     def cashflow(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        runtime: Runtime = getattr(context.resources, RUNTIME)
+        runtime: RunningRuntime = getattr(context.resources, RUNTIME)
+        runtime.hold_trading_chain()
         replay, lake = make_replay(runtime), runtime.workspace.lake
         days = _wanted(context, replay)
         statuses = replay.settle(days)
@@ -197,7 +198,8 @@ def _run_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinitio
     )
     @one_sentence
     def run_status(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        runtime: Runtime = getattr(context.resources, RUNTIME)
+        runtime: RunningRuntime = getattr(context.resources, RUNTIME)
+        runtime.hold_trading_chain()
         replay, lake = make_replay(runtime), runtime.workspace.lake
         days = _wanted(context, replay)
         statuses = replay.record_status(days)
@@ -218,7 +220,8 @@ def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition
     )
     @one_sentence
     def daily_pnl(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        runtime: Runtime = getattr(context.resources, RUNTIME)
+        runtime: RunningRuntime = getattr(context.resources, RUNTIME)
+        runtime.hold_trading_chain()
         replay = make_replay(runtime)
         days = _wanted(context, replay) if restates(context) else requested_days(context)
         replay.pnl(days)

@@ -218,13 +218,13 @@ def test_a_changed_close_marks_the_next_day_stale_until_it_is_run_again(desk: De
     assert found[DAYS[2], RULE][1] == (
         f"it opened with 50.000 MWh but {DAYS[1]} now closes with 5.000 MWh: run it again"
     )
-    assert desk.replay.stale_after(DAYS[1]) == DAYS[2]
+    assert desk.replay.stale_after(DAYS[1]) == [DAYS[2]]
     assert desk.replay.unfinished(DAYS) == [DAYS[2]]
 
     desk.run([DAYS[2]])
     assert set(desk.statuses(DAYS).values()) == {("complete", "")}
-    assert desk.replay.stale_after(DAYS[1]) is None
-    assert desk.replay.stale_after(DAYS[2]) is None  # it closes empty as before: the chain is whole again
+    assert desk.replay.stale_after(DAYS[1]) == []
+    assert desk.replay.stale_after(DAYS[2]) == []  # it closes empty as before: the chain is whole again
     assert opening_gaps(desk.lake.read_all(RUN_STATUS)).empty
 
 
@@ -243,11 +243,31 @@ def test_staleness_travels_as_far_as_closes_change(done: Desk) -> None:
 
 
 def test_a_chain_start_is_never_stale(done: Desk) -> None:
-    done.declared.append(DAYS[2])
+    done.changes["trading"] = {"history_days": 7, "chain_starts": (DAYS[2],)}
     done.run(DAYS[2:])
     stamp, rows = done.lake.stamp(DISPATCH, DAYS[1]), done.lake.read(DISPATCH, DAYS[1], DAYS[1])
     done.lake.write(DISPATCH, DAYS[1], rows, stamp | {f"closing.{RULE}": "77.0"})
-    assert done.replay.stale_after(DAYS[1]) is None
+    assert done.replay.stale_after(DAYS[1]) == []
+
+
+def test_a_chain_begins_on_the_first_of_its_days_in_whatever_order_they_are_asked_for(
+    desk: Desk, replayed: Desk
+) -> None:
+    desk.run(DAYS[2:])
+    assert desk.declared == DAYS[2:3]
+    desk.run(DAYS[1:])
+    stale = desk.replay.stale_after(DAYS[-1])
+    assert stale == []
+    desk.run(DAYS[:1])
+    assert desk.declared == [DAYS[2], DAYS[1], DAYS[0]]
+    assert desk.replay.stale_after(DAYS[0]) == DAYS[1:]  # all of the chain, also where its energy is as before
+    assert "stale" in {status for status, _ in desk.statuses(DAYS[1:]).values()}
+    assert desk.replay.unfinished(DAYS) == DAYS[1:]
+    desk.run(DAYS[1:])
+    assert desk.replay.stale_after(DAYS[0]) == []
+    status = desk.lake.read_all(RUN_STATUS)
+    assert set(status["chain_start"]) == {DAYS[0]}
+    pd.testing.assert_frame_equal(of(status, RULE), of(replayed.lake.read_all(RUN_STATUS), RULE), check_exact=True)
 
 
 # --- the same results, whatever the runs (promise P1) ---------------------------------------------
