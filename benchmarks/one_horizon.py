@@ -25,7 +25,8 @@ from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.optimisation import compilation
 from bess_pipeline.optimisation.compilation import compile_path
 from bess_pipeline.optimisation.energy import optimise_energy
-from bess_pipeline.optimisation.formulation import build_model, path_numbers
+from bess_pipeline.optimisation.formulation import build_model
+from bess_pipeline.optimisation.path_numbers import path_numbers
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem, exclusive_above_gbp_mwh
 from bess_pipeline.optimisation.session import HighsSession
 

@@ -15,7 +15,7 @@ from bess_pipeline.optimisation import energy
 from bess_pipeline.optimisation.compilation import compile_path
 from bess_pipeline.optimisation.energy import optimise_energy
 from bess_pipeline.optimisation.exact_path import PathOptimum
-from bess_pipeline.optimisation.formulation import path_numbers
+from bess_pipeline.optimisation.path_numbers import path_numbers
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem, exclusive_above_gbp_mwh
 from bess_pipeline.optimisation.session import HighsSession, SolveStatus
 
