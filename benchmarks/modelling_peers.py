@@ -242,7 +242,7 @@ class Ours:
 
     def solve(self, price_gbp_mwh: np.ndarray, opening_mwh: float) -> Answer:
         from bess_pipeline.optimisation.compilation import compile_path
-        from bess_pipeline.optimisation.formulation import path_numbers
+        from bess_pipeline.optimisation.path_numbers import path_numbers
         from bess_pipeline.optimisation.session import HighsSession
 
         problem = our_problem(price_gbp_mwh, opening_mwh)
@@ -261,7 +261,7 @@ class BareHighs:
 
     def __init__(self, periods: int, price_gbp_mwh: np.ndarray, opening_mwh: float) -> None:
         from bess_pipeline.optimisation.compilation import compile_path
-        from bess_pipeline.optimisation.formulation import path_numbers
+        from bess_pipeline.optimisation.path_numbers import path_numbers
 
         problem = our_problem(price_gbp_mwh, opening_mwh)
         self._path, numbers = compile_path(problem), path_numbers(problem)
