@@ -196,7 +196,12 @@ def clock_back(day: date) -> None:
 
 def single_price(day: date) -> None:
     """Both prices are equal since P305: a row in which they differ is of another era, and no system price."""
-    row = {"settlementDate": f"{day}", "settlementPeriod": 1, "startTime": f"{day}T00:00:00Z"}
+    row = {
+        "settlementDate": f"{day}",
+        "settlementPeriod": 1,
+        "startTime": f"{day}T00:00:00Z",
+        "netImbalanceVolume": None,
+    }
     equal = json.dumps({"data": [row | {"systemSellPrice": 5.0, "systemBuyPrice": 5.0}]}).encode()
     assert elexon.parse_system_prices(equal)["system_price_gbp_mwh"].tolist() == [5.0]
     apart = json.dumps({"data": [row | {"systemSellPrice": 5.0, "systemBuyPrice": 6.0}]}).encode()
