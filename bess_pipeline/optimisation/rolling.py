@@ -135,10 +135,12 @@ class RollingHorizon:
 def optimise_horizon(problem: EnergyProblem, *, time_limit_s: float = 60.0) -> EnergySchedule:
     """As `optimise_energy`, in a session kept from the last problem of these periods and this battery.
 
-    `problem` ends free (ValueError otherwise).
+    `problem` ends free (ValueError otherwise). One with an outage is solved by itself.
     """
     if problem.closing.kind is not ClosingKind.FREE:
         raise ValueError("a rolling horizon ends free; its stored energy carries a value")
+    if min(np.min(problem.charge_availability), np.min(problem.discharge_availability)) < 1.0:
+        return optimise_energy(problem, time_limit_s=time_limit_s)
     horizon = _horizon(problem.battery, problem.durations.tobytes(), problem.cycle_groups.tobytes(), time_limit_s)
     return horizon.solve(problem.prices, problem.opening_energy_mwh, problem.closing.terminal_value_gbp_mwh)
 
