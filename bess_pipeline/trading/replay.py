@@ -13,8 +13,7 @@ day's reason and never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -28,7 +27,7 @@ from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import foresight, timeline
-from bess_pipeline.trading.condition import Condition
+from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
 from bess_pipeline.trading.plans import PlanRequest
@@ -54,17 +53,6 @@ from bess_pipeline.trading.status import DayStatus, stamped_status_row, standing
 from bess_pipeline.trading.strategies import DECIDING, NAMES, STRATEGIES, Strategy
 
 ONE_DAY = timedelta(days=1)
-NEW = WearState()
-
-
-@dataclass(frozen=True)
-class Opening:
-    """State at 23:00 before a day: energy, start of its chain and wear, or the reason why there is none."""
-
-    energy_mwh: float | None
-    chain_start: date | None
-    reason: str = ""
-    wear: WearState = NEW
 
 
 class Replay:

@@ -66,7 +66,8 @@ def plan_day(
     days, half_hours = _horizon(efa_date, rolling.look_ahead_hours)
     forecast = (forecaster or similar_day(rolling.similar_days))(history, days)[:half_hours]
     problem, product_of = _problem(days, forecast, history, battery, opening_energy_mwh, rolling)
-    problem = replace(problem, **_shares([availability(day) for day in days], days, product_of))
+    charge, discharge = _shares([availability(day) for day in days], days, product_of)
+    problem = replace(problem, charge_availability=charge, discharge_availability=discharge)
     schedule = solver.roll(problem)
     if not schedule.gap <= MAXIMUM_GAP:
         raise SolverError(f"the {STRATEGY} schedule of {efa_date} is proven only to within {schedule.gap:.2%}")
@@ -123,15 +124,15 @@ def _problem(
     return problem, product_of
 
 
-def _shares(known: list[Availability], days: list[date], product_of: np.ndarray) -> dict[str, Array]:
-    """Available fractions per product, under the names of `EnergyProblem`."""
-    found = {}
-    for name in ("charge", "discharge"):
+def _shares(known: list[Availability], days: list[date], product_of: np.ndarray) -> tuple[Array, Array]:
+    """Available fractions of charge and of discharge per product: the lowest of its half-hours."""
+    found = []
+    for fractions in ([one.charge for one in known], [one.discharge for one in known]):
         half_hours = [
-            np.broadcast_to(np.asarray(getattr(one, name), dtype=float), gb_time.periods_in_day(day))
-            for one, day in zip(known, days, strict=True)
+            np.broadcast_to(np.asarray(fraction, dtype=float), gb_time.periods_in_day(day))
+            for fraction, day in zip(fractions, days, strict=True)
         ]
         share = np.ones(int(product_of[-1]) + 1)
         np.minimum.at(share, product_of, np.concatenate(half_hours)[: product_of.size])
-        found[f"{name}_availability"] = share
-    return found
+        found.append(share)
+    return found[0], found[1]
