@@ -41,8 +41,9 @@ def bess(context: click.Context, workspace: Path | None, verbose: bool) -> None:
     """A risk-aware digital twin of a battery trading in Great Britain.
 
     Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, replays a
-    rule-based strategy and the perfect-foresight bound on day-ahead energy, and reports cash and wear by stream.
-    Response and reserve revenues, price forecasts, scenarios and CVaR are not part of it yet.
+    rule-based strategy, one that looks 48 h ahead on forecast prices, and the perfect-foresight bound on day-ahead
+    energy, and reports cash and wear by stream. Response and reserve revenues, price forecasts beyond a baseline,
+    scenarios and CVaR are not part of it yet.
     """
     configure_logging("INFO" if verbose else "WARNING")
     context.obj = workspace
@@ -189,13 +190,14 @@ def rebuild(workspace: Path | None, first: datetime, last: datetime) -> None:
 
 @bess.command()
 @click.option("--date", "day", type=DAY, help="Trading day (EFA date); default: the next one.")
+@click.option("--strategy", help="Name, as in trading.plan; default: day_ahead_rolling.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.pass_obj
-def plan(workspace: Path | None, day: datetime | None, form: str) -> None:
-    """The stored plan of a trading day, per half-hour (today: the rule-based day-ahead plan)."""
+def plan(workspace: Path | None, day: datetime | None, strategy: str | None, form: str) -> None:
+    """The stored day-ahead plan of a trading day, per half-hour."""
     from bess_pipeline.commands.show import stored_plan
 
-    _print(stored_plan(_settings(workspace), day.date() if day else None), form)
+    _print(stored_plan(_settings(workspace), day.date() if day else None, strategy), form)
 
 
 @bess.command()
@@ -206,6 +208,7 @@ def plan(workspace: Path | None, day: datetime | None, form: str) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Write the schedule to this CSV.")
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw the schedule into this PNG.")
 @click.option("--shadow-prices", is_flag=True, help="Also what 1 MW, 1 MWh, 0.1 cycle a day, 1 point efficiency earn.")
+@click.option("--time-limit", type=float, help="Seconds for each call of the solver ([solver] time_limit_s).")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def optimise(
@@ -215,12 +218,21 @@ def optimise(
     output: Path | None,
     figure: Path | None,
     shadow_prices: bool,
+    time_limit: float | None,
     as_json: bool,
 ) -> None:
     """Perfect-foresight schedule of a price CSV: any uniform step, any battery (default: the settings')."""
     from bess_pipeline.commands.show import optimise_prices
 
-    summary = optimise_prices(_settings(workspace), prices, battery, output, figure, with_shadow_prices=shadow_prices)
+    summary = optimise_prices(
+        _settings(workspace),
+        prices,
+        battery,
+        output,
+        figure,
+        with_shadow_prices=shadow_prices,
+        time_limit_s=time_limit,
+    )
     click.echo(json.dumps(summary, indent=1) if as_json else _pairs(summary))
 
 

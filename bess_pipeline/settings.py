@@ -183,6 +183,30 @@ class TradingSettings(_Section):
     availability_file: Path | None = Field(None, description="CSV of outages; see trading/availability.py")
 
 
+class RollingSettings(_Section):
+    """How the strategy `day_ahead_rolling` looks ahead."""
+
+    look_ahead_hours: int = Field(48, ge=24, le=168, description="hours of forecast prices that a plan looks at")
+    similar_days: int = Field(20, ge=1, le=60, description="last days of the same type whose prices are averaged")
+    terminal_value_gbp_mwh: Literal["auto"] | float = Field(
+        "auto", description="worth of a MWh stored at the end; auto = the mean of recent prices, less losses and wear"
+    )
+
+
+class SolverSettings(_Section):
+    """Limits of every optimisation."""
+
+    guarded: bool = Field(True, description="solve in a process of its own, which can be ended")
+    time_limit_s: float = Field(60.0, gt=0, description="for each call of the solver; it ends by itself, in order")
+    hard_limit_s: float = Field(120.0, gt=0, description="after which the solver's process is ended")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.hard_limit_s <= self.time_limit_s:
+            raise ValueError(f"hard_limit_s {self.hard_limit_s:g} must be above time_limit_s {self.time_limit_s:g}")
+        return self
+
+
 class DataSettings(_Section):
     first_date: date = Field(date(2021, 1, 1), description="first daily partition")
     system_price_lag_minutes: int = Field(60, ge=0)
@@ -243,6 +267,8 @@ class Settings(BaseSettings):
     clock: ClockSettings = ClockSettings()
     trading: TradingSettings = TradingSettings()
     degradation: DegradationSettings = DegradationSettings()
+    rolling: RollingSettings = RollingSettings()
+    solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     revisions: RevisionSettings = RevisionSettings()
@@ -274,6 +300,7 @@ class Settings(BaseSettings):
             "battery": self.battery.model_dump(mode="json"),
             "trading": self.trading.model_dump(mode="json", exclude={"chain_starts", "availability_file"}),
             "degradation": self.degradation.model_dump(mode="json"),
+            "rolling": self.rolling.model_dump(mode="json"),
             "data": self.data.model_dump(mode="json", include={"system_price_lag_minutes"}),
             "seed": self.seed,
         }

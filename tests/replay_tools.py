@@ -16,11 +16,13 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.lake import Lake
+from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.sample_market import MarketTables
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, DayStatus, Replay
 
+DEFAULTS = {"trading": {"history_days": 7}, "solver": {"guarded": False}}  # a test of the guard says so
 RESULTS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
 
 
@@ -32,6 +34,7 @@ class Desk:
     changes: dict[str, Any] = field(default_factory=dict)
     declared: list[date] = field(default_factory=list)
     now: datetime = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)
+    solver: Solver | None = None
 
     @property
     def lake(self) -> Lake:
@@ -39,11 +42,12 @@ class Desk:
 
     @property
     def settings(self) -> Settings:
-        return Settings(workspace=self.root, **({"trading": {"history_days": 7}} | self.changes))
+        return Settings(workspace=self.root, **(DEFAULTS | self.changes))
 
     @property
     def replay(self) -> Replay:
-        return Replay(self.settings, self.lake, lambda: self.now, lambda: self.declared, self.declared.append)
+        declared = self.declared
+        return Replay(self.settings, self.lake, lambda: self.now, lambda: declared, declared.append, self.solver)
 
     def run(self, days: Sequence[date]) -> list[DayStatus]:
         """All steps of a run over `days`, in the order of the trade job."""

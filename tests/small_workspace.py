@@ -16,7 +16,7 @@ FIRST, LAST = date(2026, 3, 27), date(2026, 3, 31)
 CLOCK_CHANGE = date(2026, 3, 29)
 NEXT_DAY = date(2026, 4, 2)
 DAYS = 5
-STRATEGIES = ("day_ahead_perfect_foresight", "rule_based")
+STRATEGIES = ("day_ahead_perfect_foresight", "day_ahead_rolling", "rule_based")
 ENVIRONMENT = {
     "BESS_TRADING__HISTORY_DAYS": "7",
     "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",

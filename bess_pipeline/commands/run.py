@@ -28,7 +28,7 @@ from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl
+from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl, window_capture
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
@@ -66,7 +66,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     problems = not_complete(runtime.workspace.lake, gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY))
     if problems:
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
-    click.echo(pnl_table_text(daily_pnl(runtime.workspace, Window(DEMO_FIRST_DAY, DEMO_LAST_DAY))))
+    window = Window(DEMO_FIRST_DAY, DEMO_LAST_DAY)
+    click.echo(pnl_table_text(daily_pnl(runtime.workspace, window), window_capture(runtime.workspace, window)))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))
 
 

@@ -28,19 +28,27 @@ if TYPE_CHECKING:
     from bess_pipeline.sources.files import PriceSeries
 
 
-def stored_plan(settings: Settings, day: date | None) -> pd.DataFrame:
-    """The plan of a trading day (default: the next), per half-hour, with London time."""
+def stored_plan(settings: Settings, day: date | None, strategy: str | None = None) -> pd.DataFrame:
+    """A strategy's plan of a trading day (default: the last of the register, the next day), with London time."""
     from bess_pipeline.runtime import Runtime
     from bess_pipeline.trading.stamps import PLAN
+    from bess_pipeline.trading.strategies import DECIDING
 
+    names = [one.name for one in DECIDING]
+    strategy = strategy or names[-1]
+    if strategy not in names:
+        raise UserInputError(f"no strategy {strategy} makes plans: choose {', '.join(names[:-1])} or {names[-1]}")
     runtime = Runtime(settings)
     day = day or runtime.next_trading_day()
     lake = runtime.workspace.lake
     frame = lake.read(PLAN, day, day)
+    frame = frame[frame["strategy"] == strategy].reset_index(drop=True)
     if frame.empty:
-        reasons = [text for name, text in lake.stamp(PLAN, day).items() if name.startswith("reason.") and text]
-        why = reasons[0] if reasons else "run `bess refresh` for coming days or `bess backfill` for past ones"
-        raise UserInputError(f"workspace {settings.workspace} has no plan for {day}: {why}")
+        why = (
+            lake.stamp(PLAN, day).get(f"reason.{strategy}")
+            or "run `bess refresh` for coming days or `bess backfill` for past ones"
+        )
+        raise UserInputError(f"workspace {settings.workspace} has no {strategy} plan for {day}: {why}")
     local = frame["start_utc"].dt.tz_convert(gb_time.LONDON).dt.strftime("%a %H:%M")
     frame.insert(list(frame.columns).index("start_utc") + 1, "london", local)
     return frame
@@ -54,18 +62,26 @@ def optimise_prices(
     figure: Path | None = None,
     *,
     with_shadow_prices: bool = False,
+    time_limit_s: float | None = None,
 ) -> dict[str, Any]:
-    """Optimise a price CSV, write its schedule and draw it; the summary that is printed."""
+    """Optimise a price CSV under the limits of the settings, write its schedule and draw it; the printed summary."""
     from bess_pipeline.battery.parameters import Battery, read_battery_file
     from bess_pipeline.optimisation.price_file import optimise_price_series
+    from bess_pipeline.optimisation.solver import Solver, with_time_limit
     from bess_pipeline.sources.files import parse_price_csv, read_file
 
     if figure is not None and figure.suffix.lower() != ".png":
         raise UserInputError(f"--figure writes PNG: give a name that ends in .png, not {figure.name}")
     battery = read_battery_file(battery_file) if battery_file else Battery.from_settings(settings.battery)
     series = parse_price_csv(read_file(prices).content, prices.name)
+    limits = settings.solver if time_limit_s is None else with_time_limit(settings.solver, time_limit_s)
     result = optimise_price_series(
-        series.start_utc, series.price_gbp_mwh, series.step, battery, with_shadow_prices=with_shadow_prices
+        series.start_utc,
+        series.price_gbp_mwh,
+        series.step,
+        battery,
+        solver=Solver(limits),
+        with_shadow_prices=with_shadow_prices,
     )
     if output is not None:
         write_bytes(output, result.frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ").encode())
@@ -119,7 +135,13 @@ def _summary(result: OptimiseResult, battery: Battery, series: PriceSeries) -> d
 
 def make_report(settings: Settings, first: date | None, last: date | None) -> tuple[Path, str, list[dict[str, Any]]]:
     """Write figures and page of the window; (path of the page, table as text, table as records)."""
-    from bess_pipeline.report.publish import daily_pnl, settled_window, write_figures, write_report
+    from bess_pipeline.report.publish import (
+        daily_pnl,
+        settled_window,
+        window_capture,
+        write_figures,
+        write_report,
+    )
     from bess_pipeline.report.tables import pnl_table_text
     from bess_pipeline.risk.pnl import totals
     from bess_pipeline.runtime import Runtime
@@ -131,10 +153,13 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
         raise UserInputError(f"workspace {workspace.root} has no trading day in that window: run `bess backfill` first")
     figures = write_figures(settings, workspace, window, runtime.now())
     page = write_report(settings, workspace, window, figures, runtime.now())
-    pnl = daily_pnl(workspace, window)
+    pnl, capture = daily_pnl(workspace, window), window_capture(workspace, window)
     summed = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
-    records = [{str(name): value for name, value in row.items()} for row in summed]
-    return page, pnl_table_text(pnl), records
+    records = [
+        {str(name): value for name, value in row.items()} | {"capture": capture.share.get(row["strategy"])}
+        for row in summed
+    ]
+    return page, pnl_table_text(pnl, capture), records
 
 
 def run_query(settings: Settings, sql: str | None, file: Path | None) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.provenance import Provenance
+from bess_pipeline.trading import strategies
 
 P = ParamSpec("P")
 
@@ -28,12 +29,9 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = (
 )  # fmt: skip
 GREY = "#6B6B6B"
 CHARGE_COLOUR, DISCHARGE_COLOUR = BLUE, VERMILION
-STRATEGY_COLOURS = {"rule_based": BLUE, "day_ahead_perfect_foresight": VERMILION}
-OTHER_COLOURS = (GREEN, PURPLE, ORANGE, SKY, BLACK)
-STRATEGY_LABELS = {
-    "rule_based": "rule-based",
-    "day_ahead_perfect_foresight": "day-ahead perfect foresight (upper bound)",
-}
+DECIDING_COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY)
+BOUND_COLOURS = (VERMILION, BLACK)
+UNKNOWN_COLOURS = (BLACK, PURPLE, ORANGE, SKY)
 
 DPI = 144
 STYLE: dict[str, Any] = {
@@ -70,14 +68,19 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def strategy_label(strategy: str) -> str:
     """The name of a strategy in a legend."""
-    return STRATEGY_LABELS.get(strategy, strategy.replace("_", " "))
+    known = strategies.find(strategy)
+    return known.label if known else strategy.replace("_", " ")
 
 
-def strategy_colours(strategies: Iterable[str]) -> dict[str, str]:
+def strategy_colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each strategy, in the order of their names; a strategy keeps its colour in all figures."""
-    names = sorted(strategies)
-    others = cycle(OTHER_COLOURS)
-    return {name: STRATEGY_COLOURS.get(name) or next(others) for name in names}
+    bounds = [one.name for one in strategies.STRATEGIES if one.bound is None]
+    deciding = [one.name for one in strategies.DECIDING]
+    known = dict(zip(bounds, cycle(BOUND_COLOURS), strict=False)) | dict(
+        zip(deciding, cycle(DECIDING_COLOURS), strict=False)
+    )
+    others = cycle(UNKNOWN_COLOURS)
+    return {name: known.get(name) or next(others) for name in sorted(names)}
 
 
 def heading(figure: Figure, title: str, subtitle: str) -> None:

@@ -17,9 +17,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 
-import holidays
 import numpy as np
 import pandas as pd
 
@@ -30,6 +29,7 @@ from bess_pipeline.ingestion.vault import RawRecord, RawVault
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import RevisionSettings
 from bess_pipeline.sources import elexon
+from bess_pipeline.working_days import bank_holidays
 
 TABLE, SYSTEM_PRICE_RAW = "market/system_price_revision", "raw/elexon_system_price"
 _PERIOD = ["settlement_date", "settlement_period"]
@@ -159,15 +159,10 @@ def timetable(day: date, settings: RevisionSettings) -> list[date]:
 def add_working_days(day: date, count: int) -> date:
     """The working day (England: no weekend, no bank holiday) that comes `count` working days after `day`."""
     years = range(day.year, day.year + count // 200 + 2)
-    closed = np.array(sorted(d for year in years for d in _bank_holidays(year)), dtype="datetime64[D]")
+    closed = np.array(sorted(d for year in years for d in bank_holidays(year)), dtype="datetime64[D]")
     # from a day that is no working day, counting starts with the last one before it
     found = np.busday_offset(np.datetime64(day), count, roll="preceding", holidays=closed)
     return date.fromisoformat(str(found))
-
-
-@cache
-def _bank_holidays(year: int) -> tuple[date, ...]:
-    return tuple(holidays.country_holidays("GB", subdiv="ENG", years=year))
 
 
 def _next_weekday(day: date, weekday: int) -> date:

@@ -23,11 +23,12 @@ import numpy as np
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.compilation import CompiledPath, compile_path
 from bess_pipeline.optimisation.exact_path import is_path_separable, optimise_path
-from bess_pipeline.optimisation.infeasible import why_infeasible
+from bess_pipeline.optimisation.infeasible import why_no_schedule
 from bess_pipeline.optimisation.path_numbers import PathNumbers, path_costs, path_numbers
 from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
 from bess_pipeline.optimisation.schedule import EnergySchedule, schedule_of_path, with_bound
-from bess_pipeline.optimisation.session import HighsSession, Solution, SolveStatus
+from bess_pipeline.optimisation.session import HighsSession, Solution
+from bess_pipeline.optimisation.status import SolveStatus
 from bess_pipeline.optimisation.verify import TOLERANCE, ramp_excess_mw, verify
 from bess_pipeline.optimisation.windows import WindowSearch, doubtful_periods
 
@@ -135,15 +136,8 @@ class EnergySession:
 
     def _solve_linear(self) -> Solution:
         solution = self._highs.solve()
-        if solution.status is SolveStatus.INFEASIBLE:
-            raise SolverError(why_infeasible(self._problem))
-        if solution.status is SolveStatus.TIME_LIMIT:
-            raise SolverError(
-                f"the solver reached its time limit of {self._time_limit_s:g} s on {self._problem.periods} periods "
-                "without a schedule"
-            )
-        if solution.column is None:
-            raise SolverError(f"the solver ended with status {solution.status.value} and without a schedule")
+        if solution.status is not SolveStatus.OPTIMAL or solution.column is None:
+            raise SolverError(why_no_schedule(self._problem, solution.status, self._time_limit_s))
         return solution
 
     def _energy(self, solution: Solution) -> FloatArray:

@@ -12,7 +12,8 @@ from scipy.sparse import coo_array, csc_array, hstack
 from bess_pipeline.optimisation.compilation import compile_path
 from bess_pipeline.optimisation.path_numbers import path_numbers
 from bess_pipeline.optimisation.problem import ClosingKind, EnergyProblem, IntArray
-from bess_pipeline.optimisation.session import ArraySession, LinearArrays, SolveStatus, path_arrays
+from bess_pipeline.optimisation.session import ArraySession, LinearArrays, path_arrays
+from bess_pipeline.optimisation.status import SolveStatus
 
 EXCESS_TOLERANCE = 1e-6
 DIAGNOSIS_LIMIT_S = 60.0
@@ -22,6 +23,17 @@ _LIMITS = {  # constraint(s) -> its name in a sentence, and what its rows are
     "the warranty budget": (("warranty_budget",), None),
     "the ramp limit": (("ramp_up", "ramp_down"), "period"),
 }
+
+
+def why_no_schedule(problem: EnergyProblem, status: SolveStatus, time_limit_s: float) -> str:
+    """One sentence for a solve of the linear problem that ended with another status than optimal."""
+    if status is SolveStatus.INFEASIBLE:
+        return why_infeasible(problem)
+    if status is SolveStatus.TIME_LIMIT:
+        return (
+            f"the solver reached its time limit of {time_limit_s:g} s on {problem.periods} periods without a schedule"
+        )
+    return f"the solver ended with status {status.value} and without a schedule"
 
 
 def why_infeasible(problem: EnergyProblem) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,13 @@ from numpy.typing import ArrayLike
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.gb_time import settlement_columns
-from bess_pipeline.optimisation.energy import EnergySchedule, optimise_energy
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
-from bess_pipeline.optimisation.session import SolveStatus
-from bess_pipeline.optimisation.shadow_prices import ShadowPrices, shadow_prices
+from bess_pipeline.optimisation.schedule import EnergySchedule
+from bess_pipeline.optimisation.solver import IN_PROCESS, Solver
+from bess_pipeline.optimisation.status import SolveStatus
+
+if TYPE_CHECKING:
+    from bess_pipeline.optimisation.shadow_prices import ShadowPrices
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def optimise_price_series(
     step: timedelta,
     battery: Battery,
     *,
-    time_limit_s: float = 60.0,
+    solver: Solver = IN_PROCESS,
     with_shadow_prices: bool = False,
 ) -> OptimiseResult:
     """The best schedule of `battery` over a whole price series known in advance.
@@ -75,11 +79,11 @@ def optimise_price_series(
         opening_energy_mwh=battery.initial_energy_mwh,
         closing=ClosingState.fixed(battery.final_energy_mwh),
     )
-    schedule = optimise_energy(problem, time_limit_s=time_limit_s)
+    schedule = solver.optimise(problem)
     result = _result(starts, prices, schedule)
     if not with_shadow_prices:
         return result
-    return replace(result, shadow_prices=shadow_prices(problem, schedule, time_limit_s=time_limit_s))
+    return replace(result, shadow_prices=solver.shadow_prices(problem, schedule))
 
 
 def _checked_starts(start_utc: pd.Series | pd.DatetimeIndex, step: timedelta) -> pd.Series:

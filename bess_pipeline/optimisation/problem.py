@@ -7,6 +7,7 @@ input. What does not: the constraints (`formulation.py`) and how they are solved
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -139,7 +140,23 @@ class EnergyProblem:
         """`opening_energy_mwh` without a rounding beyond the battery's limits."""
         return min(max(self.opening_energy_mwh, self.battery.energy_min_mwh), self.battery.energy_max_mwh)
 
-    @property
+    def with_numbers(
+        self, price_gbp_mwh: FloatArray, opening_energy_mwh: float, closing: ClosingState
+    ) -> EnergyProblem:
+        """The same battery and periods at other prices and states; checks only what is new. UserInputError as above."""
+        if price_gbp_mwh.shape != self.prices.shape:
+            raise UserInputError(f"{price_gbp_mwh.size} prices were given for {self.periods} periods")
+        _refuse_numbers(price_gbp_mwh, self.durations)
+        _refuse_states(self.battery, opening_energy_mwh, closing)
+        other = copy(self)
+        other.__dict__.pop("unserved_mwh", None)  # the one cached value that depends on the opening state
+        object.__setattr__(other, "price_gbp_mwh", price_gbp_mwh)
+        object.__setattr__(other, "opening_energy_mwh", opening_energy_mwh)
+        object.__setattr__(other, "closing", closing)
+        _refuse_opening(other)
+        return other
+
+    @cached_property
     def cycle_groups(self) -> IntArray:
         """Day of each period, renumbered 0, 1, … in order of first appearance."""
         day = np.asarray(self.day_index, dtype=np.int64)

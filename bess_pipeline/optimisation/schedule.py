@@ -13,7 +13,7 @@ import numpy as np
 from bess_pipeline.battery.physics import powers_of_change
 from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
 from bess_pipeline.optimisation.segments import depth_cost_gbp
-from bess_pipeline.optimisation.session import SolveStatus
+from bess_pipeline.optimisation.status import SolveStatus
 
 IDLE_MWH = 1e-9  # a smaller change of stored energy is rounding
 

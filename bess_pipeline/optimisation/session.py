@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from time import perf_counter
 
 import highspy
@@ -22,19 +21,10 @@ from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.compilation import CompiledPath
 from bess_pipeline.optimisation.path_numbers import PathNumbers
 from bess_pipeline.optimisation.problem import FloatArray, IntArray
+from bess_pipeline.optimisation.status import SolveStatus
 
 MIP_RELATIVE_GAP = 1e-9
 INTEGRALITY_TOLERANCE = 1e-9
-
-
-class SolveStatus(StrEnum):
-    """How a solve ended. Numbers exist with OPTIMAL, and with TIME_LIMIT only as a stated gap."""
-
-    OPTIMAL = "optimal"
-    TIME_LIMIT = "time_limit"
-    INFEASIBLE = "infeasible"
-    UNBOUNDED = "unbounded"
-    UNKNOWN = "unknown"
 
 
 _STATUS = {
@@ -170,6 +160,21 @@ class HighsSession(ArraySession):
         """Change the costs alone (`path_costs`): the last solution stays feasible."""
         _refuse_not_finite({"cost": cost})
         self._change(self._path.column_vector(cost))
+
+    def set_cost_and_rows(self, cost: FloatArray, rows: IntArray, row_lower: FloatArray, row_upper: FloatArray) -> None:
+        """Change the cost of every column and the bounds of some rows; finite numbers are the caller's duty."""
+        self._change(cost)
+        for row, lower, upper in zip(rows.tolist(), row_lower.tolist(), row_upper.tolist(), strict=True):
+            self._solver.changeRowBounds(row, lower, upper)
+
+    def mark_start(self) -> None:
+        """Keep the basis of the last solve for `restart`."""
+        self._start = self._solver.getBasis()
+
+    def restart(self) -> None:
+        """Forget every solve and begin the next one at the marked basis: answers then depend on numbers alone."""
+        self._solver.clearSolver()
+        self._solver.setBasis(self._start)
 
     def set_directions(self, numbers: PathNumbers, charging: FloatArray) -> None:
         """Forbid one direction per period: 1 = may only charge, 0 = may only discharge, NaN = both may."""

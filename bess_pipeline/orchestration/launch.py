@@ -21,6 +21,7 @@ from bess_pipeline.definitions import build_defs
 from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.stack import STACK
+from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
@@ -65,6 +66,7 @@ SIDE_JOBS = {  # how the command line names them -> job, table
     "fundamentals": (FORECASTS, FUNDAMENTALS.table),
     "stack": (DETAILED_PRICES, STACK),
 }
+SOLVING = (INGEST, TRADE, PLAN_AHEAD)
 POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 
@@ -294,6 +296,8 @@ class Launcher:
         finished: str = SKIP_FINISHED,
         assets: Sequence[str] | None = None,
     ) -> None:
+        if job in SOLVING:  # its imports take seconds, which pass while market data is fetched
+            Solver(self.runtime.settings.solver).start()
         span = _span([first, last])
         self.progress(f"{job}: {span}")
         if not self._execute(job, first, last, force, finished, assets):

@@ -18,8 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import strategy_label
-from bess_pipeline.report.tables import CONVENTION, pnl_table
+from bess_pipeline.report.tables import CONVENTION, capture_words, pnl_table
 from bess_pipeline.report.wear import wear_table
+from bess_pipeline.risk.capture import Capture
 from bess_pipeline.risk.pnl import daily_totals, drawdown
 
 Rows = list[dict[Hashable, Any]]
@@ -52,6 +53,7 @@ class ReportInputs:
     last: date
     pnl: pd.DataFrame
     run_status: pd.DataFrame
+    capture: Capture
     power_mw: float
     energy_mwh: float
     provenance: Provenance
@@ -64,7 +66,7 @@ class ReportInputs:
 
 def build_report(inputs: ReportInputs) -> str:
     """The page as HTML text; the same inputs give the same text."""
-    table = pnl_table(inputs.pnl)
+    table = pnl_table(inputs.pnl, inputs.capture)
     return (
         environment()
         .get_template("report.html.j2")
@@ -75,7 +77,7 @@ def build_report(inputs: ReportInputs) -> str:
             as_of=gb_time.require_utc(inputs.as_of_utc).strftime("%Y-%m-%d %H:%M UTC"),
             columns=list(table.columns),
             rows=table.to_numpy().tolist(),
-            convention=CONVENTION,
+            convention=" ".join([CONVENTION, capture_words(inputs.capture)]).strip(),
             drawdowns=_drawdowns(inputs.pnl),
             status_counts=_status_counts(inputs.run_status),
             not_complete=_not_complete(inputs.run_status),

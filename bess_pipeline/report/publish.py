@@ -27,6 +27,7 @@ from bess_pipeline.figures.style import save_png, strategy_label
 from bess_pipeline.figures.wear import wear_figure
 from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
 from bess_pipeline.report.wear import wear_note, wear_table
+from bess_pipeline.risk.capture import Capture, capture
 from bess_pipeline.settings import Settings
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
@@ -98,6 +99,7 @@ def write_report(
             last=window.last,
             pnl=_rows(workspace, "risk.daily_pnl", window),
             run_status=_rows(workspace, "trading.run_status", window),
+            capture=window_capture(workspace, window),
             power_mw=battery.power_mw,
             energy_mwh=battery.energy_mwh,
             provenance=_provenance(workspace, as_of),
@@ -116,6 +118,17 @@ def write_report(
 def daily_pnl(workspace: Workspace, window: Window) -> pd.DataFrame:
     """`risk/daily_pnl` rows of the window, from the warehouse."""
     return _rows(workspace, "risk.daily_pnl", window)
+
+
+def window_capture(workspace: Workspace, window: Window) -> Capture:
+    """Capture of each strategy over the window, stored energy at the window's mean day-ahead price."""
+    mean = query(
+        workspace.database,
+        "SELECT avg(day_ahead_price_gbp_mwh) AS price FROM market.day_ahead_price WHERE efa_date_of(start_utc) "
+        f"BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)}",
+    )
+    price = pd.to_numeric(mean["price"]).iloc[0]
+    return capture(daily_pnl(workspace, window), _rows(workspace, "trading.run_status", window), float(price))
 
 
 def _figure_file(workspace: Workspace, name: str) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bess_pipeline.figures.style import strategy_label
+from bess_pipeline.risk.capture import Capture
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR, totals
 
 CONVENTION = (
@@ -23,13 +24,14 @@ SUMMARY_LABELS = {
     "after_wear_gbp_per_mw_day": "£/MW/day",
     "after_wear_kgbp_per_mw_year": "£k/MW/year",
 }
+NONE = "-"
 DECIMALS = {"after_wear_gbp_per_mw_day": 2, "after_wear_kgbp_per_mw_year": 1}
 
 
-def pnl_table(pnl: pd.DataFrame) -> pd.DataFrame:
-    """Text cells: a row per strategy (`risk/daily_pnl` rows summed), the cash streams, then the summary columns."""
+def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
+    """Text cells: a row per strategy (`risk/daily_pnl` rows summed), the cash streams, the summary, the capture."""
     if pnl.empty:
-        return pd.DataFrame(columns=["strategy", *SUMMARY_LABELS.values()], dtype="str")
+        return pd.DataFrame(columns=["strategy", *SUMMARY_LABELS.values(), "capture"], dtype="str")
     total = totals(pnl)
     if "wear" not in total:
         total["wear"] = 0.0
@@ -38,19 +40,32 @@ def pnl_table(pnl: pd.DataFrame) -> pd.DataFrame:
     for column in [*streams, *SUMMARY_LABELS]:
         label = SUMMARY_LABELS.get(column, column.replace("_", "-"))
         cells[label] = [number(value, DECIMALS.get(column, 0)) for value in total[column]]
+    shares = [capture.share.get(str(s)) for s in total.index]
+    cells["capture"] = [NONE if share is None else f"{share:.1%}" for share in shares]
     return pd.DataFrame(cells)
 
 
-def pnl_table_text(pnl: pd.DataFrame) -> str:
+def capture_words(capture: Capture) -> str:
+    """What the column `capture` means; empty when no strategy has one."""
+    if not capture.share:
+        return ""
+    return (
+        "Capture is P&L after wear over that of the strategy's upper bound, the change of stored energy at "
+        f"{number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead price) on both sides; imbalance cap 0 MW."
+    )
+
+
+def pnl_table_text(pnl: pd.DataFrame, capture: Capture) -> str:
     """The table for a terminal, GBP: strategies down, streams across, totals after wear; no trailing newline."""
-    table = pnl_table(pnl)
+    table = pnl_table(pnl, capture)
     if table.empty:
         return "no settled day: there is no P&L to show"
     rows = [[str(c) for c in table.columns], *table.to_numpy().tolist()]
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(["P&L by strategy and stream, £", *lines])
+    words = capture_words(capture)
+    return "\n".join(["P&L by strategy and stream, £", *lines, *([words] if words else [])])
 
 
 def _line(row: list[str], widths: list[int]) -> str:

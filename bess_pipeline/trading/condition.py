@@ -14,7 +14,7 @@ dispatch has that energy too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
@@ -34,6 +34,19 @@ from bess_pipeline.trading.availability import available, calendar_days, known_v
 from bess_pipeline.trading.stamps import CASHFLOW, DISPATCH
 
 DEGRADATION = "risk/degradation"
+
+
+NEW = WearState()
+
+
+@dataclass(frozen=True)
+class Opening:
+    """State at 23:00 before a day: energy, start of its chain and wear, or the reason why there is none."""
+
+    energy_mwh: float | None
+    chain_start: date | None
+    reason: str = ""
+    wear: WearState = NEW
 
 
 class Condition:

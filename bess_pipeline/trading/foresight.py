@@ -1,7 +1,7 @@
 """Strategy `day_ahead_perfect_foresight`: an upper bound, made with the outcome prices of a whole range.
 
 What belongs here: turning a range of days into one problem, and its schedule into a plan per day. What
-does not: the optimisation itself (`optimisation/energy.py`). This is no strategy anybody could run: its
+does not: the optimisation itself (`optimisation/`). This is no strategy anybody could run: its
 gate is `foresight`, and it sees every day-ahead price of the range and of a margin after it.
 
 Variables are constant over the published product (an hour at N2EX), by the resolution each price row
@@ -23,11 +23,11 @@ from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
-from bess_pipeline.trading.plans import Array, plan_frame
+from bess_pipeline.optimisation.solver import Solver
+from bess_pipeline.trading.plans import MAXIMUM_GAP, Array, plan_frame
 
 STRATEGY = "day_ahead_perfect_foresight"
 GATE = "foresight"
-MAXIMUM_GAP = 1e-3
 HALF_HOUR_MINUTES = 30
 
 
@@ -53,6 +53,7 @@ def plan_days(
     opening_energy_mwh: float,
     *,
     margin_days: int,
+    solver: Solver,
     closing_energy_mwh: float | None = None,
     availability: Callable[[date], Availability] = lambda _: ALWAYS,
 ) -> dict[date, pd.DataFrame]:
@@ -64,8 +65,6 @@ def plan_days(
     day's half-hours their available fractions, outages of all kinds included; a product has the lowest of its
     half-hours. Raises SolverError when there is no schedule, or none proven to within 0.1 % of the optimum.
     """
-    from bess_pipeline.optimisation.energy import optimise_energy  # Pyomo and SciPy: seconds that only a solve pays
-
     first, last = days[0], days[-1]
     if list(days) != gb_time.days_between(first, last):
         raise ValueError(f"the days of a foresight problem must follow one another from {first} to {last}")
@@ -84,7 +83,7 @@ def plan_days(
         charge_availability=shares[0],
         discharge_availability=shares[1],
     )
-    schedule = optimise_energy(problem)
+    schedule = solver.optimise(problem)
     if not schedule.gap <= MAXIMUM_GAP:
         raise SolverError(
             f"the foresight schedule of {first} to {last} is proven only to within {schedule.gap:.2%} of the optimum"

@@ -1,12 +1,13 @@
-"""The plan of one trading day as a frame, and what a planner answers when it makes none.
+"""The plan of one trading day: what is asked, what is answered, and the reason where there is no plan.
 
-What belongs here: the form that every strategy's plan takes, and prices laid on a day's half-hours.
-What does not: how a plan is found (`rule_based.py`, `foresight.py`) and how it is carried out
-(`dispatch.py`).
+What belongs here: what every strategy is given, the form that its plan takes, and prices laid on a day's
+half-hours. What does not: which strategies there are (`strategies.py`), how a plan is found (a module each) and
+how it is carried out (`dispatch.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,9 +21,30 @@ from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.battery.physics import simulate
 from bess_pipeline.battery.rejection import explain
 from bess_pipeline.errors import SolverError
+from bess_pipeline.optimisation.solver import Solver
+from bess_pipeline.settings import Settings
 
 Array = npt.NDArray[np.float64]
 PLAN_TOLERANCE_MW = 1e-6
+MAXIMUM_GAP = 1e-3  # a schedule proven less well is no plan
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a strategy is given at the gate of a trading day.
+
+    `day_ahead_price` are `market/day_ahead_price` rows that may hold more than is known: each strategy cuts them;
+    `opening_energy_mwh` is the planned state at 23:00 on the day before; `availability` gives what was known at the
+    gate of the half-hours of any day.
+    """
+
+    efa_date: date
+    day_ahead_price: pd.DataFrame
+    battery: Battery
+    opening_energy_mwh: float
+    availability: Callable[[date], Availability]
+    settings: Settings
+    solver: Solver
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 What belongs here: reading a day's inputs from the lake, the state carried from the day before, the
 stamp of every partition and the reason of every day that is not complete. What does not: the
-decisions and formulas themselves (`rule_based.py`, `foresight.py`, `dispatch.py`, `settlement.py`)
+decisions and formulas themselves (`strategies.py` and what it lists, `dispatch.py`, `settlement.py`)
 and Dagster (`orchestration/`).
 
 The chain: a day starts from the closing state of the day before in the same table. A day without
@@ -14,7 +14,6 @@ day's reason and never raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -24,11 +23,14 @@ from bess_pipeline.battery.degradation import WearState
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
+from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading import foresight, rule_based, timeline
-from bess_pipeline.trading.condition import Condition
+from bess_pipeline.trading import foresight, timeline
+from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
+from bess_pipeline.trading.known_prices import history_window
+from bess_pipeline.trading.plans import PlanRequest
 from bess_pipeline.trading.settlement import settle_day
 from bess_pipeline.trading.stamps import (
     CASH_STAMP,
@@ -47,31 +49,10 @@ from bess_pipeline.trading.stamps import (
     status_inputs,
     vintage,
 )
-from bess_pipeline.trading.status import stamped_status_row, standing
+from bess_pipeline.trading.status import DayStatus, stamped_status_row, standing
+from bess_pipeline.trading.strategies import DECIDING, NAMES, STRATEGIES, Strategy
 
-STRATEGY_PLANS = {rule_based.STRATEGY: PLAN, foresight.STRATEGY: FORESIGHT}
 ONE_DAY = timedelta(days=1)
-NEW = WearState()
-
-
-@dataclass(frozen=True)
-class Opening:
-    """State at 23:00 before a day: energy, start of its chain and wear, or the reason why there is none."""
-
-    energy_mwh: float | None
-    chain_start: date | None
-    reason: str = ""
-    wear: WearState = NEW
-
-
-@dataclass(frozen=True)
-class DayStatus:
-    """How a table's partition of a day ended for a strategy; empty reason = as it should be."""
-
-    day: date
-    strategy: str
-    status: str
-    reason: str
 
 
 class Replay:
@@ -84,6 +65,7 @@ class Replay:
         now: Callable[[], datetime],
         chain_starts: Callable[[], Iterable[date]],
         declare_chain_start: Callable[[date], object],
+        solver: Solver | None = None,
     ) -> None:
         self.settings = settings
         self.lake = lake
@@ -94,6 +76,7 @@ class Replay:
         self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
         self._declared = chain_starts
         self._declare = declare_chain_start
+        self._solver = solver or Solver(settings.solver)
 
     def availability(self, days: Sequence[date]) -> int:
         """Write trading.availability of `days` from the user's calendar; the number of rows."""
@@ -104,8 +87,8 @@ class Replay:
         return self.condition.write_degradation(sorted(days), self._stamp(""))
 
     def plan(self, days: Sequence[date]) -> list[DayStatus]:
-        """Rule-based plans of `days`, each from prices known at its day-ahead gate."""
-        return [self._plan_day(day) for day in sorted(days)]
+        """Plans of `days` by every strategy that decides at a gate, each from what was known at it."""
+        return [status for day in sorted(days) for status in self._plan_day(day)]
 
     def foresight(self, days: Sequence[date]) -> list[DayStatus]:
         """The perfect-foresight bound over each unbroken run of `days` as one problem."""
@@ -152,16 +135,15 @@ class Replay:
         if self.lake.stamp(RUN_STATUS, day).get("settings") != self.settings.fingerprint():
             return False
         status = self.lake.read(RUN_STATUS, day, day)
-        return set(status["strategy"]) == set(STRATEGY_PLANS) and bool((status["status"] == "complete").all())
+        return set(status["strategy"]) == set(NAMES) and bool((status["status"] == "complete").all())
 
     def planned(self, day: date) -> bool:
         """True when a plan of the day is stored that was made with these settings and known outages."""
         stamp = self.lake.stamp(PLAN, day)
         return (
-            bool(stamp)
+            stamp.get("settings") == self.settings.fingerprint()
             and self.condition.calendar_holds(day, stamp.get("outages", ""), _plan_gate(day))
-            and stamp["settings"] == self.settings.fingerprint()
-            and not any(stamp.get(f"reason.{strategy}") for strategy in STRATEGY_PLANS)
+            and all(stamp.get(f"reason.{strategy.name}") == "" for strategy in DECIDING)
         )
 
     def stale_after(self, day: date) -> list[date]:
@@ -175,25 +157,36 @@ class Replay:
             found.append(found[-1] + ONE_DAY)
         return found[1:]
 
-    def _plan_day(self, day: date) -> DayStatus:
-        strategy = rule_based.STRATEGY
-        first, last = rule_based.history_window(day, self.settings.trading.history_days)
-        prices = self._day_ahead(first, last)
-        opening = self._opening(PLAN, strategy, day)
-        reason, frame = opening.reason, None
-        if opening.energy_mwh is not None:
-            outcome = rule_based.plan_day(
-                day,
-                prices,
-                *self.condition.start(opening.wear, opening.energy_mwh),
-                history_days=self.settings.trading.history_days,
-                rule_hours=self.settings.trading.rule_hours,
-                availability=self.condition.availability(day, _plan_gate(day)),
-            )
-            reason, frame = outcome.reason, outcome.frame
-        outages = {"outages": self.condition.vintage(day, _plan_gate(day))}
-        self._write_plan(PLAN, day, strategy, frame, opening, reason, vintage(prices), outages)
-        return DayStatus(day, strategy, "refused" if reason else "complete", reason)
+    def _plan_day(self, day: date) -> list[DayStatus]:
+        prices = self._day_ahead(*history_window(day, self.settings.trading.history_days))
+        results, frames, stamp = [], [], self._stamp(vintage(prices))
+        stamp["outages"] = self.condition.vintage(day, _plan_gate(day))
+        for strategy in DECIDING:
+            opening = self._opening(PLAN, strategy.name, day)
+            frame, reason = self._decide(strategy, day, prices, opening)
+            if frame is not None:
+                frames.append(frame)
+            stamp |= self._plan_stamp(strategy.name, day, frame, opening, reason)
+            results.append(DayStatus(day, strategy.name, "refused" if reason else "complete", reason))
+        self.lake.write(PLAN, day, _concat(PLAN, frames), stamp)
+        return results
+
+    def _decide(
+        self, strategy: Strategy, day: date, prices: pd.DataFrame, opening: Opening
+    ) -> tuple[pd.DataFrame | None, str]:
+        """A strategy's plan of a day, or None and the reason: a solver that fails costs this day of this strategy."""
+        if opening.energy_mwh is None or strategy.plan is None:
+            return None, opening.reason
+        battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh)
+        known, gate = self.condition.availability, _plan_gate(day)
+        request = PlanRequest(
+            day, prices, battery, energy_mwh, lambda one: known(one, gate), self.settings, self._solver
+        )
+        try:
+            outcome = strategy.plan(request)
+        except BessError as error:
+            return None, str(error)
+        return outcome.frame, outcome.reason
 
     def _foresight_run(self, days: list[date]) -> list[DayStatus]:
         strategy = foresight.STRATEGY
@@ -210,6 +203,7 @@ class Replay:
                     prices,
                     *self.condition.start(opening.wear, opening.energy_mwh),
                     margin_days=margin.days,
+                    solver=self._solver,
                     closing_energy_mwh=self._closing_mwh,
                     availability=self.condition.availability,
                 )
@@ -220,8 +214,10 @@ class Replay:
             frame = plans.get(day)
             reason = "" if frame is not None else problem or self._no_price_reason(day, prices)
             here = opening if day == days[0] else self._opening(FORESIGHT, strategy, day)
-            held = {"outages": self.condition.vintage(day), f"capacity.{strategy}": held_mwh}
-            self._write_plan(FORESIGHT, day, strategy, frame, here, reason, vintage(prices), held)
+            stamp = self._stamp(vintage(prices)) | {"outages": self.condition.vintage(day)}
+            stamp |= {f"capacity.{strategy}": held_mwh}
+            stamp |= self._plan_stamp(strategy, day, frame, here, reason, held_mwh)
+            self.lake.write(FORESIGHT, day, frame if frame is not None else schemas.empty_frame(FORESIGHT), stamp)
             results.append(DayStatus(day, strategy, "refused" if reason else "complete", reason))
         return results
 
@@ -230,12 +226,12 @@ class Replay:
         if gb_time.efa_day_bounds_utc(day)[1] > self.now():
             end = gb_time.efa_day_bounds_utc(day)[1]
             reason = f"the trading day ends at {end:%Y-%m-%dT%H:%MZ}"
-            for strategy in STRATEGY_PLANS:
+            for strategy in NAMES:
                 stamp |= {f"status.{strategy}": "not_published", f"reason.{strategy}": reason}
                 results.append(DayStatus(day, strategy, "not_published", reason))
             self.lake.write(DISPATCH, day, schemas.empty_frame(DISPATCH), stamp)
             return results
-        for strategy, plan_table in STRATEGY_PLANS.items():
+        for strategy, plan_table in ((one.name, one.plan_table) for one in STRATEGIES):
             opening = self._opening(DISPATCH, strategy, day)
             frame, reason = self._dispatch_strategy(day, strategy, plan_table, opening)
             if frame is not None:
@@ -255,6 +251,7 @@ class Replay:
         if opening.energy_mwh is None:
             return None, opening.reason
         plan, stamp = self.lake.read(plan_table, day, day), self.lake.stamp(plan_table, day)
+        plan = plan[plan["strategy"] == strategy]
         held_mwh = stamp.get(f"capacity.{strategy}")
         battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
         availability = self.condition.availability(day)
@@ -285,7 +282,7 @@ class Replay:
         dispatched = self.lake.stamp(DISPATCH, day) if self.lake.has(DISPATCH, day) else {}
         settled = self.lake.stamp(CASHFLOW, day) if self.lake.has(CASHFLOW, day) else {}
         results, rows = [], []
-        for strategy in STRATEGY_PLANS:
+        for strategy in NAMES:
             status, reason = standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
             results.append(DayStatus(day, strategy, status, reason))
             rows.append(stamped_status_row(day, strategy, status, reason, dispatched))
@@ -320,7 +317,8 @@ class Replay:
             wear = stamp.get(f"wear.{strategy}")
             state = WearState.from_text(wear) if wear else self.condition.initial_wear
             return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
-        if day in set(self._declared()) or self._begins(day):
+        unknown = bool(stamp) and f"reason.{strategy}" not in stamp  # that day was run before there was this strategy
+        if unknown or day in set(self._declared()) or self._begins(day):
             return self._chain_start(day)
         why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
         return Opening(None, None, why)
@@ -340,25 +338,23 @@ class Replay:
         self._declare(day)
         return True
 
-    def _write_plan(
+    def _plan_stamp(
         self,
-        table: str,
-        day: date,
         strategy: str,
+        day: date,
         frame: pd.DataFrame | None,
         opening: Opening,
         reason: str,
-        inputs: str,
-        condition: Mapping[str, str],
-    ) -> None:
-        stamp = self._stamp(inputs) | {f"reason.{strategy}": reason} | dict(condition)
-        if opening.energy_mwh is not None:
-            if frame is None:
-                held_mwh = stamp.get(f"capacity.{strategy}")
-                battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
-                rows = idle_day(day, strategy, energy_mwh, battery)
-            stamp |= self._state_stamp(strategy, opening, rows if frame is None else frame)
-        self.lake.write(table, day, frame if frame is not None else schemas.empty_frame(table), stamp)
+        held_mwh: str | None = None,
+    ) -> dict[str, str]:
+        """Reason and planned states of a strategy's day; without a plan the battery is taken to idle."""
+        stamp = {f"reason.{strategy}": reason}
+        if opening.energy_mwh is None:
+            return stamp
+        if frame is None:
+            battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
+            frame = idle_day(day, strategy, energy_mwh, battery)
+        return stamp | self._state_stamp(strategy, opening, frame)
 
     def _state_stamp(self, strategy: str, opening: Opening, rows: pd.DataFrame) -> dict[str, str]:
         """State and wear of a strategy before and after a day whose plan or dispatch are `rows`."""
@@ -393,7 +389,7 @@ class Replay:
 
 
 def _plan_gate(day: date) -> datetime:
-    return timeline.gate_utc(day, rule_based.GATE)
+    return timeline.gate_utc(day, "day_ahead")
 
 
 def _concat(table: str, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -1,12 +1,11 @@
 """Strategy `rule_based`: charge in the hours that were cheapest of late, discharge in the dearest after.
 
-What belongs here: the rule, and what it may know. What does not: gates and known-when rules
-(`timeline.py`) and the battery's physics (`battery/physics.py`).
+What belongs here: the rule. What does not: gates, what is known when (`timeline.py`, `known_prices.py`) and the
+battery's physics (`battery/physics.py`).
 
 The rule, for EFA day D at the day-ahead gate:
 
-1. take the day-ahead prices known by then, of the last `history_days` EFA days that can be wholly known
-   (to D-1 for an auction; to D-2 where the within-day index stands in), complete days only;
+1. take the day-ahead prices of recent complete days that were known by then (`known_prices.py`);
 2. average them by London clock hour;
 3. over the hours of D, pick the contiguous block of `rule_hours` hours to charge and the later block of
    the same length to discharge with the largest margin after losses and wear,
@@ -21,7 +20,7 @@ Blocks are whole clock hours, so power is constant over a product of 15, 30 or 6
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -31,11 +30,11 @@ from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.battery.physics import simulate
 from bess_pipeline.trading import timeline
+from bess_pipeline.trading.known_prices import known_history, too_short
 from bess_pipeline.trading.plans import Array, PlanOutcome, plan_frame
 
 STRATEGY = "rule_based"
 GATE: timeline.Gate = "day_ahead"
-MINIMUM_HISTORY_DAYS = 7
 HALF_HOURS_PER_HOUR = 2
 
 
@@ -46,11 +45,6 @@ class Blocks:
     charge_hour: int
     discharge_hour: int
     margin_gbp_mwh: float
-
-
-def history_window(efa_date: date, history_days: int) -> tuple[date, date]:
-    """First and last EFA day whose prices `plan_day` can use, whatever the source; both included."""
-    return efa_date - timedelta(days=history_days + 1), efa_date - timedelta(days=1)
 
 
 def plan_day(
@@ -69,15 +63,10 @@ def plan_day(
     out here. `opening_energy_mwh` is the planned state at 23:00 on the day before, `availability` what was known
     of the day's half-hours at the gate.
     """
-    known = timeline.known_by(day_ahead_price, "day_ahead_price", timeline.gate_utc(efa_date, GATE))
-    history = _recent_complete_days(known, efa_date, history_days)
-    days = history["efa_date"].nunique()
-    if days < MINIMUM_HISTORY_DAYS:
-        return PlanOutcome(
-            None,
-            f"{days} complete days of day-ahead prices were known at the day-ahead gate, in the {history_days} "
-            f"days before it; the rule needs {MINIMUM_HISTORY_DAYS}",
-        )
+    history = known_history(day_ahead_price, efa_date, GATE, history_days)
+    reason = too_short(history, history_days, "the rule")
+    if reason:
+        return PlanOutcome(None, reason)
     hourly_price = _expected_price_by_hour(history, efa_date)
     blocks = choose_blocks(hourly_price, rule_hours, battery)
     charge_mw, discharge_mw = _schedule(blocks, len(hourly_price), rule_hours, battery, opening_energy_mwh)
@@ -100,19 +89,6 @@ def choose_blocks(hourly_price_gbp_mwh: Array, rule_hours: int, battery: Battery
     charge_hour, discharge_hour = np.unravel_index(int(margin.argmax()), margin.shape)
     best = float(margin[charge_hour, discharge_hour])
     return Blocks(int(charge_hour), int(discharge_hour), best) if best > 0.0 else None
-
-
-def _recent_complete_days(known: pd.DataFrame, efa_date: date, history_days: int) -> pd.DataFrame:
-    """`start_utc`, price and `efa_date` of the complete known days in the rule's window."""
-    frame = known.assign(efa_date=gb_time.efa_columns(known["start_utc"])["efa_date"])
-    if frame.empty:
-        return frame
-    source = str(frame["source"].iloc[int(frame["start_utc"].argmax())])
-    last = timeline.last_day_known(efa_date, GATE, source)
-    window = gb_time.days_between(last - timedelta(days=history_days - 1), last)
-    counts = frame["efa_date"].value_counts()
-    complete = [day for day in window if counts.get(day, 0) == len(gb_time.efa_half_hours(day))]
-    return frame[frame["efa_date"].isin(complete)]
 
 
 def _expected_price_by_hour(history: pd.DataFrame, efa_date: date) -> Array:

@@ -7,9 +7,20 @@ deciding the outcome (`rule_based.py` and `settlement.py` do, or the orchestrati
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
+
+
+@dataclass(frozen=True)
+class DayStatus:
+    """How a table's partition of a day ended for a strategy; empty reason = as it should be."""
+
+    day: date
+    strategy: str
+    status: str
+    reason: str
 
 
 def status_row(

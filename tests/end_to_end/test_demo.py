@@ -97,7 +97,7 @@ def test_every_half_hour_is_there_once_and_the_short_day_has_46(demo: Demo) -> N
             assert (own["efa_date"] == SHORT_DAY).sum() == 46
     planned = demo.sql("SELECT efa_date, count(*) AS n FROM trading.plan GROUP BY ALL").set_index("efa_date")["n"]
     assert planned.to_dict() == {
-        day: 46 if day == SHORT_DAY else 48 for day in [*DAYS, date(2026, 4, 12), date(2026, 4, 13)]
+        day: 2 * (46 if day == SHORT_DAY else 48) for day in [*DAYS, date(2026, 4, 12), date(2026, 4, 13)]
     }
 
 
@@ -123,7 +123,9 @@ def test_the_printed_table_equals_the_warehouse(demo: Demo) -> None:
     lines = demo.result.out.splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("strategy "))
     names = re.split(r" {2,}", lines[head])
-    printed = [dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 4]]
+    printed = [
+        dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 2 + len(STRATEGIES)]
+    ]
     labels = {strategy_label(strategy): strategy for strategy in STRATEGIES}
     assert {row["strategy"] for row in printed} == set(labels)
     for row in printed:
@@ -135,6 +137,27 @@ def test_the_printed_table_equals_the_warehouse(demo: Demo) -> None:
         assert row["after wear"] == number(cash.sum())
         assert row["days"] == "28"
         assert row["£/MW/day"] == number(cash.sum() / 50 / 28, 2)
+
+
+def test_the_printed_capture_is_the_ratio_to_the_bound(demo: Demo) -> None:
+    """P&L after wear and stored energy at the mean day-ahead price, over the same of the bound, from the warehouse."""
+    value = demo.sql(
+        f"""
+        WITH days AS (SELECT * FROM trading.run_status WHERE efa_date BETWEEN DATE '{DAYS[0]}' AND DATE '{DAYS[-1]}'),
+        price AS (SELECT avg(day_ahead_price_gbp_mwh) AS gbp FROM market.day_ahead_price
+                  WHERE efa_date_of(start_utc) BETWEEN DATE '{DAYS[0]}' AND DATE '{DAYS[-1]}'),
+        kept AS (SELECT strategy, arg_max(closing_energy_mwh, efa_date) - arg_min(opening_energy_mwh, efa_date) AS mwh
+                 FROM days GROUP BY strategy)
+        SELECT strategy, sum(pnl_gbp) + any_value(mwh) * any_value(price.gbp) AS gbp
+        FROM risk.daily_pnl JOIN kept USING (strategy), price GROUP BY strategy
+        """
+    ).set_index("strategy")["gbp"]
+    bound = value["day_ahead_perfect_foresight"]
+    for strategy in ("rule_based", "day_ahead_rolling"):
+        share = value[strategy] / bound
+        assert 0.3 < share <= 1.0
+        line = next(line for line in demo.result.out.splitlines() if line.startswith(f"{strategy_label(strategy)} "))
+        assert line.endswith(f" {share:.1%}")
 
 
 def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
@@ -152,13 +175,14 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
         FROM recomputed r
         """
     )
-    assert len(found) == 2
+    assert len(found) == len(STRATEGIES)
     assert found["recomputed"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
 
 
 def test_no_strategy_beats_its_bound_nor_leaves_the_battery(demo: Demo) -> None:
     after_wear = demo.sql("SELECT strategy, sum(pnl_gbp) AS gbp FROM risk.daily_pnl GROUP BY ALL").set_index("strategy")
-    assert 0 < after_wear.loc["rule_based", "gbp"] <= after_wear.loc["day_ahead_perfect_foresight", "gbp"]
+    for strategy in ("rule_based", "day_ahead_rolling"):
+        assert 0 < after_wear.loc[strategy, "gbp"] <= after_wear.loc["day_ahead_perfect_foresight", "gbp"]
     limits = demo.sql(
         "SELECT min(energy_mwh) AS low, max(energy_mwh) AS high, max(greatest(charge_mw, discharge_mw)) AS mw, "
         "max(least(charge_mw, discharge_mw)) AS both_ways FROM trading.dispatch"

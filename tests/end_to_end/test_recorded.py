@@ -179,7 +179,7 @@ def test_the_long_day_has_50_periods_and_a_block_of_five_hours(four_days: Ingest
     dispatch = query(
         four_days.database, "SELECT strategy, efa_date, count(*) AS n FROM trading.dispatch GROUP BY ALL ORDER BY ALL"
     )
-    assert dispatch["n"].tolist() == [48, 48, 50, 48] * 2
+    assert dispatch["n"].tolist() == [48, 48, 50, 48] * 3
 
 
 def test_the_panel_gives_each_half_hour_its_blocks_price(four_days: Ingested, tables: Path) -> None:

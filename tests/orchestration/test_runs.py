@@ -35,12 +35,12 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "market/market_index_price": 46,
     "market/auction_clearing": 66,  # 36 windows of response, 30 of the sample market's sparse reserve
     "market/source_status": 5,
-    "trading/plan": 46,
+    "trading/plan": 2 * 46,  # of two strategies that decide
     "trading/foresight_plan": 46,
-    "trading/dispatch": 2 * 46,
-    "trading/cashflow": 2 * 46 * 3,
-    "trading/run_status": 2,
-    "risk/daily_pnl": 2 * 3,
+    "trading/dispatch": 3 * 46,
+    "trading/cashflow": 3 * 46 * 3,
+    "trading/run_status": 3,
+    "risk/daily_pnl": 3 * 3,
 }
 CHECKED = {
     "market/system_price": {"period_counts", "price_bounds"},
@@ -217,9 +217,9 @@ def test_the_verdict_fails_the_run_and_lists_the_bad_day(small_copy: Path) -> No
     assert data is not None
     lines = str(data.description).splitlines()
     assert lines[0] == "2 of 5 days are not complete:"
-    assert [line[:10] for line in lines[1:]] == [str(CLOCK_CHANGE)] * 2 + [str(LAST)]
-    assert all("refused: a reason of this test" in line for line in lines[1:3])
-    assert {line.split()[1] for line in lines[1:3]} == set(small_workspace.STRATEGIES)
+    assert [line[:10] for line in lines[1:]] == [str(CLOCK_CHANGE)] * 3 + [str(LAST)]
+    assert all("refused: a reason of this test" in line for line in lines[1:4])
+    assert {line.split()[1] for line in lines[1:4]} == set(small_workspace.STRATEGIES)
 
 
 def test_a_missing_setting_fails_a_run_with_one_sentence(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

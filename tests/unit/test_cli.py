@@ -86,10 +86,21 @@ def test_the_plan_shown_by_default_is_the_next_trading_days(small: Path) -> None
     assert len(records) == 48
 
 
+def test_a_plan_is_that_of_the_strategy_asked_for(small: Path) -> None:
+    plan = ("--workspace", small, "plan", "--date", "2026-03-29", "--format", "json")
+    for asked, strategy in (((), "day_ahead_rolling"), (("--strategy", "rule_based"), "rule_based")):
+        records = done(*plan, *asked).json
+        assert {record["strategy"] for record in records} == {strategy}
+        assert len(records) == 46
+    result = run_bess(*plan, "--strategy", "day_ahead_perfect_foresight")
+    assert (result.status, result.out) == (1, "")
+    assert "choose rule_based or day_ahead_rolling" in result.err
+
+
 def test_a_plan_that_is_not_stored_is_a_failure(small: Path) -> None:
     result = run_bess("--workspace", small, "plan", "--date", "2026-05-01")
     assert (result.status, result.out) == (1, "")
-    assert "has no plan for 2026-05-01: run `bess refresh`" in result.err
+    assert "has no day_ahead_rolling plan for 2026-05-01: run `bess refresh`" in result.err
 
 
 def test_a_report_is_of_the_days_asked_for(small_copy: Path) -> None:
@@ -126,11 +137,11 @@ def test_a_report_of_days_that_are_not_stored_is_a_failure(small: Path) -> None:
 def test_a_query_prints_a_table_json_or_csv(small: Path) -> None:
     sql = "SELECT efa_date, count(*) AS n FROM trading.plan WHERE efa_date = DATE '2026-03-29' GROUP BY ALL"
     ask = ("--workspace", small, "query", sql)
-    assert done(*ask).out.split() == ["efa_date", "n", "2026-03-29", "46"]
-    assert done(*ask, "--format", "csv").out == "efa_date,n\n2026-03-29,46\n"
+    assert done(*ask).out.split() == ["efa_date", "n", "2026-03-29", "92"]
+    assert done(*ask, "--format", "csv").out == "efa_date,n\n2026-03-29,92\n"
     for option in (("--json",), ("--format", "json")):
         (record,) = done(*ask, *option).json
-        assert (record["efa_date"][:10], record["n"]) == ("2026-03-29", 46)
+        assert (record["efa_date"][:10], record["n"]) == ("2026-03-29", 92)
     assert done("--workspace", small, "query", "SELECT 1 AS n WHERE false").out == "no rows\n"
 
 
@@ -228,6 +239,9 @@ def test_hourly_prices_and_the_house_battery(folder: Path) -> None:
             f"{price},2026-01-05T{hour:02}:00:00+00:00,x\n" for hour, price in enumerate([30, 10, 10, 40, 150, 150])
         )
     )
+    refused = run_bess("optimise", "--prices", "prices.csv", "--time-limit", "0")
+    assert (refused.status, refused.out) == (1, "")
+    assert "a time limit of 0 s leaves no time" in refused.err
     text = done("optimise", "--prices", "prices.csv").out
     found = dict(re.findall(r"^(\w+) +(\S+)$", text, re.MULTILINE))
     assert found["step_minutes"] == "60.0"

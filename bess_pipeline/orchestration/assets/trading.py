@@ -47,7 +47,11 @@ def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
     return [
         _availability_asset(partitions),
         _plan_asset(
-            partitions, PLAN, "plan", {"python"}, "Rule-based plan at the day-ahead gate, from prices known by then."
+            partitions,
+            PLAN,
+            "plan",
+            {"python", "pyomo", "highs"},
+            "Plans of every strategy that decides at the day-ahead gate, from prices known by then.",
         ),
         _plan_asset(
             partitions,

@@ -17,7 +17,8 @@ from bess_pipeline.optimisation.compilation import compile_path
 from bess_pipeline.optimisation.formulation import build_model
 from bess_pipeline.optimisation.path_numbers import PathNumbers, path_numbers, variable_names
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
-from bess_pipeline.optimisation.session import HighsSession, SolveStatus
+from bess_pipeline.optimisation.session import HighsSession
+from bess_pipeline.optimisation.status import SolveStatus
 
 EVERYTHING = {
     "self_discharge_per_hour": 0.01,

@@ -17,7 +17,8 @@ from bess_pipeline.optimisation.energy import optimise_energy
 from bess_pipeline.optimisation.exact_path import PathOptimum
 from bess_pipeline.optimisation.path_numbers import path_numbers
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem, exclusive_above_gbp_mwh
-from bess_pipeline.optimisation.session import HighsSession, SolveStatus
+from bess_pipeline.optimisation.session import HighsSession
+from bess_pipeline.optimisation.status import SolveStatus
 
 ONE_MW = Battery(energy_mwh=2.0, power_mw=1.0)
 LOSSY = Battery(2.0, 1.0, 0.95, 0.95)

@@ -14,6 +14,7 @@ from bess_pipeline import schemas
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
 from bess_pipeline.report.tables import number, pnl_table_text
+from bess_pipeline.risk.capture import Capture
 from bess_pipeline.trading.status import status_row
 
 FIRST = date(2024, 3, 30)
@@ -42,11 +43,13 @@ STATUS = pd.concat(
     ],
     ignore_index=True,
 )
+CAPTURE = Capture({"rule_based": 0.3115}, 61.5)
 INPUTS = ReportInputs(
     first=FIRST,
     last=FIRST + timedelta(days=1),
     pnl=PNL,
     run_status=STATUS,
+    capture=CAPTURE,
     power_mw=50.0,
     energy_mwh=100.0,
     provenance=Provenance("recorded", "elexon_mid", 2026),
@@ -135,6 +138,7 @@ def test_a_window_without_a_day_says_so() -> None:
     nothing = dataclasses.replace(
         INPUTS,
         pnl=schemas.empty_frame("risk/daily_pnl"),
+        capture=Capture({}, 0.0),
         run_status=schemas.empty_frame("trading/run_status"),
         figures=(),
     )
@@ -150,14 +154,17 @@ def test_the_same_inputs_give_the_same_page() -> None:
 
 
 def test_terminal_table() -> None:
-    lines = pnl_table_text(PNL).splitlines()
+    lines = pnl_table_text(PNL, CAPTURE).splitlines()
     assert lines[1].split() == [
-        "strategy", "day-ahead", "imbalance", "cash", "wear", "after", "wear", "days", "£/MW/day", "£k/MW/year",
+        "strategy", "day-ahead", "imbalance", "cash", "wear", "after", "wear", "days", "£/MW/day",
+        "£k/MW/year", "capture",
     ]  # fmt: skip
-    assert lines[3].split() == ["rule-based", "10,346", "0", "10,345", "-1,000", "9,345", "2", "93.45", "34.1"]
-    assert lines[4].split()[-8:] == ["30,000", "0", "30,000", "0", "30,000", "1", "600.00", "219.0"]
-    assert len({len(line) for line in lines[1:]}) == 1
-    assert pnl_table_text(schemas.empty_frame("risk/daily_pnl")).startswith("no settled day")
+    assert lines[3].split() == ["rule-based", "10,346", "0", "10,345", "-1,000", "9,345", "2", "93.45", "34.1", "31.1%"]
+    assert lines[4].split()[-9:] == ["30,000", "0", "30,000", "0", "30,000", "1", "600.00", "219.0", "-"]
+    assert len({len(line) for line in lines[1:-1]}) == 1
+    assert "at 61.50 £/MWh" in lines[-1]
+    assert "Capture" not in pnl_table_text(PNL, Capture({}, 61.5))
+    assert pnl_table_text(schemas.empty_frame("risk/daily_pnl"), CAPTURE).startswith("no settled day")
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.2, "0"), (-1234.5, "-1,234"), (0.0, "0"), (999_999.6, "1,000,000")])

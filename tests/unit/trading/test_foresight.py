@@ -14,6 +14,7 @@ from trading_frames import BATTERY, day_ahead, recorded_index_as_day_ahead
 
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.optimisation.solver import IN_PROCESS
 from bess_pipeline.trading import foresight, rule_based
 
 FIRST, LAST = date(2024, 3, 30), date(2024, 4, 1)  # the clock goes forward on the 31st
@@ -63,7 +64,7 @@ def optimum_by_linprog(prices: pd.DataFrame, battery: Battery, opening_mwh: floa
 def test_value_equals_an_independent_linear_programme(cycles: float) -> None:
     battery = dataclasses.replace(BATTERY, max_cycles_per_day=cycles)
     prices = random_prices(FIRST, LAST)
-    plans = foresight.plan_days(DAYS, prices, battery, 50.0, margin_days=7, closing_energy_mwh=50.0)
+    plans = foresight.plan_days(DAYS, prices, battery, 50.0, solver=IN_PROCESS, margin_days=7, closing_energy_mwh=50.0)
     assert after_wear(plans, prices, battery) == pytest.approx(optimum_by_linprog(prices, battery, 50.0), rel=1e-7)
     for frame in plans.values():
         assert frame["discharge_mw"].sum() * 0.5 <= cycles * 90.0 + 1e-6
@@ -71,7 +72,9 @@ def test_value_equals_an_independent_linear_programme(cycles: float) -> None:
 
 
 def test_plans_are_a_frame_a_day_constant_over_the_hour_with_the_state_carried() -> None:
-    plans = foresight.plan_days(DAYS, random_prices(FIRST, LAST), BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    plans = foresight.plan_days(
+        DAYS, random_prices(FIRST, LAST), BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0
+    )
     assert [len(plans[day]) for day in DAYS] == [48, 46, 48]
     state = 50.0
     for day in DAYS:
@@ -87,9 +90,11 @@ def test_plans_are_a_frame_a_day_constant_over_the_hour_with_the_state_carried()
 
 def test_half_hourly_products_may_differ_within_the_hour_and_are_worth_more() -> None:
     prices = random_prices(FIRST, LAST, resolution=30)
-    fine = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    fine = foresight.plan_days(DAYS, prices, BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0)
     by_hour = prices.assign(native_resolution_minutes=60)
-    hourly = foresight.plan_days(DAYS, by_hour, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    hourly = foresight.plan_days(
+        DAYS, by_hour, BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0
+    )
     assert after_wear(fine, prices, BATTERY) > after_wear(hourly, prices, BATTERY) + 1.0
 
 
@@ -97,8 +102,12 @@ def test_the_margin_is_seen_and_not_returned() -> None:
     prices = random_prices(FIRST, LAST + timedelta(days=1))
     dear = gb_time.efa_columns(prices["start_utc"])["efa_date"] > LAST
     prices["day_ahead_price_gbp_mwh"] = prices["day_ahead_price_gbp_mwh"].mask(dear, 5_000.0)
-    with_margin = foresight.plan_days(DAYS, prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
-    without = foresight.plan_days(DAYS, prices[~dear], BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    with_margin = foresight.plan_days(
+        DAYS, prices, BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0
+    )
+    without = foresight.plan_days(
+        DAYS, prices[~dear], BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0
+    )
     assert list(with_margin) == list(without) == DAYS
     assert with_margin[LAST]["energy_mwh"].iloc[-1] == pytest.approx(95.0)
     assert without[LAST]["energy_mwh"].iloc[-1] < 95.0
@@ -107,7 +116,7 @@ def test_the_margin_is_seen_and_not_returned() -> None:
 def test_a_day_without_all_its_prices_is_left_out_and_the_state_carries_over_it() -> None:
     prices = random_prices(FIRST, LAST)
     hole = prices.drop(index=prices.index[60])  # on the 31st
-    plans = foresight.plan_days(DAYS, hole, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    plans = foresight.plan_days(DAYS, hole, BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0)
     assert list(plans) == [FIRST, LAST]
     after = plans[LAST].iloc[0]
     flow = after["charge_mw"] * BATTERY.charge_efficiency - after["discharge_mw"] / BATTERY.discharge_efficiency
@@ -120,28 +129,32 @@ def test_a_day_without_all_its_prices_is_left_out_and_the_state_carries_over_it(
 
 def test_no_complete_day_gives_no_plan() -> None:
     prices = random_prices(FIRST, LAST)
-    assert foresight.plan_days(DAYS, prices.iloc[:0], BATTERY, 50.0, margin_days=7) == {}
+    assert foresight.plan_days(DAYS, prices.iloc[:0], BATTERY, 50.0, solver=IN_PROCESS, margin_days=7) == {}
     later = random_prices(LAST + timedelta(days=1), LAST + timedelta(days=2))
-    assert foresight.plan_days(DAYS, later, BATTERY, 50.0, margin_days=7) == {}
+    assert foresight.plan_days(DAYS, later, BATTERY, 50.0, solver=IN_PROCESS, margin_days=7) == {}
 
 
 def test_a_final_state_beyond_reach_is_approached_as_far_as_the_rating_allows() -> None:
     slow = dataclasses.replace(BATTERY, power_mw=1.0)
-    plans = foresight.plan_days([FIRST], random_prices(FIRST, FIRST), slow, 5.0, margin_days=1, closing_energy_mwh=50.0)
+    plans = foresight.plan_days(
+        [FIRST], random_prices(FIRST, FIRST), slow, 5.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0
+    )
     assert plans[FIRST]["energy_mwh"].iloc[-1] == pytest.approx(5.0 + 24 * slow.charge_efficiency)
 
 
 def test_a_free_end_sells_what_is_left_and_earns_no_less_than_a_bound_one() -> None:
     prices = random_prices(FIRST, FIRST)
-    free = foresight.plan_days([FIRST], prices, BATTERY, 50.0, margin_days=1)
-    held = foresight.plan_days([FIRST], prices, BATTERY, 50.0, margin_days=1, closing_energy_mwh=50.0)
+    free = foresight.plan_days([FIRST], prices, BATTERY, 50.0, solver=IN_PROCESS, margin_days=1)
+    held = foresight.plan_days(
+        [FIRST], prices, BATTERY, 50.0, solver=IN_PROCESS, margin_days=1, closing_energy_mwh=50.0
+    )
     assert free[FIRST]["energy_mwh"].iloc[-1] == pytest.approx(BATTERY.energy_min_mwh)
     assert after_wear(free, prices, BATTERY) > after_wear(held, prices, BATTERY)
 
 
 def test_days_that_do_not_follow_one_another_are_refused() -> None:
     with pytest.raises(ValueError, match="must follow one another"):
-        foresight.plan_days([FIRST, LAST], random_prices(FIRST, LAST), BATTERY, 50.0, margin_days=1)
+        foresight.plan_days([FIRST, LAST], random_prices(FIRST, LAST), BATTERY, 50.0, solver=IN_PROCESS, margin_days=1)
 
 
 def test_the_bound_is_never_below_the_rule_on_recorded_prices(realdata: Path) -> None:
@@ -150,7 +163,7 @@ def test_the_bound_is_never_below_the_rule_on_recorded_prices(realdata: Path) ->
     table = pd.read_parquet(realdata / "tables" / "market_index.parquet")
     prices = recorded_index_as_day_ahead(table[table["settlement_date"].between(date(2024, 9, 10), date(2024, 10, 31))])
     days = gb_time.days_between(date(2024, 10, 20), date(2024, 10, 30))
-    bound = foresight.plan_days(days, prices, battery, 5.0, margin_days=1)
+    bound = foresight.plan_days(days, prices, battery, 5.0, solver=IN_PROCESS, margin_days=1)
     rule = {}
     for day in days:
         frame = rule_based.plan_day(day, prices, battery, 5.0, history_days=28, rule_hours=2).frame

@@ -18,7 +18,7 @@ from bess_pipeline.sample_market import MarketServer, MarketTables, simulate
 from bess_pipeline.trading.checks import cash_difference_gbp, energy_balance_error_mwh, opening_gaps
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 
-RULE, BOUND = "rule_based", "day_ahead_perfect_foresight"
+RULE, ROLL, BOUND = STRATEGIES = "rule_based", "day_ahead_rolling", "day_ahead_perfect_foresight"
 DAYS = gb_time.days_between(date(2026, 3, 28), date(2026, 3, 31))  # the clock change of 2026-03-29 among them
 ONE_DAY = timedelta(days=1)
 FIRST_PRICE, LAST_PRICE = date(2026, 3, 18), date(2026, 4, 4)
@@ -71,11 +71,11 @@ def day_rows(desk: Desk, table: str, day: date, strategy: str) -> pd.DataFrame:
 def test_the_first_day_starts_a_chain_and_each_day_opens_where_the_one_before_closed(replayed: Desk) -> None:
     assert replayed.declared == [DAYS[0]]
     status = replayed.lake.read_all(RUN_STATUS)
-    assert len(status) == 2 * len(DAYS)
+    assert len(status) == 3 * len(DAYS)
     assert set(status["status"]) == {"complete"}
     assert set(status["chain_start"]) == {DAYS[0]}
     assert opening_gaps(status).empty
-    for strategy in (RULE, BOUND):
+    for strategy in STRATEGIES:
         rows = of(status, strategy).set_index("efa_date")
         assert rows.loc[DAYS[0], "opening_energy_mwh"] == INITIAL_MWH
         for day in DAYS:
@@ -93,7 +93,7 @@ def test_a_day_whose_predecessor_was_never_run_is_refused_and_holds_no_energy(do
     sentence = (
         f"the day before it, {late - ONE_DAY}, has no closing state: run that day first, or make {late} a chain start"
     )
-    assert done.statuses([late]) == {(late, RULE): ("refused", sentence), (late, BOUND): ("refused", sentence)}
+    assert done.statuses([late]) == {(late, strategy): ("refused", sentence) for strategy in STRATEGIES}
     assert done.lake.read(DISPATCH, late, late).empty
     assert done.lake.read(CASHFLOW, late, late).empty
     assert done.declared == [DAYS[0]]
@@ -178,11 +178,9 @@ def test_a_day_that_has_not_ended_is_planned_and_not_dispatched(desk: Desk) -> N
     desk.now = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)
     desk.run(DAYS[:1])
     reason = "the trading day ends at 2026-03-28T23:00Z"
-    assert desk.statuses(DAYS[:1]) == {
-        (DAYS[0], RULE): ("not_published", reason),
-        (DAYS[0], BOUND): ("not_published", reason),
-    }
-    assert not day_rows(desk, PLAN, DAYS[0], RULE).empty
+    assert desk.statuses(DAYS[:1]) == {(DAYS[0], strategy): ("not_published", reason) for strategy in STRATEGIES}
+    for strategy in (RULE, ROLL):
+        assert not day_rows(desk, PLAN, DAYS[0], strategy).empty
     assert desk.lake.read(DISPATCH, DAYS[0], DAYS[0]).empty
     assert desk.replay.planned(DAYS[0])
     assert desk.replay.unfinished(DAYS[:1]) == DAYS[:1]
@@ -289,9 +287,10 @@ def test_days_one_by_one_give_the_same_as_the_range(desk: Desk, replayed: Desk) 
         desk.run([day])
     assert desk.lake.content_hash(PLAN) == replayed.lake.content_hash(PLAN)
     for table in (DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL):
-        one_by_one, at_once = (of(one.lake.read_all(table), RULE) for one in (desk, replayed))
-        pd.testing.assert_frame_equal(one_by_one, at_once, check_exact=True)
-        assert len(one_by_one) > 0
+        for strategy in (RULE, ROLL):
+            one_by_one, at_once = (of(one.lake.read_all(table), strategy) for one in (desk, replayed))
+            pd.testing.assert_frame_equal(one_by_one, at_once, check_exact=True)
+            assert len(one_by_one) > 0
 
 
 def test_days_given_out_of_order_are_run_in_order(desk: Desk, replayed: Desk) -> None:
@@ -326,7 +325,7 @@ def test_cash_reconciles_to_the_penny_between_dispatch_cashflow_and_daily_pnl(re
 
     price = day_ahead.set_index("start_utc")["day_ahead_price_gbp_mwh"]
     for day in DAYS:
-        for strategy in (RULE, BOUND):
+        for strategy in STRATEGIES:
             rows = day_rows(replayed, DISPATCH, day, strategy)
             sold = float((rows["metered_mwh"].to_numpy() * price[rows["start_utc"]].to_numpy()).sum())
             worn = float((rows["charge_mw"] + rows["discharge_mw"]).sum()) * 0.5 * 5.0
@@ -343,6 +342,7 @@ def test_cash_reconciles_to_the_penny_between_dispatch_cashflow_and_daily_pnl(re
 def test_perfect_foresight_earns_more_after_wear_than_any_rule(replayed: Desk) -> None:
     total = replayed.lake.read_all(DAILY_PNL).groupby("strategy")["pnl_gbp"].sum()
     assert total[BOUND] > total[RULE] > 0.0
+    assert total[BOUND] > total[ROLL] > 0.0
 
 
 def test_a_day_sold_without_a_price_is_provisional_until_the_price_is_there(desk: Desk, prices: Desk) -> None:
@@ -398,6 +398,7 @@ def test_a_revised_system_price_changes_cash_of_imbalance_and_no_decision(done: 
 
 POISON_GBP_MWH = 9_000.0
 TRADED = [date(2026, 3, 29), date(2026, 3, 31)]
+LAST_ALIKE = {date(2026, 3, 29): date(2026, 3, 22), date(2026, 3, 31): date(2026, 3, 27)}  # Sundays; working days
 
 
 def gate_utc(day: date) -> pd.Timestamp:
@@ -442,9 +443,10 @@ def with_known_price(market: MarketTables, day: date, source: str) -> MarketTabl
         )
         assert rows.sum() == 1
         return replace(tables, day_ahead=changed)
-    last = (pd.Timestamp(day - 2 * ONE_DAY) + pd.Timedelta(hours=22, minutes=30)).tz_localize("Europe/London")
-    rows = tables.market_index["start_utc"] == last  # the last half-hour of the last whole day known, D-2
-    assert rows.sum() == 1
+    # the last half-hour of the last whole day known, D-2, and of the last one known that is a day like D
+    lasts = [pd.Timestamp(one) + pd.Timedelta(hours=22, minutes=30) for one in (day - 2 * ONE_DAY, LAST_ALIKE[day])]
+    rows = tables.market_index["start_utc"].isin([one.tz_localize("Europe/London") for one in lasts])
+    assert rows.sum() == 2
     changed = tables.market_index.assign(
         market_index_price_gbp_mwh=tables.market_index["market_index_price_gbp_mwh"].mask(rows, POISON_GBP_MWH)
     )
@@ -452,10 +454,10 @@ def with_known_price(market: MarketTables, day: date, source: str) -> MarketTabl
 
 
 @pytest.fixture
-def planned(tmp_path: Path) -> Callable[[MarketTables, date, str], pd.DataFrame]:
-    """A function: the rule's plan of a day, made from what a server of the tables answers."""
+def planned(tmp_path: Path) -> Callable[[MarketTables, date, str], dict[str, pd.DataFrame]]:
+    """A function: every strategy's plan of a day, made from what a server of the tables answers."""
 
-    def plan(tables: MarketTables, day: date, source: str) -> pd.DataFrame:
+    def plan(tables: MarketTables, day: date, source: str) -> dict[str, pd.DataFrame]:
         root = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         wanted = [dataset("market/market_index_price"), dataset(SYSTEM), dataset(DAY_AHEAD, source)]
         with MarketServer(tables) as server, connected(root, server) as ingestion:
@@ -465,16 +467,17 @@ def planned(tmp_path: Path) -> Callable[[MarketTables, date, str], pd.DataFrame]
         if tables.day_ahead is not None and float(tables.day_ahead["day_ahead_price_gbp_mwh"].max()) == POISON_GBP_MWH:
             own = desk.lake.read(DAY_AHEAD, day, day)["day_ahead_price_gbp_mwh"].abs()
             assert (own == POISON_GBP_MWH).all()  # the poison is where a careless plan would find it
-        (status,) = desk.replay.plan([day])
-        assert (status.status, status.reason) == ("complete", "")
+        assert {(one.strategy, one.status, one.reason) for one in desk.replay.plan([day])} == {
+            (strategy, "complete", "") for strategy in (RULE, ROLL)
+        }
         (bound,) = desk.replay.foresight([day])
         assert bound.status == "complete"
         desk.replay.dispatch([day])
-        rows = day_rows(desk, PLAN, day, RULE)
-        dispatched = day_rows(desk, DISPATCH, day, RULE)
-        assert dispatched["metered_mwh"].tolist() == pytest.approx((rows["day_ahead_mw"] * 0.5).tolist(), abs=1e-9)
-        bound_rows = day_rows(desk, FORESIGHT, day, BOUND)
-        return rows.assign(bound_mw=bound_rows["day_ahead_mw"])
+        rows = {RULE: day_rows(desk, PLAN, day, RULE), ROLL: day_rows(desk, PLAN, day, ROLL)}
+        for strategy, decided in rows.items():
+            sold = (decided["day_ahead_mw"] * 0.5).tolist()
+            assert day_rows(desk, DISPATCH, day, strategy)["metered_mwh"].tolist() == pytest.approx(sold, abs=1e-9)
+        return rows | {BOUND: day_rows(desk, FORESIGHT, day, BOUND)}
 
     return plan
 
@@ -482,14 +485,17 @@ def planned(tmp_path: Path) -> Callable[[MarketTables, date, str], pd.DataFrame]
 @pytest.mark.parametrize("day", TRADED)
 @pytest.mark.parametrize("source", ["neso_n2ex", "elexon_mid"])
 def test_no_price_unknown_at_the_gate_changes_a_plan(
-    market: MarketTables, planned: Callable[[MarketTables, date, str], pd.DataFrame], day: date, source: str
+    market: MarketTables,
+    planned: Callable[[MarketTables, date, str], dict[str, pd.DataFrame]],
+    day: date,
+    source: str,
 ) -> None:
-    """Poison goes in at the provider, passes vault and lake, and does not come out in the plan."""
-    true = planned(market, day, source)
-    blind = planned(poisoned(market, day), day, source)
-    strategy = [name for name in true.columns if name != "bound_mw"]
-    assert true["day_ahead_mw"].abs().max() > 10.0
-    pd.testing.assert_frame_equal(blind[strategy], true[strategy], check_exact=True)
-    assert (blind["bound_mw"] != true["bound_mw"]).any()  # the bound may see it, and does: the poison was there
+    """Poison goes in at the provider, passes vault and lake, and does not come out in any plan."""
+    true, blind = planned(market, day, source), planned(poisoned(market, day), day, source)
     seen = planned(with_known_price(market, day, source), day, source)
-    assert (seen["day_ahead_mw"] != true["day_ahead_mw"]).any()
+    for strategy in (RULE, ROLL):
+        assert true[strategy]["day_ahead_mw"].abs().max() > 10.0
+        pd.testing.assert_frame_equal(blind[strategy], true[strategy], check_exact=True)
+        assert (seen[strategy]["day_ahead_mw"] != true[strategy]["day_ahead_mw"]).any()
+    # the bound may see what the others may not, and does: the poison was there
+    assert (blind[BOUND]["day_ahead_mw"] != true[BOUND]["day_ahead_mw"]).any()

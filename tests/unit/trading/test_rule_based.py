@@ -15,7 +15,7 @@ from trading_frames import BATTERY, day_ahead, recorded_index_as_day_ahead
 
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.trading import rule_based, timeline
+from bess_pipeline.trading import known_prices, rule_based, timeline
 from bess_pipeline.trading.plans import PlanOutcome
 
 DAY = date(2024, 2, 20)
@@ -133,7 +133,7 @@ def test_where_the_index_stands_in_history_ends_two_days_before() -> None:
     six = day_ahead(DAY - timedelta(days=7), DAY, cheap_at_three_dear_at_seventeen, source="elexon_mid")
     assert plan(DAY, seven, history_days=7).frame is not None
     assert plan(DAY, six, history_days=7).frame is None
-    first, last = rule_based.history_window(DAY, 7)
+    first, last = known_prices.history_window(DAY, 7)
     inside = seven[gb_time.efa_columns(seven["start_utc"])["efa_date"].between(first, last)]
     assert plan(DAY, inside, history_days=7).frame is not None
 

@@ -73,7 +73,7 @@ def test_settling_again_changes_the_cash_by_volume_times_change_and_no_decision(
     settle(desk, found(desk))
     assert found(desk) == []
     change = desk.lake.read(CASHFLOW, *DAYS)["amount_gbp"].sum() - cash
-    assert change == pytest.approx(2 * FORCED_MWH * CHANGE_GBP_MWH)  # two strategies
+    assert change == pytest.approx(3 * FORCED_MWH * CHANGE_GBP_MWH)  # three strategies
     assert {file: (file.read_bytes(), os.stat(file).st_mtime_ns) for file in decided} == before
 
 
