@@ -121,4 +121,5 @@ def test_the_day_ahead_price_from_a_file_beside_a_market(monkeypatch: pytest.Mon
         "market/market_index_price": "elexon",
         "market/auction_clearing": "neso",
         "market/day_ahead_price": "file",
+        "market/fundamental_forecast": "elexon",
     }
