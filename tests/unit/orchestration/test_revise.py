@@ -115,7 +115,7 @@ def test_fault_20_a_revision_changes_cash_and_risk_and_nothing_that_was_decided(
     moved = (cash(lake) - before)[lambda difference: difference.abs() > 1e-9]
     start = pd.Timestamp(gb_time.period_start_utc(CHANGED, 10))
     assert {(day, stream, at) for day, _, stream, at in moved.index} == {(CHANGED, "imbalance", start)}
-    assert moved.tolist() == pytest.approx([10.0 * CHANGE_GBP_MWH] * 2)  # both strategies
+    assert moved.tolist() == pytest.approx([10.0 * CHANGE_GBP_MWH] * 3)  # every strategy
     assert lake.read_all(DAILY_PNL)["pnl_gbp"].sum() - pnl == pytest.approx(2 * 10.0 * CHANGE_GBP_MWH)
 
     assert contents(lake, DECIDED) == decided

@@ -22,7 +22,8 @@ from bess_pipeline.sample_market import simulate
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 
-RULE, BOUND = "rule_based", "day_ahead_perfect_foresight"
+RULE, ROLL, BOUND = "rule_based", "day_ahead_rolling", "day_ahead_perfect_foresight"
+STRATEGIES = (BOUND, ROLL, RULE)
 DAYS = gb_time.days_between(date(2026, 3, 28), date(2026, 3, 30))  # the clock change of 2026-03-29 among them
 DAY = DAYS[1]
 HEADER = "start_utc,end_utc,available_fraction,kind,reason,known_utc"
@@ -147,9 +148,9 @@ def test_the_bound_sees_every_outage_and_carries_its_plan_out(prices: Desk, plai
 def test_the_table_of_wear_against_the_model_on_the_whole_path(plain: Desk) -> None:
     """Three days come to what one count of the whole path gives, in fade and in cost."""
     table = plain.lake.read_all(DEGRADATION)
-    assert list(zip(table["efa_date"], table["strategy"], strict=True)) == [(d, s) for d in DAYS for s in (BOUND, RULE)]
+    assert list(zip(table["efa_date"], table["strategy"], strict=True)) == [(d, s) for d in DAYS for s in STRATEGIES]
     dispatch = plain.lake.read_all(DISPATCH)
-    for strategy in (RULE, BOUND):
+    for strategy in STRATEGIES:
         own = table[table["strategy"] == strategy]
         rows = dispatch[dispatch["strategy"] == strategy].sort_values("start_utc")
         soc = np.append(50.0, rows["energy_mwh"]) / 100.0
