@@ -151,13 +151,13 @@ def serve(first: date, last: date, frequency_days: int) -> None:
         sys.stdin.read()
 
 
-def ingest(workspace: Path, urls: dict[str, str], first: date, last: date, *options: str) -> dict[str, Any]:
-    """One `bess ingest` in a process of its own; what it measured, with the wall-clock seconds of all of it."""
+def measure(workspace: Path, urls: dict[str, str], first: date, last: date, *command: str) -> dict[str, Any]:
+    """One `bess` command over the dates in a process of its own; what it measured, with the wall-clock seconds of all of it."""
     report = workspace.parent / "measured.json"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BESS_")}
     environment |= {f"BESS_SOURCES__{name.upper()}": url for name, url in urls.items()}
     environment |= {"BESS_CLOCK__NOW_UTC": f"{last + timedelta(days=3)}T12:00:00Z"}
-    asked = ["--workspace", str(workspace), "ingest", "--from", str(first), "--to", str(last), *options]
+    asked = ["--workspace", str(workspace), *command, "--from", str(first), "--to", str(last)]
     print(f"\nbess {' '.join(asked)}", flush=True)
     started = time.perf_counter()
     subprocess.run(
@@ -197,10 +197,11 @@ def main() -> None:
         assert server.stdout is not None
         urls = json.loads(server.stdout.readline())
         workspace = Path(folder) / "ws"
-        fine = show(ingest(workspace, urls, first, LAST_DATE), arguments.days, "all sources but frequency")
+        year = measure(workspace, urls, first, LAST_DATE, "ingest")
+        fine = show(year, arguments.days, "all sources but frequency")
         if arguments.frequency_days:
             begin = LAST_DATE - timedelta(days=arguments.frequency_days - 1)
-            month = ingest(workspace, urls, begin, LAST_DATE, "--frequency")
+            month = measure(workspace, urls, begin, LAST_DATE, "backfill", "--only", "frequency")
             fine &= show(month, arguments.frequency_days, "one-second frequency")
         assert server.stdin is not None
         server.stdin.close()

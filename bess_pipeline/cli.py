@@ -134,10 +134,9 @@ def backfill(
 @bess.command()
 @click.option("--from", "first", required=True, type=DAY, help="First settlement date.")
 @click.option("--to", "last", required=True, type=DAY, help="Last settlement date, included.")
-@click.option("--frequency", is_flag=True, help="One-second frequency too: about 75 MB a month.")
 @click.option("--force", is_flag=True, help="Fetch complete days again too.")
 @click.pass_obj
-def ingest(workspace: Path | None, first: datetime, last: datetime, frequency: bool, force: bool) -> None:
+def ingest(workspace: Path | None, first: datetime, last: datetime, force: bool) -> None:
     """Fetch and build all market tables of settlement dates, forecasts included, without trading; then publish.
 
     Stopped, it resumes where it was. Prints a line for each date that is not complete, with the reason;
@@ -145,8 +144,7 @@ def ingest(workspace: Path | None, first: datetime, last: datetime, frequency: b
     """
     from bess_pipeline.commands.run import run_ingest
 
-    days = (first.date(), last.date())
-    _exit_by(run_ingest(_settings(workspace), *days, frequency=frequency, force=force, say=_say))
+    _exit_by(run_ingest(_settings(workspace), first.date(), last.date(), force=force, say=_say))
 
 
 @bess.command("price-check")

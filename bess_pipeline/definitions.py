@@ -7,6 +7,7 @@ What belongs here: assembling definitions from settings. What does not: anything
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -22,8 +23,13 @@ from bess_pipeline.orchestration.resources import RUNTIME, runtime_resource
 from bess_pipeline.settings import Settings, load_settings
 
 
-def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
-    """The definitions under `settings`, or under the settings of the environment with `overrides`."""
+def build_defs(
+    settings: Settings | None = None, say: Callable[[str], None] | None = None, **overrides: Any
+) -> dg.Definitions:
+    """The definitions under `settings`, or under the settings of the environment with `overrides`.
+
+    `say` is told when a run has to wait for another process.
+    """
     chosen = settings or load_settings(**overrides)
     partitions = daily_partitions(*days_of_data(chosen))
     with warnings.catch_warnings():
@@ -40,7 +46,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         assets=assets,
         jobs=jobs(),
         schedules=[daily_schedule(chosen)],
-        resources={RUNTIME: runtime_resource(chosen)},
+        resources={RUNTIME: runtime_resource(chosen, say)},
         executor=dg.in_process_executor,
     )
 

@@ -173,9 +173,7 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         return not_complete(runtime.workspace.lake, days)
 
 
-def run_ingest(
-    settings: Settings, first: date, last: date, *, frequency: bool, force: bool, say: Say
-) -> list[NotComplete]:
+def run_ingest(settings: Settings, first: date, last: date, *, force: bool, say: Say) -> list[NotComplete]:
     """Fetch and build all market tables of the settlement dates and publish; the dates not complete after it."""
     if last < first:
         raise UserInputError(f"--to {last} is before --from {first}: give the earlier day first")
@@ -183,7 +181,6 @@ def run_ingest(
         workspace = launcher.runtime.workspace
         launcher.runtime.check_first_day(first)
         runs = launcher.ingest(first, last, force=force)
-        runs += launcher.side_tables(first, last, frequency=frequency, force=force)
         if runs or not workspace.database.is_file():
             say("publishing warehouse")
             publish(workspace)

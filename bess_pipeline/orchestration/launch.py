@@ -47,7 +47,7 @@ from bess_pipeline.orchestration.jobs import (
     planned_ahead,
 )
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
-from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, RUNTIME, SKIP_FINISHED, runtime_resource
+from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
 from bess_pipeline.orchestration.running import fail_dead_runs, process_tag
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.trading.stamps import outdated
@@ -108,7 +108,7 @@ class Launcher:
         self.runtime = runtime
         self.instance = instance
         self.progress = progress
-        self.definitions = build_defs(runtime.settings)
+        self.definitions = build_defs(runtime.settings, progress)
 
     def backfill(self, first: date, last: date, *, force: bool = False) -> int:
         """Make the trading days `first` to `last` complete, with the history that plans need; the number of runs.
@@ -147,19 +147,6 @@ class Launcher:
             with self._turn(f"trading the days after {last}"):
                 self._settle_stale(last)
         return runs + self._restate(RESETTLE, lambda: self._outdated(first, last))
-
-    def side_tables(self, first: date, last: date, *, frequency: bool, force: bool = False) -> int:
-        """Fetch and build what no trading day waits for: forecasts, and `frequency` where asked; the number of runs."""
-        wanted = {FORECASTS: FUNDAMENTALS.table} | ({FREQUENCY: RESPONSE_ENERGY} if frequency else {})
-        days, store = gb_time.days_between(first, last), self._outcomes
-        runs = 0
-        for job, table in wanted.items() if self.runtime.mode != "files" else ():
-            missing = days if force else [day for day in days if not store.complete(table, day)]
-            for run in gb_time.consecutive_runs(missing, DAYS_PER_RUN):
-                with self._turn(f"fetching {table} of {_span(run)}"):
-                    self._run(job, run[0], run[-1], force)
-                runs += 1
-        return runs
 
     def revise(self) -> int:
         """Ask again for system prices that are due, and settle again what they changed; the number of runs.
@@ -321,7 +308,6 @@ class Launcher:
             tags=tags | process_tag(self.runtime.workspace, run_id),
             raise_on_error=False,
             run_config=_QUIET,
-            resources={RUNTIME: runtime_resource(self.runtime.settings, self.progress)},
             asset_selection=[asset_key(name) for name in assets] if assets else None,
         )
         for event in result.all_events:
