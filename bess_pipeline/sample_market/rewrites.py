@@ -73,12 +73,22 @@ def cap(reply: Reply, value: str) -> Reply:
 
 def miscount(reply: Reply, value: str) -> Reply:
     """A `total` that is off by `value`."""
-    return _with_rows(reply, lambda rows: [row | {"total": str(int(row["total"]) + int(value))} for row in rows])
+
+    def change(row: Row) -> Row:
+        return row | {"total": str(int(row["total"]) + int(value))} if "total" in row else row
+
+    return _with_rows(reply, lambda rows: [change(row) for row in rows])
 
 
 def no_clock_change(reply: Reply, value: str) -> Reply:
-    """A day as if no clock had changed: 48 half-hours from its first one, windows of four hours, 24 hours."""
-    return _with_rows(reply, lambda rows: _blocks_of_four_hours(rows) if "deliveryEnd" in rows[0] else _of_48(rows))
+    """A day as if no clock had changed: 48 half-hours from its first one, response windows of four hours."""
+
+    def change(rows: list[Row]) -> list[Row]:
+        if "deliveryEnd" in rows[0]:
+            return _blocks_of_four_hours(rows)
+        return _of_48(rows) if "startTime" in rows[0] else rows
+
+    return _with_rows(reply, change)
 
 
 # --- columns --------------------------------------------------------------------------------------
@@ -139,6 +149,8 @@ def gzip_bomb(reply: Reply, value: str) -> Reply:
 
 def list_resource(reply: Reply, value: str) -> Reply:
     """A portal's catalogue with one more resource: the JSON object `value`."""
+    if not reply.content_type.startswith("application/json"):
+        return reply
     body = json.loads(_body(reply))
     result = body.get("result") if isinstance(body, dict) else None
     if not isinstance(result, dict) or "resources" not in result:
@@ -194,8 +206,8 @@ def _priced(row: Row, value: str) -> Row:
 
 
 def _dearer(row: Row, by: str) -> Row:
-    (price,) = {float(row[name]) for name in PRICES if name in row}
-    return _priced(row, repr(round(price + float(by), 6)))
+    prices = [float(row[name]) for name in PRICES if row.get(name) is not None]
+    return _priced(row, repr(round(prices[0] + float(by), 6))) if prices else row
 
 
 def _moved(stamp: str, by: timedelta) -> str:

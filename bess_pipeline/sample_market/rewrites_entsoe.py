@@ -96,8 +96,7 @@ def point_price(reply: Reply, value: str) -> Reply:
     """`value` as the price of the tenth point."""
 
     def change(series: Element) -> None:
-        price = series.findall("{*}Period/{*}Point/{*}price.amount")[9]
-        price.text = value
+        series.findall("{*}Period/{*}Point/{*}price.amount")[:10][-1].text = value
 
     return _with_series(reply, change)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
+from bess_pipeline import schemas
+from bess_pipeline.gb_time import efa_columns
 from bess_pipeline.sample_market.wire_entsoe import entsoe_reply
+from bess_pipeline.sources.entsoe import parse_day_ahead
 
 NOW = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)
 GB = "10YGB----------A"
@@ -49,6 +53,33 @@ def test_elements_are_those_of_a_recorded_acknowledgement(realdata: Path) -> Non
     body = recorded[recorded.index("<?xml") : recorded.index("</Acknowledgement_MarketDocument>")]
     document = "\n".join(line.strip() for line in body.splitlines()) + "</Acknowledgement_MarketDocument>"
     assert tags(entsoe_reply(REQUEST, NOW).body) == tags(document.encode())
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("202012292300", "202012302300", 24),
+        ("202003282300", "202003292200", 23),  # the clock change, a market day of 23 hours
+        ("202012300500", "202012300600", 24),  # whole market days that touch the interval
+        ("202012302300", "202101012300", 24),  # the last GB day is 31 December 2020
+    ],
+)
+def test_gb_prices_up_to_2020_come_back_hour_by_hour(start: str, end: str, expected: int) -> None:
+    hours = pd.Series(pd.date_range("2020-01-01", "2021-02-01", freq="h", unit="us", tz="UTC"))
+    table = pd.DataFrame({"start_utc": hours, "day_ahead_price_gbp_mwh": [n / 4 - 50 for n in range(len(hours))]})
+    reply = entsoe_reply(REQUEST | {"periodStart": [start], "periodEnd": [end]}, NOW, table)
+    assert (reply.status, reply.content_type) == (200, "text/xml")
+    rows = schemas.validate("market/day_ahead_price", parse_day_ahead(reply.body))
+    known = table.set_index("start_utc")["day_ahead_price_gbp_mwh"]
+    assert len(rows) == 2 * expected
+    assert rows["day_ahead_price_gbp_mwh"].tolist() == known.loc[rows["start_utc"].dt.floor("h")].tolist()
+    assert set(efa_columns(rows["start_utc"])["efa_date"]).isdisjoint({date(2021, 1, 1)})
+
+
+def test_gb_prices_after_2020_are_no_data_even_where_the_market_has_them() -> None:
+    hours = pd.Series(pd.date_range("2026-03-28", "2026-03-30", freq="h", unit="us", tz="UTC"))
+    table = pd.DataFrame({"start_utc": hours, "day_ahead_price_gbp_mwh": 50.0})
+    assert reason(entsoe_reply(REQUEST, NOW, table).body)["code"] == "999"
 
 
 @pytest.mark.parametrize("token", [[], [""], ["  "]])
