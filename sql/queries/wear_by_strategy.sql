@@ -1,4 +1,4 @@
--- Wear after the fact beside the plan's shadow cost, and the shadow cost that would have matched (GBP/MWh).
+-- What did wear cost after the fact beside the plan's shadow cost, and which shadow cost (GBP/MWh) would have matched?
 SELECT
     strategy,
     count(*) AS days,

@@ -28,7 +28,7 @@ def coverage(first: date, days: int, bad: dict[tuple[str, int], str], late_hours
         for n in range(days):
             state = bad.get((table, n), "complete")
             late = late_hours if state == "not_published" else np.nan
-            rows.append((table, first + timedelta(days=n), state, "", late))
+            rows.append(("elexon", table, first + timedelta(days=n), state, "", late, pd.NaT, True))
     return pd.DataFrame(rows, columns=list(quality.COVERAGE_COLUMNS))
 
 
