@@ -152,7 +152,7 @@ def serve(first: date, last: date, frequency_days: int) -> None:
 
 
 def measure(workspace: Path, urls: dict[str, str], first: date, last: date, *command: str) -> dict[str, Any]:
-    """One `bess` command over the dates in a process of its own; what it measured, with the wall-clock seconds of all of it."""
+    """One `bess` command over the dates in a process of its own; what it measured, and its wall-clock seconds."""
     report = workspace.parent / "measured.json"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BESS_")}
     environment |= {f"BESS_SOURCES__{name.upper()}": url for name, url in urls.items()}
