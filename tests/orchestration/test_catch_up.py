@@ -96,4 +96,3 @@ def test_fault_26_a_full_disk_under_dagster_s_records_is_one_sentence(tmp_path: 
     with pytest.raises(BessError) as caught, launch._records_kept(tmp_path):
         raise OperationalError("INSERT INTO event_logs", {}, refused)
     assert str(caught.value) == f"{sentence}; free some space and run again"
-    assert caught.value.__context__ is None

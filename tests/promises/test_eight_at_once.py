@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from ingest_tools import cut
 from killed_command import LIFE_LIMIT_S, bess, environment
+from small_workspace import STRATEGIES
 from stored import contents, each_asked_for
 
 from bess_pipeline import gb_time, warehouse
@@ -123,7 +124,7 @@ def test_faults_23_24_28_eight_backfills_of_a_new_workspace(server: MarketServer
     assert warehouse.table_hashes(Workspace(root).database) == warehouse.table_hashes(Workspace(single).database)
     assert seen
     assert [days for days, _ in seen] == sorted(days for days, _ in seen)
-    assert all(rows == 2 * days for days, rows in seen)
+    assert all(rows == len(STRATEGIES) * days for days, rows in seen)
 
 
 def test_faults_23_24_33_eight_refreshes_after_a_missed_week(
@@ -144,6 +145,6 @@ def test_faults_23_24_33_eight_refreshes_after_a_missed_week(
     assert contents(root) == contents(alone)
     assert warehouse.table_hashes(Workspace(root).database) == warehouse.table_hashes(Workspace(alone).database)
     assert [days for days, _ in seen] == sorted(days for days, _ in seen)
-    assert all(rows == 2 * days for days, rows in seen)
+    assert all(rows == len(STRATEGIES) * days for days, rows in seen)
     settled = Workspace(root).lake.days("trading/run_status")
     assert settled == gb_time.days_between(FIRST, date(2026, 4, 5))
