@@ -284,13 +284,17 @@ def test_ingest_fetches_every_table_of_the_dates_and_trades_nothing(small_copy: 
 
     first, last = date(2026, 3, 10), date(2026, 3, 11)  # before the history that the workspace holds
     traded = query(small_copy / "bess.duckdb", "SELECT * FROM trading.plan ORDER BY ALL")
-    assert days("market.fundamental_forecast") == []
+    assert not {first, last} & set(days("market.fundamental_forecast"))
     asked = ("--workspace", small_copy, "ingest", "--from", first, "--to", last)
     result = done(*asked)
     assert result.out == ""
     assert "2 days are complete" in result.err
-    assert days("market.fundamental_forecast") == [first, last]
-    for table in ("market.system_price", "market.market_index_price", "market.day_ahead_price"):
+    for table in (
+        "market.fundamental_forecast",
+        "market.system_price",
+        "market.market_index_price",
+        "market.day_ahead_price",
+    ):
         assert set(days(table)) >= {first, last}, table
     assert traded.equals(query(small_copy / "bess.duckdb", "SELECT * FROM trading.plan ORDER BY ALL"))
     assert "ingest:" not in done(*asked).err  # nothing is asked for again
