@@ -239,9 +239,9 @@ def test_no_command_that_breaks_down_leaves_the_token(trial: Trial, tmp_path: Pa
         "ENTSOE_API_TOKEN": TOKEN,
         "BESS_SOURCES__MODE": "sample",
         "BESS_SOURCES__DAY_AHEAD": "entsoe",
-        "BESS_TRADING__HISTORY_DAYS": "1",
+        "BESS_TRADING__HISTORY_DAYS": "7",
         "BESS_STATE_DIR": str(tmp_path / "state"),
-        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "PYTHONPATH": os.pathsep.join(str(Path(__file__).resolve().parents[n]) for n in (1, 2)),
     }
     trial.arm("echo", path="/api?")
     code = f"{before}\nfrom bess_pipeline.cli import main; main()"
