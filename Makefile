@@ -15,7 +15,7 @@ demo: setup ## run the whole pipeline offline on the sample market, into data/de
 	@.venv/bin/bess demo
 
 test: setup ## run the tests that need neither a browser nor much time
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint: setup ## ruff: rules and formatting
 	@.venv/bin/python -m ruff check .
