@@ -235,25 +235,30 @@ def our_problem(price_gbp_mwh: np.ndarray, opening_mwh: float) -> Any:
 
 
 class Ours:
-    """The project's path: compiled once, a live session in which only costs and right-hand sides change."""
+    """The project's linear problem: compiled once, a live session in which costs and the opening state change.
+
+    As `optimisation/rolling.py` does it, without undoing overlaps and re-checking, which no peer does either.
+    """
 
     def __init__(self, periods: int) -> None:
-        self._session: Any = None
-
-    def solve(self, price_gbp_mwh: np.ndarray, opening_mwh: float) -> Answer:
         from bess_pipeline.optimisation.compilation import compile_path
         from bess_pipeline.optimisation.path_numbers import path_numbers
         from bess_pipeline.optimisation.session import HighsSession
 
-        problem = our_problem(price_gbp_mwh, opening_mwh)
+        problem = our_problem(np.zeros(periods), CLOSING_MWH)
         numbers = path_numbers(problem)
-        if self._session is None:
-            self._path = compile_path(problem)
-            self._session = HighsSession(self._path, numbers)
-        else:
-            self._session.set_numbers(numbers)
+        self._path = compile_path(problem)
+        self._cost = self._path.column_vector(numbers.cost)
+        self._opening = np.array([self._path.rows["energy_balance"].start])
+        self._session = HighsSession(self._path, numbers)
+
+    def solve(self, price_gbp_mwh: np.ndarray, opening_mwh: float) -> Answer:
+        cost, columns, opening = self._cost.copy(), self._path.columns, np.array([opening_mwh])
+        cost[columns["charge_mwh"]] += price_gbp_mwh
+        cost[columns["discharge_mwh"]] -= price_gbp_mwh
+        self._session.set_cost_and_rows(cost, self._opening, opening, opening)
         answer = self._session.solve()
-        return Answer(float(answer.cost), answer.column[self._path.columns["energy_mwh"]])
+        return Answer(float(answer.cost), answer.column[columns["energy_mwh"]])
 
 
 class BareHighs:
