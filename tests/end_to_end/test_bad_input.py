@@ -319,7 +319,7 @@ def test_a_workspace_cannot_be_a_file(folder: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("command", "saying"),
     [
-        (("plan",), "has no plan for"),
+        (("plan",), "has no day_ahead_rolling plan for"),
         (("report",), "there is no warehouse"),
         (("query", "SELECT 1"), "there is no warehouse"),
         (("query",), "give either SQL"),

@@ -217,7 +217,7 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
     days = (SHORT_DAY, DEMO_LAST_DAY)
     names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
-    names |= {"cumulative_pnl.png", "coverage.png"}
+    names |= {"cumulative_pnl.png", "coverage.png", "wear.png"}
     assert {path.name for path in figures} == names
     for path in figures:
         content = path.read_bytes()
@@ -232,7 +232,7 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
 def test_the_report_names_the_origin_of_its_data(demo: Demo) -> None:
     page = (demo.workspace / "reports" / "report.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower()
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 2 * len(STRATEGIES) + 2  # two days each; P&L and wear
     published = demo.sql("SELECT * FROM meta.publication").iloc[0]
     assert published["origin"] == "simulated"
     assert published["schema_version"] == SCHEMA_VERSION
@@ -246,7 +246,8 @@ def test_again_it_computes_nothing_and_says_so(beside: Demo) -> None:
     printed, first = (result.out.split("\n\nworkspace ")[0] for result in (again, beside.result))
     assert printed == first
     after = tree(beside.workspace)
-    kept = [name for name in before if name.startswith(("raw", "lake", "reports", "bess.duckdb", "workspace"))]
+    stored = [name for name in before if not name.endswith(".lock")]  # a lock names its last holder
+    kept = [name for name in stored if name.startswith(("raw", "lake", "reports", "bess.duckdb", "workspace"))]
     assert len(kept) > 2000
     assert {name: after.get(name) for name in kept} == {name: before[name] for name in kept}
     runs = [name for name in after if re.fullmatch(r"dagster_home/history/runs/[0-9a-f-]{36}\.db", name)]
@@ -311,4 +312,4 @@ def test_forced_it_computes_everything_again_to_equal_tables(demo: Demo, tmp_pat
 def test_a_day_outside_the_demo_is_no_part_of_it(beside: Demo) -> None:
     result = run_bess("--workspace", beside.workspace, "plan", "--date", str(DEMO_FIRST_DAY - timedelta(days=1)))
     assert (result.status, result.out) == (1, "")
-    assert "has no plan for 2026-03-14" in result.err
+    assert "has no day_ahead_rolling plan for 2026-03-14" in result.err
