@@ -102,5 +102,5 @@ def test_dagster_runs_what_the_schedule_asks_for(small_copy: Path, monkeypatch: 
     lake = Workspace(small_copy).lake
     settled = lake.read("trading/run_status", date(2026, 4, 1), date(2026, 4, 1))
     assert set(settled["status"]) == {"complete"}
-    assert len(lake.read("trading/plan", date(2026, 4, 3), date(2026, 4, 3))) == 48
+    assert len(lake.read("trading/plan", date(2026, 4, 3), date(2026, 4, 3))) == 2 * 48  # two strategies that plan
     assert "every ended day is complete" in str(tick(small_copy, monkeypatch, "2026-04-02T10:30:00Z"))
