@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import traceback
 
 IMPORTED = ("commands.run", "report.publish", "report.data_quality", "trading.foresight", "sample_market")
 
@@ -41,6 +42,8 @@ def _run(arguments: list[str], folder: str, log: str) -> None:
         main(arguments)
     except SystemExit as ended:
         status = int(ended.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:  # not the interpreter's own end, which waits for threads that a fork leaves behind in the parent
         sys.stdout.flush()
         sys.stderr.flush()
