@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from math import ceil
 from multiprocessing.connection import Connection
@@ -39,13 +40,10 @@ def serve(questions: int, lifeline: int, preload: Sequence[str]) -> None:
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     for name in preload:
         import_module(name)
-    with Connection(questions) as pipe:
+    with suppress(EOFError, OSError), Connection(questions) as pipe:  # the parent may go at any moment, without a word
         pipe.send((READY, None))
         while True:
-            try:
-                function, arguments, options, limit_s = pipe.recv()
-            except EOFError:
-                return
+            function, arguments, options, limit_s = pipe.recv()
             signal.alarm(ceil(limit_s) + ALARM_MARGIN_S)
             pipe.send(_answer(function, arguments, options))
             signal.alarm(0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -137,6 +139,20 @@ def test_fault_31_no_solver_process_outlives_its_parent_however_that_ends(tmp_pa
     finally:
         parent.kill()
         parent.wait(PATIENCE_S)
+
+
+def test_a_parent_that_leaves_without_reading_leaves_no_traceback() -> None:
+    """Closing a socket with unread bytes in it resets the connection: the solver process ends, and says nothing."""
+    ours, theirs = socket.socketpair()
+    code = f"import os; from bess_pipeline.optimisation.worker import serve; serve({theirs.fileno()}, os.pipe()[0], ())"
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+    assert select.select([ours], [], [], 60)[0], "it is ready, and its word lies unread"
+    ours.close()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
 
 
 def test_there_is_one_guard_a_process() -> None:
