@@ -22,6 +22,7 @@ from bess_pipeline.runtime import Runtime
 from bess_pipeline.sample_market import MarketServer, MarketTables, simulate
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings, TradingSettings
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
+from bess_pipeline.trading.strategies import STRATEGIES
 
 pytestmark = pytest.mark.slow
 
@@ -115,8 +116,8 @@ def test_fault_20_a_revision_changes_cash_and_risk_and_nothing_that_was_decided(
     moved = (cash(lake) - before)[lambda difference: difference.abs() > 1e-9]
     start = pd.Timestamp(gb_time.period_start_utc(CHANGED, 10))
     assert {(day, stream, at) for day, _, stream, at in moved.index} == {(CHANGED, "imbalance", start)}
-    assert moved.tolist() == pytest.approx([10.0 * CHANGE_GBP_MWH] * 3)  # every strategy
-    assert lake.read_all(DAILY_PNL)["pnl_gbp"].sum() - pnl == pytest.approx(2 * 10.0 * CHANGE_GBP_MWH)
+    assert moved.tolist() == pytest.approx([10.0 * CHANGE_GBP_MWH] * len(STRATEGIES))
+    assert lake.read_all(DAILY_PNL)["pnl_gbp"].sum() - pnl == pytest.approx(len(STRATEGIES) * 10.0 * CHANGE_GBP_MWH)
 
     assert contents(lake, DECIDED) == decided
     assert {table: lake.content_hash(table) for table in DECIDED} == hashes
