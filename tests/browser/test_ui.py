@@ -28,6 +28,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
 from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.settings import Settings, load_settings
+from bess_pipeline.trading.strategies import STRATEGIES
 from bess_pipeline.verdict import not_complete
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
@@ -132,9 +133,9 @@ def test_one_day_is_materialised(page: Page, ui: Ui, workspace: Workspace, scree
     assert run.days == ("2026-04-01", "2026-04-01")
     assert run.assets == {"/".join(key.path) for key in build_defs().resolve_asset_graph().get_all_asset_keys()}
     assert not not_complete(workspace.lake, [day])
-    assert len(workspace.lake.read("trading/dispatch", day, day)) == 2 * 48
+    assert len(workspace.lake.read("trading/dispatch", day, day)) == len(STRATEGIES) * 48
     published = query(workspace.database, "SELECT count(*) AS n FROM trading.dispatch WHERE efa_date = '2026-04-01'")
-    assert published["n"].tolist() == [2 * 48]
+    assert published["n"].tolist() == [len(STRATEGIES) * 48]
 
 
 def test_two_ranges_are_backfilled_in_order(page: Page, ui: Ui, workspace: Workspace, screenshot: Screenshot) -> None:
