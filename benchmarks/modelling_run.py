@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import modelling_peers as peers
 import numpy as np
@@ -81,7 +81,7 @@ def _one_problem(title: str, makers: dict[str, Maker], price: np.ndarray, repeat
 
 
 def _rolling(makers: dict[str, Maker], price: np.ndarray, days: int, slow_days: int) -> None:
-    print(f"\nrolling, {days} days, 48 h seen and 24 h committed: seconds a day after the first, building included")
+    print(f"\nrolling, {days} days, 48 h seen and 24 h committed: CPU seconds a day after the first, building included")
     ours = 0.0
     reference: list[float] = []
     for name, maker in makers.items():
@@ -96,14 +96,15 @@ def _rolling(makers: dict[str, Maker], price: np.ndarray, days: int, slow_days: 
 
 
 def _roll(peer: peers.Peer, price: np.ndarray, days: int, slow_days: int) -> tuple[list[float], float]:
-    """Costs of the daily optima, and mean seconds of a day without the first; each day opens at 50 %."""
+    """Costs of the daily optima, and mean CPU seconds of a day without the first (one thread: the same as its
+    wall clock on a quiet machine); each day opens at 50 %."""
     costs: list[float] = []
     total, count = 0.0, days
     while len(costs) < count:
         first = len(costs) * DAY
-        started = perf_counter()
+        started = process_time()
         costs.append(peer.solve(price[first : first + SEEN], 0.5 * peers.ENERGY_MWH).cost_gbp)
-        took = perf_counter() - started
+        took = process_time() - started
         total += took if len(costs) > 1 else 0.0
         if len(costs) == min(5, days) and total / max(len(costs) - 1, 1) > SLOW_S:
             count = min(days, slow_days)
