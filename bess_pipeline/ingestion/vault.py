@@ -31,6 +31,7 @@ from bess_pipeline.errors import BessError
 from bess_pipeline.sources.http import Answer
 
 _PIECE = 1024 * 1024
+_ANOTHER = "its bytes do not match its name"
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,19 @@ class RawVault:
 
     @contextmanager
     def reading(self, sha256: str) -> Iterator[BinaryIO]:
-        """One stored answer as a stream; BessError when the file is gone or damaged where it is read."""
+        """One stored answer as a stream; BessError when the file is gone or damaged.
+
+        Damage shows in its checksum at the end of the stream, and a reader may stumble over nonsense before it
+        gets there: what it then says of the content is told only of a file that is whole.
+        """
         problem = ""
         try:
             with gzip.open(self._object(sha256), "rb") as stream:
-                yield cast(BinaryIO, stream)
+                try:
+                    yield cast(BinaryIO, stream)
+                except BessError:
+                    self._require_whole(sha256)
+                    raise
         except FileNotFoundError:
             problem = "it is gone"
         except (OSError, EOFError, zlib.error) as error:
@@ -141,7 +150,7 @@ class RawVault:
         else:
             if hashlib.sha256(content).hexdigest() == sha256:
                 return content
-            reason = "its bytes do not match its name"
+            reason = _ANOTHER
         raise BessError(f"raw answer {path.name} cannot be read ({reason}): fetch its days again with --force")
 
     def note_failure(self, dataset: str, day: date, failure: Failure) -> None:
@@ -173,14 +182,20 @@ class RawVault:
 
     def _holds_file(self, sha256: str) -> bool:
         """As `_holds`, piece by piece."""
-        digest = hashlib.sha256()
         try:
-            with self.reading(sha256) as stream:
-                while piece := stream.read(_PIECE):
-                    digest.update(piece)
-        except BessError:
+            self._require_whole(sha256)
+        except (OSError, EOFError, zlib.error):
             return False
-        return digest.hexdigest() == sha256
+        return True
+
+    def _require_whole(self, sha256: str) -> None:
+        """Reads a stored answer to its end; OSError, EOFError or zlib.error when it is gone or damaged."""
+        digest = hashlib.sha256()
+        with gzip.open(self._object(sha256), "rb") as stream:
+            while piece := stream.read(_PIECE):
+                digest.update(piece)
+        if digest.hexdigest() != sha256:
+            raise OSError(_ANOTHER)
 
     def _keep_record(self, dataset: str, day: date, stamp: str, text: bytes) -> None:
         """The count in the name orders asks of one instant, as a set clock makes them; a repeat adds nothing."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -139,12 +140,32 @@ def test_a_shorter_file_never_takes_half_hours_away(ingestion: Ingestion, server
     assert ingestion.lake.content_hash(TABLE) == before
 
 
-def test_a_damaged_object_is_one_sentence_and_comes_whole_again(ingestion: Ingestion) -> None:
+def damaged_code(stored: bytes) -> bytes:
+    """What no decompression gets through."""
+    content = bytearray(stored)
+    content[len(content) // 2] ^= 0xFF
+    return bytes(content)
+
+
+def damaged_row(stored: bytes) -> bytes:
+    """What decompresses to a row that is no number, with the checksum of the file as it was."""
+    text = bytearray(gzip.decompress(stored))
+    text[2000:2010] = b"no number!"
+    return gzip.compress(bytes(text), compresslevel=0)[:-8] + stored[-8:]
+
+
+def another_file(stored: bytes) -> bytes:
+    """What is whole in itself and not what was stored; read to its end or not."""
+    return gzip.compress(b"dtm,f\nnothing of the kind\n")
+
+
+@pytest.mark.parametrize("damaged", [damaged_code, damaged_row, another_file])
+def test_a_damaged_object_is_one_sentence_and_comes_whole_again(
+    ingestion: Ingestion, damaged: Callable[[bytes], bytes]
+) -> None:
     fetch_frequency(ingestion, DAYS)
     for file in (ingestion.vault.root / "objects").rglob("*.gz"):
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        file.write_bytes(content)
+        file.write_bytes(damaged(file.read_bytes()))
     outcomes = build(ingestion)
     assert {outcome.status for outcome in outcomes} == {"refused"}
     assert all("cannot be read" in outcome.reason and "\n" not in outcome.reason for outcome in outcomes)
