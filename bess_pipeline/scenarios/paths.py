@@ -1,0 +1,48 @@
+"""A set of scenarios: joint paths of all streams over a horizon, with probabilities.
+
+What belongs here: the form of a set. What does not: how paths are drawn (`generate.py`), reduced (`reduce.py`) and
+scored (`scores.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bess_pipeline.forecasting.streams import Stream
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScenarioSet:
+    """N joint paths: scenario i is row i of every stream.
+
+    probability (N,), positive, of sum 1; value[stream] (N, periods of the stream), its periods start_utc[stream] (UTC,
+    each stream on its own clock); `method` says what tied the streams together, `seed` what drew them, `notes` what
+    had to be done without.
+    """
+
+    efa_date: date
+    gate: str
+    gate_utc: datetime
+    method: str
+    seed: int
+    probability: Array
+    streams: Mapping[str, Stream]
+    start_utc: Mapping[str, pd.DatetimeIndex]
+    value: Mapping[str, Array]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = self.probability.size
+        for name, values in self.value.items():
+            if values.shape != (count, self.start_utc[name].size):
+                raise ValueError(f"{name} has values {values.shape}, not {(count, self.start_utc[name].size)}")
+        if count == 0 or not (self.probability > 0).all() or not np.isclose(self.probability.sum(), 1.0, atol=1e-9):
+            raise ValueError("probabilities must be positive and sum to 1")
