@@ -1,7 +1,7 @@
-"""`bess` as a process that is ended by SIGKILL after a time: forked from a warmed one, or started anew.
+"""`bess` as a process that is ended by SIGKILL at a moment of its work: forked from a warmed one, or started anew.
 
-Used by the tests of promises P2 and P8. The time is what the processor has worked for it, where the machine tells
-(Linux), so that a busy machine does not push all kills to the beginning; what must hold depends on no time.
+Used by the tests of promises P2 and P8. A moment is a phase, which the process itself names as it begins it, and
+some time after that: a busy machine pushes no kill out of its phase. What must hold depends on no moment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,23 +22,37 @@ from bess_pipeline.sample_market import MarketServer
 
 TESTS = Path(__file__).resolve().parent
 LIFE_LIMIT_S, POLL_S = 300.0, 0.01
-PHASES = ("start-up", "ingest", "trade", "publish")
+PHASES = ("start-up", "ingest", "trade", "publish")  # what it prints as it begins them
+
+
+@dataclass(frozen=True)
+class Moment:
+    """So many seconds after a process began a phase, or, where it has nothing to do in it, the next one."""
+
+    phase: str
+    after_s: float
+
+    def is_past(self, entered: dict[str, float], now_s: float) -> bool:
+        begun = [entered[phase] for phase in PHASES[PHASES.index(self.phase) :] if phase in entered]
+        return bool(begun) and now_s > min(begun) + self.after_s
 
 
 @dataclass(frozen=True)
 class Life:
-    """How a process ended, what it printed and how long it worked."""
+    """How a process ended, what it printed, and its seconds in each phase that it began, in their order."""
 
-    killed: bool
     status: int
     printed: str
-    seconds: float
+    seconds: dict[str, float]
+
+    @property
+    def killed(self) -> bool:
+        return self.status == -signal.SIGKILL
 
     @property
     def phase(self) -> str:
-        """What it said last that it does; start-up before it has said anything."""
-        said = [line[: len(phase)] for line in self.printed.splitlines() for phase in PHASES if line.startswith(phase)]
-        return said[-1] if said else PHASES[0]
+        """What it did last."""
+        return list(self.seconds)[-1]
 
 
 def environment(server: MarketServer, **more: str) -> dict[str, str]:
@@ -58,25 +72,11 @@ def bess(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-c", "from bess_pipeline.cli import main; main()", *arguments]
 
 
-class _Clock:
-    """Seconds that a process has worked; those since it was started where the machine does not tell."""
-
-    def __init__(self, process: int) -> None:
-        self._file, self._started = Path(f"/proc/{process}/stat"), time.monotonic()
-        self.last_s = 0.0
-
-    def seconds(self) -> float:
-        if not self._file.parent.parent.joinpath("self").exists():
-            self.last_s = time.monotonic() - self._started
-            return self.last_s
-        with contextlib.suppress(OSError):  # it has just ended
-            user, system = self._file.read_text().rsplit(")", 1)[1].split()[11:13]
-            self.last_s = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-        return self.last_s
+NEVER = Moment(PHASES[0], LIFE_LIMIT_S)
 
 
 class WarmBess:
-    """Starts `bess` processes in `folder`; one started anew takes `import_seconds` more than a forked one."""
+    """Starts `bess` processes in `folder`; one started anew takes `import_seconds` more."""
 
     def __init__(self, settings: dict[str, str], folder: Path) -> None:
         self._settings, self._folder = settings, folder
@@ -84,37 +84,38 @@ class WarmBess:
         self._parent = subprocess.Popen(
             command, env=settings, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
-        clock = _Clock(self._parent.pid)
+        started = time.monotonic()
         assert self._answer() == "ready"
-        self.import_seconds = clock.seconds()
+        self.import_seconds = time.monotonic() - started
 
-    def forked(self, arguments: Sequence[str], kill_after_s: float = LIFE_LIMIT_S) -> Life:
-        """A process with everything imported; ended by SIGKILL unless it ended in time by itself."""
+    def forked(self, arguments: Sequence[str], kill: Moment = NEVER) -> Life:
+        """A process with everything imported; ended by SIGKILL unless it ended by itself before."""
         log = self._folder / "forked.log"
+        log.write_bytes(b"")
         order = {"arguments": list(arguments), "folder": str(self._folder), "log": str(log)}
         assert self._parent.stdin is not None
         self._parent.stdin.write(f"{json.dumps(order)}\n".encode())
         process = int(self._answer())
-        clock = _Clock(process)
-        while not select.select([self._parent.stdout], [], [], POLL_S)[0]:
-            if clock.seconds() > kill_after_s:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-                break
-        return _life(int(self._answer()), log.read_text(), clock.last_s)
+        seconds = _watch(
+            lambda: bool(select.select([self._parent.stdout], [], [], POLL_S)[0]),
+            lambda: os.kill(process, signal.SIGKILL),
+            log,
+            kill,
+        )
+        return Life(int(self._answer()), log.read_text(), seconds)
 
-    def anew(self, arguments: Sequence[str], kill_after_s: float = LIFE_LIMIT_S) -> Life:
-        """A process of its own from the start; ended by SIGKILL unless it ended in time by itself."""
+    def anew(self, arguments: Sequence[str], kill: Moment = NEVER) -> Life:
+        """A process of its own from the start; ended by SIGKILL unless it ended by itself before."""
         log = self._folder / "anew.log"
         with log.open("wb") as file:
             process = subprocess.Popen(bess(arguments), env=self._settings, cwd=self._folder, stdout=file, stderr=file)
-        clock = _Clock(process.pid)
-        while process.poll() is None:
+
+        def ended() -> bool:
             time.sleep(POLL_S)
-            if clock.seconds() > kill_after_s:
-                process.kill()
-                break
-        return _life(process.wait(), log.read_text(), clock.last_s)
+            return process.poll() is not None
+
+        seconds = _watch(ended, process.kill, log, kill)
+        return Life(process.wait(), log.read_text(), seconds)
 
     def close(self) -> None:
         assert self._parent.stdin is not None
@@ -137,5 +138,19 @@ def warm_bess(settings: dict[str, str], folder: Path) -> Iterator[WarmBess]:
         warm.close()
 
 
-def _life(status: int, printed: str, seconds: float) -> Life:
-    return Life(status == -signal.SIGKILL, status, printed, seconds)
+def _watch(ended: Callable[[], bool], end: Callable[[], None], log: Path, kill: Moment) -> dict[str, float]:
+    """Ends a process at a moment, unless it ends by itself before; its seconds in each phase."""
+    started = time.monotonic()
+    entered, now_s = {PHASES[0]: 0.0}, 0.0
+    while not ended():
+        now_s = time.monotonic() - started
+        for line in log.read_text().splitlines():
+            for phase in PHASES:
+                if line.startswith(phase):
+                    entered.setdefault(phase, now_s)
+        if kill.is_past(entered, now_s):
+            with contextlib.suppress(ProcessLookupError):
+                end()
+            break
+    ends = [*list(entered.values())[1:], now_s]
+    return {phase: end_s - begun_s for (phase, begun_s), end_s in zip(entered.items(), ends, strict=True)}

@@ -1,8 +1,8 @@
 """Promises P2, P8 and P9 (fault 25): `bess backfill` killed by SIGKILL at 40 random moments ends as if undisturbed.
 
 Eight workspaces, five kills each, every one followed by a restart; 32 of the killed processes are forked from one
-that has everything imported (`warm_bess.py`), eight are started anew. The moments are drawn with a seed as shares of
-what is left of a run: the first kill of each workspace falls into another eighth of the whole, start-up to publishing.
+that has everything imported (`warm_bess.py`), eight are started anew. The moments are drawn with a seed: ten in each
+phase of a run (start-up, ingestion, trading, publishing), anywhere in it, later phases after earlier ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 from filelock import FileLock
 from ingest_tools import cut
-from killed_command import PHASES, Life, WarmBess, environment, warm_bess
+from killed_command import NEVER, PHASES, Life, Moment, WarmBess, environment, warm_bess
 from stored import answered, asked_for, contents, partitions, require_whole
 
 from bess_pipeline import warehouse
@@ -26,7 +26,7 @@ from bess_pipeline.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 FIRST, LAST = date(2026, 3, 29), date(2026, 3, 30)
-WORKSPACES, KILLS_EACH = 8, 5
+WORKSPACES = 8
 SEED = 20260329
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
@@ -49,19 +49,24 @@ def arguments(root: Path) -> list[str]:
 
 
 class Backfill:
-    """One workspace that is brought to its end against all kills."""
+    """One workspace that is brought to its end against all kills; `undisturbed` says how long each phase takes."""
 
-    def __init__(self, root: Path, server: MarketServer, warm: WarmBess, seconds: float) -> None:
+    def __init__(self, root: Path, server: MarketServer, warm: WarmBess, undisturbed: Life) -> None:
         self.root, self.server, self.warm = root, server, warm
-        self.left_s = seconds
-        self.whole = len(partitions(root))
+        self.undisturbed = undisturbed
 
-    def live(self, share: float, *, anew: bool) -> Life:
-        """A process that is killed after this share of what is left, or ends; then all that must hold, does."""
+    def killed(self, phase: str, share: float, *, anew: bool) -> Life:
+        """A process killed after this share of a phase; earlier where it was faster than the undisturbed one."""
+        whole_s = self.undisturbed.seconds[phase] + (self.warm.import_seconds if anew and phase == PHASES[0] else 0.0)
+        while not (life := self.live(Moment(phase, share * whole_s), anew=anew)).killed:
+            share /= 2
+        return life
+
+    def live(self, kill: Moment = NEVER, *, anew: bool = False) -> Life:
+        """A process that is killed, or ends; then all that must hold at any time does."""
         stored, known = partitions(self.root), answered(self.root)
         self.server.requests.clear()
-        start = self.warm.anew if anew else self.warm.forked
-        life = start(arguments(self.root), share * (self.left_s + anew * self.warm.import_seconds))
+        life = (self.warm.anew if anew else self.warm.forked)(arguments(self.root), kill)
         assert life.killed or life.status == 0, life.printed
         assert asked_for(self.server.requests).isdisjoint(known)
         assert stored <= partitions(self.root)
@@ -70,6 +75,12 @@ class Backfill:
         database = Workspace(self.root).database
         assert not database.exists() or warehouse.readable(database)
         return life
+
+
+def moments(draw: random.Random) -> list[list[tuple[str, float]]]:
+    """Five (phase, share of it) for each workspace, in the order of phases, each phase as often as the others."""
+    more = draw.sample(PHASES * (WORKSPACES // len(PHASES)), WORKSPACES)
+    return [[(phase, draw.random()) for phase in sorted((*PHASES, one), key=PHASES.index)] for one in more]
 
 
 def require_free_locks(root: Path) -> None:
@@ -90,30 +101,20 @@ def test_fault_25_forty_kills_of_a_backfill_cost_nothing(server: MarketServer, w
     assert undisturbed.status == 0, undisturbed.printed
     reference = contents(tmp_path / "undisturbed")
     tables = warehouse.table_hashes(Workspace(tmp_path / "undisturbed").database)
-    parts = len(partitions(tmp_path / "undisturbed"))
 
-    draw, phases = random.Random(SEED), list[str]()
-    eighths = draw.sample(range(WORKSPACES), WORKSPACES)
-    for number, eighth in enumerate(eighths):
+    phases: list[str] = []
+    for number, kills in enumerate(moments(random.Random(SEED))):
         root = tmp_path / str(number)
-        backfill = Backfill(root, server, warm, undisturbed.seconds)
-        shares = [(eighth + draw.random()) / WORKSPACES, *(draw.random() for _ in range(KILLS_EACH - 1))]
-        for place, share in enumerate(shares):
-            while True:
-                life = backfill.live(share, anew=place == number % KILLS_EACH)
-                if life.killed:
-                    break
-                share /= 2  # it was faster than the undisturbed run: kill earlier
-            phases.append(life.phase)
-            done = len(partitions(root)) / parts
-            backfill.left_s = undisturbed.seconds * (1 - 0.6 * done)
-        last = backfill.live(10.0, anew=False)
+        backfill = Backfill(root, server, warm, undisturbed)
+        for place, (phase, share) in enumerate(kills):
+            phases.append(backfill.killed(phase, share, anew=place == number % len(kills)).phase)
+        last = backfill.live()
         assert not last.killed, last.printed
         assert f"{(LAST - FIRST).days + 1} of" in last.printed
         assert contents(root) == reference
         assert warehouse.table_hashes(Workspace(root).database) == tables
         require_ended_runs(root)
-    assert len(phases) == WORKSPACES * KILLS_EACH
+    assert len(phases) == 40
     assert set(phases) == set(PHASES)
 
     server.requests.clear()
