@@ -56,10 +56,11 @@ class Backfill:
         self.undisturbed = undisturbed
 
     def killed(self, phase: str, share: float, *, anew: bool) -> Life:
-        """A process killed after this share of a phase; earlier where it was faster than the undisturbed one."""
+        """A process killed after this share of a phase, or, once it was faster and left nothing to do, at its start."""
         whole_s = self.undisturbed.seconds[phase] + (self.warm.import_seconds if anew and phase == PHASES[0] else 0.0)
-        while not (life := self.live(Moment(phase, share * whole_s), anew=anew)).killed:
-            share /= 2
+        kill = Moment(phase, share * whole_s)
+        while not (life := self.live(kill, anew=anew)).killed:
+            kill = Moment(PHASES[0], kill.after_s / 2)
         return life
 
     def live(self, kill: Moment = NEVER, *, anew: bool = False) -> Life:
