@@ -140,6 +140,7 @@ def test_files_of_your_own_have_no_side_table(tmp_path: Path, monkeypatch: pytes
 def test_the_small_workspace_holds_fundamentals_of_each_gate(small: Path) -> None:
     """`bess backfill` and `bess refresh` fetch them with the prices: what each day's gate knows covers the day."""
     from bess_pipeline.trading.fundamentals import read_known
+
     from bess_pipeline.trading.timeline import gate_utc
 
     lake = Workspace(small).lake

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bess_pipeline.trading.fundamentals import read_known
 
 from bess_pipeline import gb_time
 from bess_pipeline.ingestion.forecasts import fundamental_forecast
@@ -17,7 +18,6 @@ from bess_pipeline.sample_market import Fault, MarketServer, MarketTables, load_
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.elexon_forecasts import FORECAST_SETS
 from bess_pipeline.sources.http import HttpClient
-from bess_pipeline.trading.fundamentals import read_known
 from bess_pipeline.trading.timeline import gate_utc
 
 TABLE = "market/fundamental_forecast"

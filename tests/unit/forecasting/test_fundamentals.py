@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bess_pipeline.trading.fundamentals import known_at, read_known
 
 from bess_pipeline.lake import Lake
-from bess_pipeline.trading.fundamentals import known_at, read_known
 
 TABLE = "market/fundamental_forecast"
 GATE = datetime(2026, 3, 28, 9, 50, tzinfo=UTC)
