@@ -1,78 +1,88 @@
-"""What a gate knows of the fundamentals: a brute-force oracle, and the poison test."""
+"""What many gates know of the fundamentals at once: a brute-force oracle, and cases by hand."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from bess_pipeline.trading.fundamentals import known_at, read_known
 
-from bess_pipeline.lake import Lake
+from bess_pipeline.forecasting.fundamentals import LOOK_BACK, Publications, instants, publications
 
-TABLE = "market/fundamental_forecast"
-GATE = datetime(2026, 3, 28, 9, 50, tzinfo=UTC)
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
 
-def publications(seed: int = 1, count: int = 400) -> pd.DataFrame:
-    """Random publications around the gate, some exactly at it, shuffled."""
+def rows(*published: tuple[str, str, float], series: str = "demand") -> pd.DataFrame:
+    """Rows of market/fundamental_forecast: (published, start, value)."""
+    frame = pd.DataFrame(published, columns=["published_utc", "start_utc", "value"])
+    for name in ("published_utc", "start_utc"):
+        frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
+    return frame.assign(series=series, unit="MW")
+
+
+def us(*texts: str) -> np.ndarray:
+    return instants(pd.DatetimeIndex(list(texts), tz="UTC"))
+
+
+def test_the_newest_publication_at_or_before_each_gate() -> None:
+    published = Publications.of(
+        rows(
+            ("2026-03-28T09:00", "2026-03-29T10:00", 3.0),
+            ("2026-03-28T02:00", "2026-03-29T10:00", 2.0),
+            ("2026-03-28T02:00", "2026-03-29T10:30", 20.0),
+            ("2026-03-28T12:00", "2026-03-29T10:00", 4.0),
+        ),
+        hourly=False,
+    )
+    gates = us("2026-03-28T01:59", "2026-03-28T02:00", "2026-03-28T09:00", "2026-03-28T11:59", "2026-03-28T12:00")
+    at_ten = published.known(us(*["2026-03-29T10:00"] * 5), gates)
+    np.testing.assert_array_equal(at_ten, [np.nan, 2.0, 3.0, 3.0, 4.0])
+    others = published.known(us("2026-03-29T09:30", "2026-03-29T10:30", "2026-03-29T11:00"), gates[[4, 4, 4]])
+    np.testing.assert_array_equal(others, [np.nan, 20.0, np.nan])
+
+
+def test_an_hourly_series_stands_in_both_half_hours_and_another_one_does_not() -> None:
+    found = rows(("2026-03-28T09:00", "2026-03-29T10:00", 3.0))
+    both, gate = us("2026-03-29T10:00", "2026-03-29T10:30"), us("2026-03-28T09:50", "2026-03-28T09:50")
+    by_name = publications(pd.concat([found, found.assign(series="wind")]))
+    np.testing.assert_array_equal(by_name["wind"].known(both, gate), [3.0, 3.0])
+    np.testing.assert_array_equal(by_name["demand"].known(both, gate), [3.0, np.nan])
+
+
+def test_what_was_published_days_ago_is_no_forecast_of_today() -> None:
+    published = Publications.of(rows(("2026-03-20T09:00", "2026-03-24T10:00", 3.0)), hourly=False)
+    first = datetime(2026, 3, 20, 9, tzinfo=UTC)
+    gates = instants(pd.DatetimeIndex([first + LOOK_BACK - timedelta(seconds=1), first + LOOK_BACK]))
+    np.testing.assert_array_equal(published.known(us(*["2026-03-24T10:00"] * 2), gates), [3.0, np.nan])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_publications_against_a_search_by_hand(seed: int) -> None:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({
-        "series": rng.choice(["wind", "demand"], count),
-        "published_utc": pd.Timestamp(GATE) + pd.to_timedelta(rng.integers(-40, 40, count) * 15, unit="min"),
-        "start_utc": pd.Timestamp(GATE).floor("h") + pd.to_timedelta(rng.integers(0, 24, count), unit="h"),
-        "value": rng.normal(0, 1000, count).round(),
+        "series": rng.choice(["wind", "demand"], 500),
+        "published_utc": pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-400, 40, 500) * 15, unit="min"),
+        "start_utc": pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(0, 24, 500), unit="h"),
+        "value": rng.normal(0, 1000, 500).round(),
         "unit": "MW",
-    })  # fmt: skip
-    for name in ("published_utc", "start_utc"):
-        frame[name] = frame[name].dt.as_unit("us")
-    return frame.drop_duplicates(["series", "published_utc", "start_utc"]).reset_index(drop=True)
+    }).drop_duplicates(["series", "published_utc", "start_utc"])  # fmt: skip
+    gate = pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-450, 60, 300) * 15, unit="min")
+    start = pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-2, 52, 300) * 30, unit="min")
+    assert frame["published_utc"].isin(gate).any()  # a publication at the gate counts
+    by_name = publications(frame)
+    for series in ("wind", "demand"):
+        wanted = []
+        for at, half_hour in zip(gate, start, strict=True):
+            asked = half_hour.floor("h") if series == "wind" else half_hour
+            mine = frame[(frame["series"] == series) & (frame["start_utc"] == asked) & (frame["published_utc"] <= at)]
+            mine = mine[mine["published_utc"] > at - LOOK_BACK].sort_values("published_utc")
+            wanted.append(mine["value"].iloc[-1] if len(mine) else np.nan)
+        assert 0 < np.isnan(wanted).sum() < len(wanted)
+        np.testing.assert_array_equal(by_name[series].known(instants(start), instants(gate)), wanted)
 
 
-def by_hand(frame: pd.DataFrame, gate: datetime) -> dict[tuple[str, pd.Timestamp], tuple[pd.Timestamp, float]]:
-    newest: dict[tuple[str, pd.Timestamp], tuple[pd.Timestamp, float]] = {}
-    for row in frame.itertuples(index=False):
-        key = (row.series, row.start_utc)
-        if row.published_utc <= gate and (key not in newest or row.published_utc > newest[key][0]):
-            newest[key] = (row.published_utc, row.value)
-    return newest
-
-
-@pytest.mark.parametrize("offset", [-timedelta(hours=9), timedelta(0), timedelta(minutes=10), timedelta(hours=9)])
-def test_the_newest_publication_at_or_before_the_gate(offset: timedelta) -> None:
-    frame = publications()
-    known = known_at(frame, GATE + offset)
-    found = {(row.series, row.start_utc): (row.published_utc, row.value) for row in known.itertuples(index=False)}
-    assert found == by_hand(frame, GATE + offset)
-    assert not known.duplicated(["series", "start_utc"]).any()
-    assert (frame["published_utc"] == GATE).any()  # a publication at the gate counts
-
-
-def test_poison_after_the_gate_changes_nothing_and_before_it_does() -> None:
-    frame = publications()
-    late = frame["published_utc"] > GATE
-    assert late.any()
-    clean = known_at(frame, GATE)
-    poisoned = frame.assign(value=frame["value"].where(~late, 9e5))
-    extra = frame[~late].head(20).assign(published_utc=pd.Timestamp(GATE + timedelta(seconds=1)), value=-9e5)
-    extra["published_utc"] = extra["published_utc"].dt.as_unit("us")
-    pd.testing.assert_frame_equal(known_at(pd.concat([extra, poisoned]), GATE), clean)
-    pd.testing.assert_frame_equal(known_at(frame[~late], GATE), clean)
-    early = frame.assign(value=frame["value"].where(late, 9e5))  # positive control
-    assert (known_at(early, GATE)["value"] == 9e5).all()
-
-
-def test_a_gate_without_a_zone_is_refused() -> None:
+@pytest.mark.parametrize("wrong", [pd.DatetimeIndex(["2026-03-28"]), pd.DatetimeIndex(["2026-03-28", None], tz="UTC")])
+def test_instants_without_a_zone_or_missing_are_refused(wrong: pd.DatetimeIndex) -> None:
     with pytest.raises(ValueError, match="time zone"):
-        known_at(publications(), GATE.replace(tzinfo=None))
-
-
-def test_the_lake_gives_the_same_from_its_partitions_by_publication_day(tmp_path: Path) -> None:
-    lake, frame = Lake(tmp_path / "lake", tmp_path / "bad"), publications()
-    days = frame["published_utc"].dt.date  # winter: London days are UTC days
-    assert lake.write_days(TABLE, {day: frame[days == day] for day in days.unique()}) == {}
-    assert lake.days(TABLE) == [date(2026, 3, 27), date(2026, 3, 28)]
-    pd.testing.assert_frame_equal(read_known(lake, GATE), known_at(frame, GATE))
-    assert read_known(lake, GATE - timedelta(days=30)).empty
+        instants(wrong)
