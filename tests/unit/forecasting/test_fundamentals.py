@@ -57,7 +57,7 @@ def test_what_was_published_days_ago_is_no_forecast_of_today() -> None:
     np.testing.assert_array_equal(published.known(us(*["2026-03-24T10:00"] * 2), gates), [3.0, np.nan])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_publications_against_a_search_by_hand(seed: int) -> None:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({
@@ -67,8 +67,8 @@ def test_random_publications_against_a_search_by_hand(seed: int) -> None:
         "value": rng.normal(0, 1000, 500).round(),
         "unit": "MW",
     }).drop_duplicates(["series", "published_utc", "start_utc"])  # fmt: skip
-    gate = pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-450, 60, 300) * 15, unit="min")
-    start = pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-2, 52, 300) * 30, unit="min")
+    gate = pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-450, 60, 100) * 15, unit="min")
+    start = pd.Timestamp(NOON) + pd.to_timedelta(rng.integers(-2, 52, 100) * 30, unit="min")
     assert frame["published_utc"].isin(gate).any()  # a publication at the gate counts
     by_name = publications(frame)
     for series in ("wind", "demand"):

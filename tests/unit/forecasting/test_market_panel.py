@@ -20,6 +20,11 @@ from bess_pipeline.settings import DataSettings
 
 ONE_DAY = timedelta(days=1)
 SPRING, AUTUMN, DAY = date(2024, 3, 31), date(2024, 10, 27), date(2024, 2, 20)
+PARTITION_KEYS = {
+    "auction_clearing": "delivery_start_utc",
+    "fundamental_forecast": "published_utc",
+    "system_price_revision": "settlement_date",
+}
 PERIOD = 20  # of settlement date DAY - 2: starts at 09:30, known from 11:00
 
 
@@ -165,12 +170,8 @@ def test_the_lake_gives_the_same_as_the_frames(tmp_path: Path) -> None:
     for name, frame in frames.items():
         table = f"market/{name}"
         valid = schemas.validate(table, frame)
-        key = next(
-            one for one in ("settlement_date", "delivery_start_utc", "published_utc", "start_utc") if one in frame
-        )
-        days = valid[key] if key == "settlement_date" else gb_time.settlement_columns(valid[key])["settlement_date"]
-        if table == "market/response_energy":
-            days = gb_time.settlement_columns(valid["start_utc"])["settlement_date"]
+        key = PARTITION_KEYS.get(name, "start_utc")
+        days = gb_time.settlement_columns(valid[key])["settlement_date"] if key.endswith("utc") else valid[key]
         assert lake.write_days(table, dict(tuple(valid.groupby(days)))) == {}
     for gate in ("day_ahead", "response"):
         found = observe(read_panel(lake, first, last, DataSettings()), SPRING, gate, 2)
