@@ -53,9 +53,9 @@ def random_frames(first: date, last: date) -> dict[str, pd.DataFrame]:
 
 
 def _fundamentals(first: date, last: date) -> pd.DataFrame:
-    made = pd.date_range(first - timedelta(days=3), last, freq="6h", tz="UTC", unit="us")
-    start = made.to_numpy()[:, None] + (np.arange(96) * np.timedelta64(30, "m")).astype("timedelta64[us]")
-    published = np.broadcast_to(made.to_numpy()[:, None], start.shape)
+    made = pd.date_range(first - timedelta(days=3), last, freq="6h", unit="us").to_numpy()
+    start = made[:, None] + (np.arange(96) * np.timedelta64(30, "m")).astype("timedelta64[us]")
+    published = np.broadcast_to(made[:, None], start.shape)
     columns = {"published_utc": pd.DatetimeIndex(published.ravel(), tz="UTC"),
                "start_utc": pd.DatetimeIndex(start.ravel(), tz="UTC")}  # fmt: skip
     return pd.concat([pd.DataFrame({"series": series, **columns, "value": 1.0}) for series in SERIES])
