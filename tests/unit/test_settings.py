@@ -148,6 +148,8 @@ def test_impossible_batteries_are_refused(battery: dict[str, Any], named: str) -
         {"sources": {"mode": "dead"}},
         {"sources": {"day_ahead": "epex"}},
         {"trading": {"history_days": 0}},
+        {"data": {"response_result_clock": "14:00"}},  # the auction's own gate
+        {"data": {"frequency_publication_days": -1}},
     ],
 )
 def test_other_impossible_values_are_refused(overrides: dict[str, Any]) -> None:
@@ -174,6 +176,8 @@ def test_settings_cannot_be_changed() -> None:
         {"battery": {"degradation_cost_gbp_per_mwh": 4.0}},
         {"trading": {"history_days": 14}},
         {"data": {"system_price_lag_minutes": 30}},
+        {"data": {"response_result_clock": "16:00"}},
+        {"data": {"frequency_publication_days": 20}},
         {"seed": 1},
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 import pytest
@@ -58,6 +58,33 @@ def test_the_system_price_is_known_a_lag_after_its_half_hour() -> None:
     frame = system_price(date(2024, 1, 10), date(2024, 1, 10), 80.0)
     assert _known_at(frame, "system_price", "2024-01-10T10:00") == utc("2024-01-10T11:30")
     assert _known_at(frame, "system_price", "2024-01-10T10:00", system_price_lag_minutes=5) == utc("2024-01-10T10:35")
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "expected"),
+    [
+        (date(2024, 1, 10), None, "2024-01-09T15:00"),
+        (date(2024, 7, 2), None, "2024-07-01T14:00"),
+        (date(2024, 10, 27), time(16), "2024-10-26T15:00"),  # still summer time
+        (date(2024, 10, 28), time(16), "2024-10-27T16:00"),
+    ],
+)
+def test_results_of_the_response_auction_are_known_in_the_afternoon_before(
+    day: date, clock: time | None, expected: str
+) -> None:
+    options = {} if clock is None else {"response_result_clock": clock}
+    (known,) = timeline.known_utc(pd.DataFrame({"efa_date": [day]}), "auction_clearing", **options)
+    assert known == utc(expected)
+    assert timeline.known_utc(pd.DataFrame({"efa_date": []}), "auction_clearing").empty
+
+
+def test_response_energy_is_known_some_days_after_its_months_end() -> None:
+    starts = pd.Series(pd.DatetimeIndex(["2024-01-31T23:30", "2024-02-01T00:00", "2023-12-05T12:00"], tz="UTC"))
+    frame = pd.DataFrame({"start_utc": starts.dt.as_unit("us")})
+    known = timeline.known_utc(frame, "response_energy")
+    assert known.tolist() == [utc("2024-02-16T00:00"), utc("2024-03-16T00:00"), utc("2024-01-16T00:00")]
+    sooner = timeline.known_utc(frame, "response_energy", frequency_publication_days=0)
+    assert sooner.tolist() == [utc("2024-02-01T00:00"), utc("2024-03-01T00:00"), utc("2024-01-01T00:00")]
 
 
 def test_known_by_includes_the_instant_itself_and_nothing_later() -> None:
