@@ -45,6 +45,9 @@ class ForecastSettings(Section):
     lear_window_days: tuple[int, ...] = Field(
         (56, 84, 365), description="calibration windows whose lasso regressions are averaged, days"
     )
+    lear_components: int = Field(
+        8, ge=1, le=48, description="principal components of a day that have a lasso of their own; 48 = every slot"
+    )
     cross_validation_folds: int = Field(
         5, ge=2, le=20, description="blocks of days that are forecast without them, for honest errors"
     )
