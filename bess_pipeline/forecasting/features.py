@@ -128,10 +128,11 @@ def _others(information: Information, stream: Stream) -> list[Stream]:
 
 
 def _other_days(information: Information, other: Stream) -> list[Array]:
-    columns = []
+    """Level and width of the other stream's days; its blocks where the day itself is known."""
+    columns = [block_means(_away(information, other, 0), OTHER_BLOCKS)]
     for lag in OTHER_LAGS:
         away = _away(information, other, lag)
-        columns += [block_means(away, OTHER_BLOCKS), row_mean(away)[:, None]]
+        columns += [row_mean(away)[:, None], _spread(away)[:, None]]
     return columns
 
 

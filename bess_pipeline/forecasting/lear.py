@@ -26,8 +26,7 @@ from bess_pipeline.forecasting.model import Mask, Question, Split, splits
 
 Array = npt.NDArray[np.float64]
 
-PENALTIES = 15
-SMALLEST_PENALTY = 0.02  # of the one that leaves nothing
+GRID: Array = np.geomspace(1.0, 0.03, 12)  # penalties tried, of the one that leaves nothing
 FARTHEST = 3.5  # asinh units: no forecast goes further than sinh(3.5) = 16.5 spreads from the first guess
 TOLERANCE, ITERATIONS = 1e-3, 5000
 
@@ -100,13 +99,13 @@ def _penalties(prepared: _Prepared, rows: Mask, components: int) -> tuple[Array,
     regressors, scores, gram = _centred(prepared, rows, patterns)
     chosen = []
     for score in scores.T:
-        if not (np.abs(regressors.T @ score) > 1e-12).any():
+        largest = float(np.abs(regressors.T @ score).max(initial=0.0)) / score.size
+        if not largest > 1e-9:
             chosen.append(1.0)
             continue
         alphas, coefficients, _ = lasso_path(
-            regressors, score, eps=SMALLEST_PENALTY, n_alphas=PENALTIES, precompute=gram, tol=TOLERANCE,
-            max_iter=ITERATIONS,
-        )  # fmt: skip
+            regressors, score, alphas=largest * GRID, precompute=gram, tol=TOLERANCE, max_iter=ITERATIONS
+        )
         chosen.append(float(alphas[int(np.argmin(_criterion(regressors, score, coefficients)))]))
     return patterns, np.array(chosen)
 
