@@ -12,9 +12,16 @@ from pydantic import Field, model_validator
 
 from bess_pipeline.degradation_settings import Section
 
-ModelName = Literal["persistence", "similar_day", "lear", "boosted", "combination"]
+ModelName = Literal["persistence", "similar_day", "lear", "boosted", "niv_regimes", "combination"]
 YARDSTICKS: tuple[ModelName, ...] = ("persistence", "similar_day")
-ALL_MODELS: tuple[ModelName, ...] = ("persistence", "similar_day", "lear", "boosted", "combination")
+ALL_MODELS: tuple[ModelName, ...] = (
+    "persistence",
+    "similar_day",
+    "lear",
+    "boosted",
+    "niv_regimes",
+    "combination",
+)
 
 
 class ForecastSettings(Section):

@@ -182,9 +182,7 @@ def forecaster_of_points(
 
     past = located(question, point)
     errors = ErrorQuantiles.fit(past, question.outcome, question.settings.error_half_life_days)
-    return Forecaster(
-        name, question.stream.lowest, past, errors, lambda asked: located(asked, predict(asked)).last()
-    )
+    return Forecaster(name, question.stream.lowest, past, errors, lambda asked: located(asked, predict(asked)).last())
 
 
 def forecaster_of_intervals(
@@ -199,9 +197,7 @@ def forecaster_of_intervals(
 
     past = floored(located)
     errors = ErrorQuantiles.fit(past, question.outcome, question.settings.error_half_life_days)
-    return Forecaster(
-        name, question.stream.lowest, past, errors, lambda asked: floored(predict(asked)).last()
-    )
+    return Forecaster(name, question.stream.lowest, past, errors, lambda asked: floored(predict(asked)).last())
 
 
 def _signs_of_size(question: Question, point: Array) -> Array:

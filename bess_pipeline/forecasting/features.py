@@ -19,14 +19,15 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
+from bess_pipeline.forecasting.calendar_features import calendar_features
 from bess_pipeline.forecasting.information import LAGS, Information
 from bess_pipeline.forecasting.knowledge import (
     block_means,
+    recent,
     recent_mean,
     row_mean,
     to_slots,
     trailing_mean,
-    working_days,
 )
 from bess_pipeline.forecasting.model import Question
 from bess_pipeline.forecasting.streams import Stream
@@ -34,7 +35,7 @@ from bess_pipeline.forecasting.streams import Stream
 Array = npt.NDArray[np.float64]
 
 ENERGY_STREAMS = ("day_ahead", "system_price", "net_imbalance_volume", "market_index")
-DAYS_PER_YEAR = 365.25
+SLOT_CALENDAR = ("working_day", "year_sin_1", "year_cos_1")
 OWN_BLOCKS, OTHER_BLOCKS = 12, 6  # a day as means of two or four hours
 OTHER_LAGS = (0, 1, 2)
 KNOWN_SHARE = 0.5  # of the rows: a regressor known more rarely is left out
@@ -80,7 +81,7 @@ def day_matrix(question: Question) -> Array:
     for key in sorted(information.fundamental):
         if key[1] == lead:
             columns += _fundamental(information, key[0], lead)
-    columns.append(_calendar(information, lead))
+    columns.append(calendar_features(information.days, lead).value)
     return np.concatenate(columns, axis=1)
 
 
@@ -104,8 +105,8 @@ def slot_matrix(question: Question) -> Array:
             values = information.fundamental[key]
             at_slot = to_slots(values, stream)
             columns += [at_slot, _wide(row_mean(values), stream)]
-    calendar = _calendar(information, lead)
-    columns += [_wide(calendar[:, k], stream) for k in range(7, calendar.shape[1])]
+    calendar = calendar_features(information.days, lead)
+    columns += [_wide(calendar.column(name), stream) for name in SLOT_CALENDAR]
     weekday = np.array([(day + timedelta(days=lead)).isoweekday() for day in information.days], dtype=np.float64)
     slot = np.broadcast_to(np.arange(stream.slots, dtype=np.float64), level.shape)
     columns += [_wide(weekday, stream), slot]
@@ -145,9 +146,8 @@ def _driver(question: Question) -> list[Array]:
     assert question.driver is not None
     level = recent_mean(question.information, "day_ahead")
     away = question.driver - level
-    width = (question.driver.max(axis=1) - question.driver.min(axis=1))[:, None]
-    usual = trailing_mean(width)
-    return [block_means(away, OTHER_BLOCKS), row_mean(away)[:, None], width - usual]
+    usual = trailing_mean(_spread(recent(question.information, "day_ahead"))[:, None])
+    return [block_means(away, OTHER_BLOCKS), row_mean(away)[:, None], _spread(question.driver)[:, None] - usual]
 
 
 def _fundamental(information: Information, series: str, lead: int) -> list[Array]:
@@ -158,16 +158,6 @@ def _fundamental(information: Information, series: str, lead: int) -> list[Array
     day = row_mean(values - usual)[:, None]
     size = np.sqrt(trailing_mean(day**2))
     return [blocks, day, np.sign(day) * day**2 / np.where(size > 0, size, 1.0)]
-
-
-def _calendar(information: Information, lead: int) -> Array:
-    """Weekday dummies (7), working day, and the season as cosine and sine."""
-    days = [day + timedelta(days=lead) for day in information.days]
-    weekday = np.array([day.isoweekday() for day in days])
-    angle = 2.0 * np.pi * np.array([day.timetuple().tm_yday for day in days]) / DAYS_PER_YEAR
-    columns = [(weekday == k).astype(np.float64) for k in range(1, 8)]
-    columns += [working_days(information, lead).astype(np.float64), np.cos(angle), np.sin(angle)]
-    return np.stack(columns, axis=1)
 
 
 def _spread(values: Array) -> Array:

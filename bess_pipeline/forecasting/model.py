@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 
 USABLE_SHARE = 0.85  # of a day's slots: fewer known values and the day is neither trained on nor scored
 WEEK = 7
-KEPT_FOR_PREDICTION = 60  # rows: what trailing means and recent volatility look back over
+KEPT_FOR_PREDICTION = 120  # rows: what recent means look back over, similar weekends furthest
 
 
 @dataclass(frozen=True)

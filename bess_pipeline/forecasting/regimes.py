@@ -65,7 +65,7 @@ class Mixture:
 
     def at(self, probability: Array) -> tuple[Array, Array]:
         """Quantiles (rows, slots, LEVELS) and means (rows, slots) for probabilities of short (rows, slots)."""
-        place = np.clip(probability, 0.0, 1.0) * (PROBABILITIES.size - 1)
+        place = np.clip(np.nan_to_num(probability), 0.0, 1.0) * (PROBABILITIES.size - 1)
         low = np.minimum(place.astype(np.int64), PROBABILITIES.size - 2)
         share = (place - low)[..., None]
         slot = np.arange(probability.shape[1])[None, :]

@@ -51,9 +51,8 @@ def _similar_days(question: Question) -> Array:
     was, will_be = working_days(information, -lag), working_days(information, question.lead)
     found = np.full(known.shape, np.nan)
     for kind in (True, False):
-        found[will_be == kind] = _running_mean_of_similar(known, was == kind, question.settings.similar_days)[
-            will_be == kind
-        ]
+        means = _running_mean_of_similar(known, np.asarray(was == kind), question.settings.similar_days)
+        found[will_be == kind] = means[will_be == kind]
     return found
 
 
