@@ -38,10 +38,8 @@ def climatology(question: Question) -> Forecaster:
 
 def assumed_mwh_per_mw(product: str, settings: ForecastSettings) -> float | None:
     """Energy of a half-hour that is assumed where none was measured, MWh/MW; None where no figure is published."""
-    if product.startswith("DM"):
-        hourly = settings.assumed_dm_mwh_per_mw_h
-    else:
-        hourly = PUBLISHED_MWH_PER_MW_H.get(product[:2])
+    moderation = product.startswith("DM")
+    hourly = settings.assumed_dm_mwh_per_mw_h if moderation else PUBLISHED_MWH_PER_MW_H.get(product[:2])
     return None if hourly is None else hourly * HALF_HOUR_H
 
 

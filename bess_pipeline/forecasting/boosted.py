@@ -93,7 +93,7 @@ def _fit(question: Question, regressors: Array, train: Mask) -> _Trees:
     columns = _varying(chosen)
     models = tuple(
         HistGradientBoostingRegressor(
-            loss="quantile", quantile=level, max_iter=20, learning_rate=0.1, max_leaf_nodes=8, max_bins=31,
+            loss="quantile", quantile=level, max_iter=12, learning_rate=0.15, max_leaf_nodes=8, max_bins=31,
             min_samples_leaf=60, l2_regularization=1.0, early_stopping=False, random_state=0,
         ).fit(chosen[:, columns], target)
         for level in LEVELS

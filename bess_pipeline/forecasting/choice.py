@@ -92,7 +92,7 @@ def chosen(scores: Sequence[PastScore], standard_errors: float) -> PastScore:
 
 
 def crps_of_quantiles(quantile: Array, outcome: Array) -> Array:
-    """CRPS of each outcome from quantiles at LEVELS: twice the mean pinball loss, each level for its share of [0, 1]."""
+    """CRPS of outcomes from quantiles at LEVELS: twice the pinball loss, each level for its share of [0, 1]."""
     edges = np.concatenate([[0.0], (LEVELS[1:] + LEVELS[:-1]) / 2.0, [1.0]])
     error = outcome[..., None] - quantile
     loss = np.maximum(LEVELS * error, (LEVELS - 1.0) * error)

@@ -173,7 +173,7 @@ class Forecaster:
 def forecaster_of_points(
     name: str, question: Question, point: Array, predict: Callable[[Question], Array]
 ) -> Forecaster:
-    """A forecaster from honest past points (rows, slots) and a function that gives points (rows, slots) of any question."""
+    """A forecaster from honest past points (rows, slots) and what gives points (rows, slots) of any question."""
     scale = ScaleModel.fit(question, point)
 
     def located(asked: Question, points: Array) -> Located:

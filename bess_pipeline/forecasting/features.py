@@ -7,7 +7,7 @@ Prices enter as differences from the mean of the last four weeks, so that a fit 
 year's, and through asinh of values scaled by median and median absolute deviation (Uniejewski, Weron, Ziel 2018),
 so that spikes do not rule a regression. Following Lago, Marcjasz, De Schutter and Weron (2021), regressors are the
 days D-1, D-2, D-3 and D-7 of the stream (D too where its gate knows it), D-1 and D-2 of the other energy streams,
-forecast fundamentals of the day, and the weekday; each day as means of two hours, which loses nothing that shows in
+forecast fundamentals of the day, and the weekday; each day as means of three hours, which loses nothing that shows in
 the errors and makes fits fast.
 """
 
@@ -36,7 +36,7 @@ Array = npt.NDArray[np.float64]
 
 ENERGY_STREAMS = ("day_ahead", "system_price", "net_imbalance_volume", "market_index")
 SLOT_CALENDAR = ("working_day", "year_sin_1", "year_cos_1")
-OWN_BLOCKS, OTHER_BLOCKS = 12, 6  # a day as means of two or four hours
+OWN_BLOCKS, OTHER_BLOCKS = 8, 6  # a day as means of three or four hours
 OTHER_LAGS = (0, 1, 2)
 KNOWN_SHARE = 0.5  # of the rows: a regressor known more rarely is left out
 CONSISTENT_MAD = 1.4826  # median absolute deviation of a normal distribution, times this, is its standard deviation

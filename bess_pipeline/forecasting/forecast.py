@@ -12,7 +12,6 @@ trained on. A stream that R did not know well enough is trained on what D's gate
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -27,7 +26,7 @@ from bess_pipeline.forecast_settings import ForecastSettings, ModelName
 from bess_pipeline.forecasting import streams
 from bess_pipeline.forecasting.activation import ASSUMED, assumed_mwh_per_mw
 from bess_pipeline.forecasting.choice import Trader
-from bess_pipeline.forecasting.distribution import LEVELS, ForecastSet, Marginals, RankHistory, ranks_in
+from bess_pipeline.forecasting.distribution import LEVELS, ForecastSet, Marginals, RankHistory
 from bess_pipeline.forecasting.information import LEADS, Information
 from bess_pipeline.forecasting.knowledge import filled_slots
 from bess_pipeline.forecasting.model import newest
@@ -197,23 +196,14 @@ def _over_days(information: Information, stream: Stream, ahead: Mapping[int, Ahe
 
 def _history(fitted: Mapping[str, FittedStream]) -> RankHistory:
     """Ranks of past outcomes in honest forecasts; days of all trainings in order, NaN where a stream has none."""
-    days = sorted({day for one in fitted.values() for day in one.past_questions[0].information.days})
+    days = sorted({day for one in fitted.values() for day in one.days})
     place = {day: row for row, day in enumerate(days)}
     rank: dict[tuple[str, int], Array] = {}
     for name, one in fitted.items():
-        for lead, candidate in one.by_lead.items():
-            question = one.past_questions[lead]
-            known = question.usable
-            quantile, _ = candidate.past(known)
-            outcome = question.outcome[known]
-            quantile = np.maximum.accumulate(quantile, axis=-1).reshape(-1, LEVELS.size)
-            forecast = ~np.isnan(quantile).any(axis=1)
-            rng = np.random.default_rng([zlib.crc32(name.encode()), lead])
-            drawn = ranks_in(quantile, np.where(forecast, outcome.ravel(), np.nan), rng)
-            found = np.full((len(days), one.stream.slots), np.nan)
-            rows = [place[day] for day, is_known in zip(question.information.days, known, strict=True) if is_known]
-            found[rows] = drawn.reshape(outcome.shape)
-            rank[name, lead] = found
+        rows = [place[day] for day in one.days]
+        for lead, known in one.rank.items():
+            rank[name, lead] = np.full((len(days), one.stream.slots), np.nan)
+            rank[name, lead][rows] = known
     return RankHistory(tuple(days), rank)
 
 

@@ -26,7 +26,7 @@ from bess_pipeline.forecasting.model import Mask, Question, Split, splits
 
 Array = npt.NDArray[np.float64]
 
-GRID: Array = np.geomspace(1.0, 0.03, 12)  # penalties tried, of the one that leaves nothing
+GRID: Array = np.geomspace(1.0, 0.03, 9)  # penalties tried, of the one that leaves nothing
 FARTHEST = 3.5  # asinh units: no forecast goes further than sinh(3.5) = 16.5 spreads from the first guess
 TOLERANCE, ITERATIONS = 1e-3, 5000
 
@@ -55,10 +55,16 @@ class _Prepared:
 
 def lear(question: Question) -> Forecaster:
     """The mean of lasso regressions over the calibration windows of the settings."""
+    import sklearn
+
     prepared = _prepare(question)
     windows = _windows(prepared.usable, question.settings.lear_window_days)
-    components = question.settings.lear_components
-    penalties = [_penalties(prepared, window, components) for window in windows]
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        return _fitted(question, prepared, windows)
+
+
+def _fitted(question: Question, prepared: _Prepared, windows: Sequence[Mask]) -> Forecaster:
+    penalties = _penalties(prepared, windows, question.settings.lear_components)
     fitted = [_fit(prepared, window, one) for window, one in zip(windows, penalties, strict=True)]
     past = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
 
@@ -90,7 +96,18 @@ def _windows(usable: Mask, window_days: Sequence[int]) -> list[Mask]:
     return list(found.values())
 
 
-def _penalties(prepared: _Prepared, rows: Mask, components: int) -> tuple[Array, Array]:
+def _penalties(prepared: _Prepared, windows: Sequence[Mask], components: int) -> list[tuple[Array, Array]]:
+    """For each window the principal components and their penalties, both found once, on the longest window.
+
+    A penalty stands against chance correlations, which shrink as one over the root of the days.
+    """
+    days = [int(window.sum()) for window in windows]
+    longest = int(np.argmax(days))
+    patterns, alpha = _by_criterion(prepared, windows[longest], components)
+    return [(patterns, alpha * np.sqrt(days[longest] / one)) for one in days]
+
+
+def _by_criterion(prepared: _Prepared, rows: Mask, components: int) -> tuple[Array, Array]:
     """The principal components (components, slots) of a window, and the penalty of each by Akaike's criterion."""
     from sklearn.linear_model import lasso_path
 

@@ -11,8 +11,10 @@ stream is trained first, and its honest past forecasts are what the others learn
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from bess_pipeline.forecasting.activation import climatology
 from bess_pipeline.forecasting.boosted import boosted
 from bess_pipeline.forecasting.choice import Candidate, PastScore, Trader, chosen, past_scores
 from bess_pipeline.forecasting.combination import combination
+from bess_pipeline.forecasting.distribution import LEVELS, ranks_in
 from bess_pipeline.forecasting.errors_ahead import Forecaster
 from bess_pipeline.forecasting.information import LEADS, Information
 from bess_pipeline.forecasting.knowledge import freshest_lag, recent_mean, to_slots, trailing_mean
@@ -35,17 +38,22 @@ Array = npt.NDArray[np.float64]
 
 DAY_AHEAD, SYSTEM_PRICE = "day_ahead", "system_price"
 ON_DAY_AHEAD = (SYSTEM_PRICE, "market_index")
+BOOSTED = (DAY_AHEAD, SYSTEM_PRICE)
 NOT_FORECAST = ("net_imbalance_volume",)  # a regressor only
 ACTIVATION = "activation_"
 
 
 @dataclass(frozen=True)
 class FittedStream:
-    """One stream after training: the chosen candidate of each lead, and why."""
+    """One stream after training: the chosen candidate of each lead, and why.
+
+    rank[lead] (days, slots): what past outcomes took in its honest forecasts, NaN where there is none.
+    """
 
     stream: Stream
     by_lead: Mapping[int, Candidate]
-    past_questions: Mapping[int, Question]
+    days: tuple[date, ...]
+    rank: Mapping[int, Array]
     scores: tuple[PastScore, ...]
     notes: tuple[str, ...]
 
@@ -148,7 +156,20 @@ def _fit_stream(
     name_chosen = chosen(scores, settings.choice_standard_errors).name if scores else first[0].name
     by_lead = {lead: _named(candidates, name_chosen) for lead, candidates in fitted.items()}
     notes = _notes(name, days, settings, scores, name_chosen)
-    return FittedStream(information.streams[name], by_lead, questions, tuple(scores), notes)
+    rank = {lead: _ranks(questions[lead], candidate) for lead, candidate in by_lead.items()}
+    return FittedStream(information.streams[name], by_lead, information.days, rank, tuple(scores), notes)
+
+
+def _ranks(question: Question, candidate: Candidate) -> Array:
+    """Ranks (rows, slots) of past outcomes; ties are drawn with a seed of the stream and lead."""
+    known = question.usable
+    quantile, _ = candidate.past(known)
+    quantile = np.maximum.accumulate(quantile, axis=-1).reshape(-1, LEVELS.size)
+    outcome = np.where(np.isnan(quantile).any(axis=1), np.nan, question.outcome[known].ravel())
+    rng = np.random.default_rng([zlib.crc32(question.stream.name.encode()), question.lead])
+    found = np.full(question.outcome.shape, np.nan)
+    found[known] = ranks_in(quantile, outcome, rng).reshape(-1, question.stream.slots)
+    return found
 
 
 def _candidates(question: Question, days: int, only: ModelName | None) -> list[Candidate]:
@@ -164,8 +185,9 @@ def _candidates(question: Question, days: int, only: ModelName | None) -> list[C
     regression: Forecaster | None = None
     if {"lear", "boosted", "combination"} & set(wanted):
         regression = lear(question)
-        members = [similar_day(question), regression]
-        if stream.clock != "efa_block" and question.lead == 0 and {"boosted", "combination"} & set(wanted):
+        plain = [one for one in found if isinstance(one, Forecaster) and one.name == "similar_day"]
+        members = [*(plain or [similar_day(question)]), regression]
+        if stream.name in BOOSTED and question.lead == 0 and {"boosted", "combination"} & set(wanted):
             members.append(boosted(question, regression))
         found += [one for one in members[1:] if one.name in wanted]
         if "combination" in wanted:

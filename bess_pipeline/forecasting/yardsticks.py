@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bess_pipeline.forecasting.errors_ahead import Forecaster, forecaster_of_points
-from bess_pipeline.forecasting.knowledge import filled_slots, freshest_lag, recent, working_days
+from bess_pipeline.forecasting.knowledge import (
+    filled_slots,
+    freshest_lag,
+    recent,
+    row_mean,
+    trailing_mean,
+    working_days,
+)
 from bess_pipeline.forecasting.model import Question
 
 Array = npt.NDArray[np.float64]
@@ -18,16 +25,27 @@ Mask = npt.NDArray[np.bool_]
 
 
 def mean_of_similar(values: Array, same_type: Mask, count: int) -> Array:
-    """Mean (slots,) of the last `count` rows of the same type, of any type where there is none of it; NaN ignored.
+    """For each row the mean (rows, slots) of the last `count` rows of the type up to it, itself included; NaN ignored.
 
-    A slot that none of them knows takes its mean over all rows, or else the mean of everything. `values` (rows, slots)
-    holds one known value at least.
+    Where there is none of the type the last rows of any type serve. A slot that none of them knows takes its mean over
+    all rows up to there, or else the mean of everything up to there; NaN before anything is known.
     """
-    chosen = values[same_type] if same_type.any() else values
-    last = chosen[-count:]
-    mean = _mean(last)
-    mean = np.where(np.isnan(mean), _mean(values), mean)
-    return np.where(np.isnan(mean), np.nanmean(values), mean)
+    known = ~np.isnan(values).all(axis=1)
+    of_any = _running(values, known, count)
+    found = np.where(np.isnan(_running(values, known & same_type, count)).all(axis=1)[:, None], of_any, np.nan)
+    found = np.where(np.isnan(found), _running(values, known & same_type, count), found)
+    everything = trailing_mean(values, values.shape[0])
+    found = np.where(np.isnan(found), everything, found)
+    return np.where(np.isnan(found), trailing_mean(row_mean(values)[:, None], values.shape[0]), found)
+
+
+def _running(values: Array, chosen: Mask, count: int) -> Array:
+    """The mean of the last `count` chosen rows up to each row, NaN before the first of them."""
+    if not chosen.any():
+        return np.full(values.shape, np.nan)
+    means = trailing_mean(values[chosen], count)
+    last = np.cumsum(chosen) - 1
+    return np.where(last[:, None] >= 0, means[np.maximum(last, 0)], np.nan)
 
 
 def persistence(question: Question) -> Forecaster:
@@ -49,28 +67,8 @@ def _similar_days(question: Question) -> Array:
     known = recent(information, question.stream.name)
     lag = freshest_lag(information, question.stream.name) or 0
     was, will_be = working_days(information, -lag), working_days(information, question.lead)
-    found = np.full(known.shape, np.nan)
-    for kind in (True, False):
-        means = _running_mean_of_similar(known, np.asarray(was == kind), question.settings.similar_days)
-        found[will_be == kind] = means[will_be == kind]
-    return found
-
-
-def _running_mean_of_similar(known: Array, same_type: Mask, count: int) -> Array:
-    """`mean_of_similar` of the rows up to each one, (rows, slots); NaN before anything is known."""
-    whole = ~np.isnan(known).all(axis=1)
-    found = np.full(known.shape, np.nan)
-    for row in range(known.shape[0]):
-        upto = np.flatnonzero(whole[: row + 1])
-        if upto.size:
-            of_type = upto[same_type[upto]][-count:]
-            chosen = of_type if of_type.size else upto[-count:]
-            found[row] = mean_of_similar(known[chosen], same_type[chosen], count)
-    return found
-
-
-def _mean(values: Array) -> Array:
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.where(
+        will_be[:, None],
+        mean_of_similar(known, was, question.settings.similar_days),
+        mean_of_similar(known, ~was, question.settings.similar_days),
+    )
