@@ -18,7 +18,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bess_pipeline.errors import UserInputError

@@ -30,10 +30,10 @@ def mean_of_similar(values: Array, same_type: Mask, count: int) -> Array:
     Where there is none of the type the last rows of any type serve. A slot that none of them knows takes its mean over
     all rows up to there, or else the mean of everything up to there; NaN before anything is known.
     """
-    known = ~np.isnan(values).all(axis=1)
-    of_any = _running(values, known, count)
-    found = np.where(np.isnan(_running(values, known & same_type, count)).all(axis=1)[:, None], of_any, np.nan)
-    found = np.where(np.isnan(found), _running(values, known & same_type, count), found)
+    known: Mask = np.asarray(~np.isnan(values).all(axis=1))
+    of_type, of_any = (_running(values, np.asarray(chosen), count) for chosen in (known & same_type, known))
+    none = np.asarray(np.isnan(of_type).all(axis=1))
+    found = np.where(none[:, None], of_any, of_type)
     everything = trailing_mean(values, values.shape[0])
     found = np.where(np.isnan(found), everything, found)
     return np.where(np.isnan(found), trailing_mean(row_mean(values)[:, None], values.shape[0]), found)
