@@ -37,7 +37,9 @@ def test_the_intensity_is_that_of_ledoit_and_wolf_for_their_target() -> None:
 
 
 def test_scores_are_normal_whatever_the_ranks_and_constant_columns_are_not_observed() -> None:
-    rank = np.column_stack([np.linspace(0.4, 0.6, 99) ** 3, np.full(99, 0.5), np.r_[np.full(50, np.nan), np.arange(49)]])
+    rank = np.column_stack(
+        [np.linspace(0.4, 0.6, 99) ** 3, np.full(99, 0.5), np.r_[np.full(50, np.nan), np.arange(49)]]
+    )
     scores, observed = normal_scores(rank)
     assert observed.sum(axis=0).tolist() == [99, 0, 49]
     assert scores[:, 0] == pytest.approx(-scores[::-1, 0])
@@ -54,7 +56,7 @@ def test_the_smooth_model_finds_a_law_of_its_own_form() -> None:
     stream, hour = places(EIGHT)
     truth = Law(level=0.0, shared=0.5, own=0.4, range_h=4.0, sign={"response_DRH": -1.0}).correlation(EIGHT)
     off_diagonal = 1.0 - np.eye(len(truth))
-    assert smooth_target(truth, off_diagonal, stream, hour) == pytest.approx(truth, abs=0.01)
+    assert smooth_target(truth, off_diagonal, stream, hour) == pytest.approx(truth, abs=0.02)
 
 
 def hour_dependent(law: Law, chosen: list) -> Array:

@@ -34,6 +34,7 @@ from bess_pipeline.forecasting.distribution import ForecastSet, RankHistory
 from bess_pipeline.scenarios.dependence import METHODS, Method
 from bess_pipeline.scenarios.generate import generate
 from bess_pipeline.scenarios.paths import ScenarioSet
+from bess_pipeline.working_days import is_working_day
 
 methods = pytest.mark.parametrize("method", METHODS)
 PAIR = [DAY_AHEAD, SYSTEM_PRICE]
@@ -143,9 +144,9 @@ def test_threads_and_processes_do_not_matter() -> None:
 
 
 def test_as_many_scenarios_as_template_days_have_exactly_their_order() -> None:
-    history = Law().history(PAIR, 120, 4)
-    alike = [row for row, day in enumerate(history.days) if day.isoweekday() in (1, 2, 3)]  # no bank holidays but two
-    alike = [row for row in alike if (history.days[row].month, history.days[row].day) not in {(12, 24), (12, 31)}]
+    history = Law().history(PAIR, 120, 4)  # from 14 October to 10 February
+    closed = {(12, 24), (12, 25), (12, 31), (1, 1)}  # bank holidays, and the days before them
+    alike = [row for row, day in enumerate(history.days) if day.isoweekday() < 5 and (day.month, day.day) not in closed]
     scenarios = generate(forecast_set(PAIR, history), len(alike), "schaake", seed=9)
     paths = np.hstack([scenarios.value[name] for name in ("day_ahead", "system_price")])
     past = np.hstack([history.rank[name, lead] for name in ("day_ahead", "system_price") for lead in (0, 1)])[alike]
@@ -153,23 +154,36 @@ def test_as_many_scenarios_as_template_days_have_exactly_their_order() -> None:
 
 
 def test_more_scenarios_than_days_share_the_stretch_of_their_days_rank() -> None:
-    history = Law().history([DAY_AHEAD], 40, 4)
+    history = Law().history([DAY_AHEAD], 40, 4)  # from 2 January on
+    alike = [row for row, day in enumerate(history.days) if day.isoweekday() < 5]
     scenarios = generate(forecast_set([DAY_AHEAD], history), 300, "schaake", seed=9)
     assert len(np.unique(scenarios.value["day_ahead"][:, 5])) == 300
-    past = rank_correlation(history.rank["day_ahead", 0][:, 5], history.rank["day_ahead", 0][:, 9])
+    past = history.rank["day_ahead", 0][alike]
     found = rank_correlation(scenarios.value["day_ahead"][:, 5], scenarios.value["day_ahead"][:, 9])
-    assert found == pytest.approx(past, abs=0.15)  # of all 40 days; the template is part of them
-    assert scenarios.notes[0].startswith("only ")
+    assert found == pytest.approx(rank_correlation(past[:, 5], past[:, 9]), abs=0.05)
+    assert scenarios.notes == ()
 
 
-def test_a_weekend_takes_weekends_for_its_template() -> None:
+@pytest.mark.parametrize(
+    ("days", "note"),
+    [
+        (31, "only 18 past days alike in both days: all working days are the template"),
+        (25, "only 17 past working days: all 25 days are the template"),
+    ],
+)
+def test_with_few_days_alike_the_template_is_wider_and_says_so(days: int, note: str) -> None:
+    assert generate(forecast_set(PAIR, Law().history(PAIR, days, 4)), 10, "schaake", seed=1).notes == (note,)
+
+
+def test_a_day_off_takes_days_off_for_its_template() -> None:
     history = Law().history(PAIR, 300, 4)
-    weekend = np.array([day.isoweekday() == 6 for day in history.days])
-    opposite = {key: np.where(weekend[:, None], np.sort(rank, axis=0)[::-1], rank) for key, rank in history.rank.items()}
-    saturday = WEDNESDAY + timedelta(days=3)
-    made = forecast_set(PAIR, RankHistory(history.days, opposite), saturday)
-    values = generate(made, 43, "schaake", seed=1).value["day_ahead"]
-    assert rank_correlation(values[:, 0], values[:, 30]) > 0.99  # Saturdays all rise and fall together
+    off = np.array([not (is_working_day(day) or is_working_day(day + timedelta(days=1))) for day in history.days])
+    together = {
+        key: np.where(off[:, None], np.linspace(0.9, 0.1, 300)[:, None], rank) for key, rank in history.rank.items()
+    }
+    made = forecast_set(PAIR, RankHistory(history.days, together), WEDNESDAY + timedelta(days=3))
+    values = generate(made, int(off.sum()), "schaake", seed=1).value["day_ahead"]
+    assert rank_correlation(values[:, 0], values[:, 30]) == pytest.approx(1.0)
 
 
 # --- fallbacks ----------------------------------------------------------------------------------------------------
@@ -200,7 +214,7 @@ def test_without_a_past_each_stream_stands_alone(method: Method) -> None:
 def test_a_new_product_stands_alone_and_leaves_the_others_as_they_are(method: Method) -> None:
     three = [*PAIR, RESPONSE[0]]
     forecast = without(forecast_set(three, Law().history(three, 365, 1)), "response_DCL", slice(0, 350))
-    scenarios = generate(forecast, 500, method, seed=1)
+    scenarios = generate(forecast, 1000, method, seed=1)
     assert "response_DCL: past ranks of 15 days where 20 are needed, so it stands alone" in scenarios.notes
     assert abs(rank_correlation(day_mean(scenarios, "day_ahead"), day_mean(scenarios, "response_DCL"))) < 0.12
     if method != "independent":
@@ -242,7 +256,9 @@ def test_what_is_published_is_certain(method: Method) -> None:
     assert (np.ptp(values[:, 24:], axis=0) > 0).all()
     everything = {name: replace(m, quantile=np.repeat(m.mean[:, None], m.quantile.shape[1], axis=1))
                   for name, m in forecast.marginals.items()}  # fmt: skip
-    assert (np.ptp(generate(replace(forecast, marginals=everything), 3, method, 1).value["day_ahead"], axis=0) == 0).all()
+    assert (
+        np.ptp(generate(replace(forecast, marginals=everything), 3, method, 1).value["day_ahead"], axis=0) == 0
+    ).all()
 
 
 def test_activation_published_a_month_late() -> None:
@@ -273,5 +289,7 @@ def test_missing_quantiles_are_refused_by_name() -> None:
     one = marginals(DAY_AHEAD, WEDNESDAY)
     one.quantile[3, 4] = np.nan
     forecast = replace(forecast_set(PAIR, RankHistory((), {})), marginals={"day_ahead": one})
-    with pytest.raises(ScenarioError, match="forecast of day_ahead for 2026-02-11 .* missing or fall \\(model by hand\\)"):
+    with pytest.raises(
+        ScenarioError, match="forecast of day_ahead for 2026-02-11 .* missing or fall \\(model by hand\\)"
+    ):
         generate(forecast, 2, "copula", 1)
