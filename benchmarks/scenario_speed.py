@@ -3,7 +3,7 @@
 What belongs here: the speed of `scenarios/`, on forecasts made by hand with a year of past ranks. What does not: how
 good scenarios are (`scenarios/scores.py`) and correctness (tests/).
 
-Usage, from the project's root:  python benchmarks/scenario_speed.py [--count 1000] [--kept 50] [--days 365] [--runs 5]
+Usage, from the project's root:  PYTHONPATH=tests python benchmarks/scenario_speed.py [--count N] [--kept K] [--days D]
 
 Targets on two quiet cores: generation across 8 streams (day-ahead, system price, six response products) under 0.5 s,
 the model of dependence included, and reduction under 1 s. One thread each. The best of the runs is printed, and the
@@ -13,12 +13,8 @@ processor time of that run, which other work on the machine changes less.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter, process_time
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "tests")]
 
 from scenario_forecasts import ACTIVATION, EIGHT, Law, forecast_set
 
@@ -48,13 +44,13 @@ def main() -> None:
         forecast = forecast_set(streams, Law().history(streams, asked.days, 1))
         print(words)
         for method in METHODS:
-            wall, processor = best(lambda f=forecast, m=method: generate(f, asked.count, m, 1), asked.runs)  # type: ignore[misc]
+            wall, processor = best(lambda f=forecast, m=method: generate(f, asked.count, m, 1), asked.runs)
             print(f"  generate {method:<12} {wall:6.3f}  ({processor:.3f})")
         full = generate(forecast, asked.count, "copula", 1)
         for correct in (True, False):
             wall, processor = best(
                 lambda s=full, c=correct: reduce_scenarios(s, asked.kept, correct_means=c), asked.runs
-            )  # type: ignore[misc]
+            )
             note = "means corrected" if correct else "as nearest"
             print(f"  reduce to {asked.kept}, {note:<16} {wall:6.3f}  ({processor:.3f})")
 

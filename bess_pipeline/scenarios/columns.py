@@ -102,8 +102,8 @@ def _checked(forecast: ForecastSet, name: str) -> Marginals:
         raise ValueError(f"{name} has quantiles {marginals.quantile.shape}, not {shape}")
     if not np.isfinite(marginals.quantile).all() or (np.diff(marginals.quantile, axis=1) < 0).any():
         raise ScenarioError(
-            f"the forecast of {name} for {forecast.efa_date} at the {forecast.gate} gate has quantiles that are missing "
-            f"or fall (model {marginals.model}): forecast it again or leave the stream out"
+            f"the forecast of {name} for {forecast.efa_date} at the {forecast.gate} gate has quantiles that are "
+            f"missing or fall (model {marginals.model}): forecast it again or leave the stream out"
         )
     return marginals
 

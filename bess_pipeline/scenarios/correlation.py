@@ -9,8 +9,8 @@ every path and takes the same share from all correlations across markets. Ours i
 
     corr(stream a at hour t, stream b at hour u) = sum over k of B_k[a, b] exp(-|t - u| / range_k),
 
-with positive semidefinite B_k fitted to the sample by least squares (as Goulard and Voltz 1992, Mathematical Geology 24),
-so that what is common to the hours of a day, and to markets, is in the target as much as in the sample.
+with positive semidefinite B_k fitted to the sample by least squares (as Goulard and Voltz 1992, Mathematical Geology
+24), so that what is common to the hours of a day, and to markets, is in the target as much as in the sample.
 
 Where correlations change with the hour of the day, the smooth model is off. What plans live on most, the means of days
 and their correlation across markets, is few numbers that the past knows well: the sample's covariance of m means over n

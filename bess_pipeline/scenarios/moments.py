@@ -3,10 +3,11 @@
 What belongs here: the moments, their tolerances, and weights that restore the means. What does not: which scenarios
 are kept (`reduce.py`).
 
-Tolerances, in standard deviations of the quantity in the full set: 0.15 for the mean over the trading day of each stream
-and for the mean of each functional of `money.py`; 0.5 for the functionals' tails, the mean of their highest and of
-their lowest 5 % (CVaR, the atom on the border split); 0.2 for the correlation of day means of two streams. Medoids
-stand in the middle of those they represent, so tails are drawn in. (Of 50 plain draws the errors of mean and correlation are 0.14 each, and of a tail about 0.5.)
+Tolerances, in standard deviations of the quantity in the full set: 0.15 for the mean over the trading day of each
+stream and for the mean of each functional of `money.py`; 0.5 for the functionals' tails, the mean of their highest and
+of their lowest 5 % (CVaR, the atom on the border split); 0.2 for the correlation of day means of two streams. Medoids
+stand in the middle of those they represent, so tails are drawn in. (Of 50 plain draws the errors of a mean and of a
+correlation are 0.14 each, and of a tail about 0.5.)
 """
 
 from __future__ import annotations
@@ -52,17 +53,17 @@ def kept_moments(full: ScenarioSet, chosen: Integers, probability: Array) -> tup
     found = []
     for name, values in [*((f"{name} mean", values) for name, values in sorted(means.items())), *money.items()]:
         allowed = MEAN_TOLERANCE_SD * _sd(values, p)
-        found.append(KeptMoment(f"mean of {name}", p @ values, probability @ values[chosen], allowed))
+        found.append(KeptMoment(f"mean of {name}", float(p @ values), float(probability @ values[chosen]), allowed))
     for name, values in money.items():
         for words, sign in (("highest", 1.0), ("lowest", -1.0)):
             tails = [sign * tail_mean(sign * v, q) for v, q in ((values, p), (values[chosen], probability))]
-            found.append(KeptMoment(f"{words} 5 % of {name}", *tails, TAIL_TOLERANCE_SD * _sd(values, p)))
+            found.append(KeptMoment(f"{words} 5 % of {name}", tails[0], tails[1], TAIL_TOLERANCE_SD * _sd(values, p)))
     for one, other in combinations(sorted(name for name, values in means.items() if _sd(values, p) > 0), 2):
         pair = [
             _correlation(means[one][rows], means[other][rows], q)
             for rows, q in ((slice(None), p), (chosen, probability))
         ]
-        found.append(KeptMoment(f"correlation of {one} and {other}", *pair, CORRELATION_TOLERANCE))
+        found.append(KeptMoment(f"correlation of {one} and {other}", pair[0], pair[1], CORRELATION_TOLERANCE))
     return tuple(found)
 
 

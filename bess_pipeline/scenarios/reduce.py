@@ -53,9 +53,9 @@ def reduce_scenarios(
 ) -> Reduction:
     """The best k scenarios of a set that an exchange search finds; all of them where k is their number or more.
 
-    weight: weights of streams by name, in place of those of `metric.py`. correct_means: probabilities
-    changed a little so that means are nearly those of the full set; without, they are those of the least distance. Deterministic. Moments beyond their tolerances
-    are named in the set's notes. Raises ScenarioError for k below 1.
+    weight: weights of streams by name, in place of those of `metric.py`. correct_means: probabilities changed a little
+    so that means are nearly those of the full set; without, they are those of the least distance. Deterministic.
+    Moments beyond their tolerances are named in the set's notes. Raises ScenarioError for k below 1.
     """
     if k < 1:
         raise ScenarioError(f"a set cannot be reduced to {k} scenarios: ask for 1 or more")
@@ -63,7 +63,7 @@ def reduce_scenarios(
         gap = distances(coordinates(full, weight))
         chosen = _chosen(gap, full.probability, k)
         nearest = medoids.assign(gap, chosen)
-        probability = np.bincount(nearest, full.probability, minlength=chosen.size)
+        probability: Array = np.bincount(nearest, full.probability, minlength=chosen.size).astype(np.float64)
         distance = float(full.probability @ gap[np.arange(nearest.size), chosen[nearest]])
         if correct_means and chosen.size < full.probability.size:
             probability = moment_weights(full, chosen, probability)

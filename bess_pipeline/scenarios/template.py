@@ -1,4 +1,6 @@
-"""The Schaake shuffle: scenarios take the order that the past had, day by day (Clark et al. 2004, J. Hydrometeorology 5).
+"""The Schaake shuffle: scenarios take the order that the past had, day by day.
+
+Clark, Gangopadhyay, Hay, Rajagopalan and Wilby 2004, Journal of Hydrometeorology 5.
 
 What belongs here: which past days are the template, and the order they give to scenarios. What does not: the values
 that are put into that order (`generate.py`) and streams without enough past (`dependence.py`).

@@ -85,7 +85,7 @@ LAWS = {
 
 @pytest.mark.parametrize("law", LAWS)
 def test_day_means_keep_their_correlation_across_markets_within_sampling_error(law: str) -> None:
-    """365 days: the mean over 12 histories is within 2.5 standard errors of the truth, where identity shrinkage is not."""
+    """365 days, 12 histories: within 2.5 standard errors, where shrinkage to the identity leaves a bias."""
     stream, hour = places(EIGHT)
     truth = correlation_of_day_means(LAWS[law], stream, hour)
     factor, found, identity, error = np.linalg.cholesky(LAWS[law]), [], [], []

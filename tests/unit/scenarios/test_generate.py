@@ -290,6 +290,6 @@ def test_missing_quantiles_are_refused_by_name() -> None:
     one.quantile[3, 4] = np.nan
     forecast = replace(forecast_set(PAIR, RankHistory((), {})), marginals={"day_ahead": one})
     with pytest.raises(
-        ScenarioError, match="forecast of day_ahead for 2026-02-11 .* missing or fall \\(model by hand\\)"
+        ScenarioError, match=r"forecast of day_ahead for 2026-02-11 .* missing or fall \(model by hand\)"
     ):
         generate(forecast, 2, "copula", 1)

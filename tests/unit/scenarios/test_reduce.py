@@ -204,9 +204,11 @@ def test_money_by_hand(day, hours: int) -> None:
 
 def test_half_hourly_day_ahead_has_the_same_spread_and_a_missing_market_no_functional() -> None:
     stream = streams.day_ahead(30)
+    starts = streams.horizon_starts("half_hour", [WEDNESDAY])
+    opens, path = datetime(2026, 2, 10, tzinfo=UTC), np.repeat(np.arange(24.0), 2)[None]
     made = ScenarioSet(
-        WEDNESDAY, "day_ahead", datetime(2026, 2, 10, tzinfo=UTC), "copula", 1, np.ones(1), {"day_ahead": stream},
-        {"day_ahead": streams.horizon_starts("half_hour", [WEDNESDAY])}, {"day_ahead": np.repeat(np.arange(24.0), 2)[None]},
+        efa_date=WEDNESDAY, gate="day_ahead", gate_utc=opens, method="copula", seed=1, probability=np.ones(1),
+        streams={"day_ahead": stream}, start_utc={"day_ahead": starts}, value={"day_ahead": path},
     )  # fmt: skip
     assert {name: values[0] for name, values in functionals(made).items()} == {"daily spread, GBP/MWh": 22.0}
     assert reduce_scenarios(made, 1).distance == 0
