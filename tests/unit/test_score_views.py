@@ -70,7 +70,7 @@ def test_coverage_leaves_baselines_out(connection: duckdb.DuckDBPyConnection) ->
 
 
 def test_queries_answer_their_questions(connection: duckdb.DuckDBPyConnection) -> None:
-    skill = connection.execute(script("queries", "forecast_skill")).fetchall()
+    skill = connection.execute(script("queries", "skill_over_baselines")).fetchall()
     assert [(row[1], row[7]) for row in skill] == [("day_ahead", 0.0), ("response_DCL", None)]
     hours = connection.execute(script("queries", "skill_by_hour")).fetchall()
     assert hours == [("day_ahead", "day_ahead", "similar_day", 7, 1, 3.0, 4.0, 0.25)]
