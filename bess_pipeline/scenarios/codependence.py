@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
-from threadpoolctl import threadpool_limits
 
 from bess_pipeline.forecasting.distribution import RankHistory
 from bess_pipeline.forecasting.streams import SLOTS, Stream, slots_of
 from bess_pipeline.scenarios.paths import ScenarioSet, trading_day
 from bess_pipeline.scenarios.univariate import levels_of
+from bess_pipeline.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def kendall_tau(columns: Array, probability: Array | None = None) -> Array:
     by_column = np.ascontiguousarray(columns.T)
     gaps = bool(np.isnan(columns).any())
     step = max(1, _ROW_VALUES // max(rows * count, 1))
-    with threadpool_limits(limits=1):
+    with one_thread():
         for start in range(0, rows, step):
             stop = min(start + step, rows)
             sign = np.sign(by_column[:, start:stop, None] - by_column[:, None, start:]).reshape(count, -1)

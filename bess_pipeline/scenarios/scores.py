@@ -34,7 +34,6 @@ from itertools import combinations_with_replacement
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from bess_pipeline import gb_time
 from bess_pipeline.forecasting.distribution import Marginals
@@ -42,6 +41,7 @@ from bess_pipeline.forecasting.streams import Clock, Stream
 from bess_pipeline.scenarios import multivariate, univariate
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.scenarios.yardstick import Yardstick
+from bess_pipeline.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 Row = tuple[str, str, float]
@@ -69,7 +69,7 @@ def score_day(scenarios: ScenarioSet, outcomes: Mapping[str, Array], yardstick: 
     whose rank is stored; the same arguments give the same bytes (matrix products run in one thread). ValueError when
     an outcome has not the periods of its stream.
     """
-    with threadpool_limits(limits=1):
+    with one_thread():
         rows: list[Row] = []
         parts = []
         for name in scenarios.value:

@@ -122,9 +122,7 @@ def test_weighted_scenarios_score_as_repeated_ones() -> None:
     many = replace(
         few,
         value={name: np.repeat(values, times, axis=0) for name, values in few.value.items()},
-        probability=np.array(
-            [1 / 11 + 1e-9] * 5 + [1 / 11] + [1 / 11 - 1e-9] * 5
-        ),  # not quite alike, so not fair
+        probability=np.array([1 / 11 + 1e-9] * 5 + [1 / 11] + [1 / 11 - 1e-9] * 5),  # not quite alike, so not fair
     )
     repeated = table(score_day(many, came, YARDSTICK, seed=3))
     for key, value in weighted.items():
