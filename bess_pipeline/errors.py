@@ -45,3 +45,7 @@ class OriginError(BessError):
 
 class SolverError(BessError):
     """An optimisation ended without an optimal, re-checked schedule."""
+
+
+class ScenarioError(BessError):
+    """No scenarios can be made of a forecast, or fewer of a set, as asked."""
