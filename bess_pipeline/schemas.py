@@ -249,6 +249,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "market/fundamental_forecast": FundamentalForecast,
     "market/source_status": SourceStatus,
     "forecast/price_forecast": PriceForecast,
+    "forecast/baseline_forecast": PriceForecast,
     "scenario/price_path": PricePath,
     "scenario/score": Score,
     "scenario/gate_status": GateStatus,

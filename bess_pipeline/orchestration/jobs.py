@@ -23,7 +23,7 @@ from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
 from bess_pipeline.runtime import Runtime
-from bess_pipeline.scenarios.daily import FORECAST, GATE_STATUS, PATHS, SCORE
+from bess_pipeline.scenarios.storage import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
@@ -41,7 +41,7 @@ PRICE_ASSETS = (
     SOURCE_STATUS,
 )
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
-SCENARIO_ASSETS = (FORECAST, PATHS, SCORE, GATE_STATUS)
+SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, SCORE, GATE_STATUS)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)

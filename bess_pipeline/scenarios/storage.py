@@ -23,6 +23,9 @@ from bess_pipeline.forecasting.distribution import LEVELS, ForecastSet, Marginal
 from bess_pipeline.forecasting.streams import Clock, Stream
 from bess_pipeline.scenarios.paths import ScenarioSet
 
+FORECAST, BASELINE, PATHS = "forecast/price_forecast", "forecast/baseline_forecast", "scenario/price_path"
+SCORE, GATE_STATUS = "scenario/score", "scenario/gate_status"
+
 Array = npt.NDArray[np.float64]
 COLUMNS = [quantile_column(level) for level in LEVELS]
 _DECIMALS = {"MWh/MW": 5}
@@ -78,7 +81,8 @@ def marginals_from(rows: pd.DataFrame, efa_date: date) -> dict[str, Marginals]:
         part = part.sort_values("start_utc")
         stream = stream_named(str(name), int(part["duration_minutes"].iloc[0]))
         starts = pd.DatetimeIndex(part["start_utc"])
-        lead, slot = _places(stream.clock, efa_date, starts)
+        lead = np.array([(day - efa_date).days for day in gb_time.efa_columns(starts)["efa_date"]], dtype=np.int64)
+        slot = streams.slots_of(stream.clock, starts)
         found[stream.name] = Marginals(
             stream,
             starts,
@@ -130,20 +134,6 @@ def stream_named(name: str, minutes: int) -> Stream:
         *streams.ACTIVATION.values(),
     ]
     return next(one for one in known if one.name == name)
-
-
-def _places(
-    clock: Clock, efa_date: date, starts: pd.DatetimeIndex
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Lead (days after `efa_date`) and slot of each period."""
-    days = gb_time.efa_columns(pd.Series(starts))["efa_date"]
-    lead = np.array([(day - efa_date).days for day in days], dtype=np.int64)
-    slot = np.zeros(len(starts), dtype=np.int64)
-    for day in sorted(set(days)):
-        grid = pd.Series(streams.period_slots(clock, day), index=streams.period_starts(clock, day))
-        here = (days == day).to_numpy()
-        slot[here] = grid.reindex(starts[here]).to_numpy()
-    return lead, slot
 
 
 def _stored(stream: Stream, values: Array) -> Array:

@@ -21,7 +21,8 @@ from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_da
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.scenarios import checks
-from bess_pipeline.scenarios.daily import FORECAST, GATE_STATUS, PATHS, SCORE, GateDays, GateStatus
+from bess_pipeline.scenarios.daily import GateDays, GateStatus
+from bess_pipeline.scenarios.storage import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 
 FORECAST_POOL = "forecasts"
 MARKETS = (
@@ -74,6 +75,7 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         name="forecasts_and_scenarios",
         specs=[
             dg.AssetSpec(**_described(FORECAST, "From what was known at it, and nothing later.", *MARKETS)),
+            dg.AssetSpec(**_described(BASELINE, "By the similar-day baseline, the yardstick of every other.", *MARKETS)),
             dg.AssetSpec(**_described(PATHS, "", FORECAST)),
         ],
         check_specs=[
@@ -99,15 +101,16 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             ],
             PATHS: [_check(path_key, "probabilities_sum_to_1", found.gap <= checks.TOLERANCE, {"gap": found.gap})],
         }
-        for table, step in ((FORECAST, "forecast"), (PATHS, "scenarios")):
-            yield _result(context, runtime, table, days, [s for s in statuses if s.step == step], results[table])
+        for table, step in ((FORECAST, "forecast"), (BASELINE, ""), (PATHS, "scenarios")):
+            own = [status for status in statuses if status.step == step]
+            yield _result(context, runtime, table, days, own, results.get(table, ()))
 
     return forecasts_and_scenarios
 
 
 def _score(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        **_common(partitions), **_described(SCORE, "A day is scored when it has ended.", FORECAST, PATHS, *MARKETS)
+        **_common(partitions), **_described(SCORE, "A day is scored when it has ended.", FORECAST, BASELINE, PATHS, *MARKETS)
     )
     @one_sentence
     def score(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
