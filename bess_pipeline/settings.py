@@ -17,7 +17,7 @@ import math
 import os
 import tomllib
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -215,6 +215,14 @@ class SolverSettings(_Section):
 class DataSettings(_Section):
     first_date: date = Field(date(2021, 1, 1), description="first daily partition")
     system_price_lag_minutes: int = Field(60, ge=0)
+    response_result_clock: time = Field(
+        time(15),
+        gt=time(14),
+        description="London time on D-1 from which results of the response auction count as known",
+    )
+    frequency_publication_days: int = Field(
+        15, ge=0, description="days after a month's end from which its frequency, and response energy, count as known"
+    )
 
 
 class ScheduleSettings(_Section):
@@ -317,7 +325,7 @@ class Settings(BaseSettings):
         return self._digest({name: getattr(self, name).model_dump(mode="json") for name in ("forecast", "scenarios")})
 
     def _digest(self, parts: dict[str, Any]) -> str:
-        parts["data"] = self.data.model_dump(mode="json", include={"system_price_lag_minutes"})
+        parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})
         parts["seed"] = self.seed
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 

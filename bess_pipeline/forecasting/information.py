@@ -16,6 +16,7 @@ from datetime import date, datetime
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from bess_pipeline.forecasting.streams import Stream
 
@@ -46,4 +47,27 @@ class Information:
     lagged: Mapping[tuple[str, int], Array]
     outcome: Mapping[tuple[str, int], Array]
     fundamental: Mapping[tuple[str, int], Array]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DispatchInformation:
+    """What the decision about one half-hour of the trading day D knew: half-hourly values of D-1 and D.
+
+    start_utc: the half-hour that is decided; decision_utc: when; efa_date: its EFA day D.
+    period_start_utc (n,): the half-hours of D-1 and D in order of time, 94 to 100 of them; slot (n,) their slots and
+    lag (n,) how many days before D they lie, 1 or 0. `here` is the place of `start_utc` in them.
+    value[stream] (n,): day_ahead, system_price, net_imbalance_volume, market_index and activation_…, NaN where not
+    known at `decision_utc`; an hourly day-ahead price stands in both its half-hours.
+    """
+
+    efa_date: date
+    start_utc: datetime
+    decision_utc: datetime
+    period_start_utc: pd.DatetimeIndex
+    slot: npt.NDArray[np.int64]
+    lag: npt.NDArray[np.int64]
+    here: int
+    streams: Mapping[str, Stream]
+    value: Mapping[str, Array]
     notes: tuple[str, ...] = ()

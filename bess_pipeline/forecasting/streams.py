@@ -26,7 +26,7 @@ from bess_pipeline.ancillary.response_curves import PRODUCTS
 Clock = Literal["hour", "half_hour", "efa_block"]
 
 SLOTS: dict[Clock, int] = {"hour": 24, "half_hour": 48, "efa_block": 6}
-_MINUTES: dict[Clock, int] = {"hour": 60, "half_hour": 30}
+_MINUTES: dict[Clock, int] = {"hour": 60, "half_hour": 30, "efa_block": 240}
 _DAY_MINUTES, _FIRST_MINUTE = 24 * 60, 23 * 60
 
 
@@ -75,9 +75,12 @@ def period_starts(clock: Clock, efa_date: date) -> pd.DatetimeIndex:
 
 def period_slots(clock: Clock, efa_date: date) -> npt.NDArray[np.int64]:
     """The slot of each period of an EFA day, in the order of `period_starts`."""
-    if clock == "efa_block":
-        return np.arange(SLOTS[clock])
-    local = period_starts(clock, efa_date).tz_convert(gb_time.LONDON)
+    return slots_of(clock, period_starts(clock, efa_date))
+
+
+def slots_of(clock: Clock, start_utc: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
+    """The slot in which each instant lies."""
+    local = start_utc.tz_convert(gb_time.LONDON)
     minute = np.asarray(local.hour * 60 + local.minute, dtype=np.int64)
     return np.asarray((minute - _FIRST_MINUTE) % _DAY_MINUTES // _MINUTES[clock], dtype=np.int64)
 
