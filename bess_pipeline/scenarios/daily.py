@@ -21,13 +21,13 @@ from bess_pipeline import __version__, gb_time, schemas
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.gates import MADE_TABLES, GateMaker
-from bess_pipeline.scenarios.scoring import GateScorer
+from bess_pipeline.scenarios.scoring import COMPLETE, PROVISIONAL, REFUSED, GateScorer
 from bess_pipeline.scenarios.storage import GATE_STATUS, PATHS, SCORE
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 
 GATES: tuple[timeline.Gate, ...] = ("day_ahead", "response")
-COMPLETE, REFUSED, PROVISIONAL, NOT_PUBLISHED = "complete", "refused", "provisional", "not_published"
+NOT_PUBLISHED = "not_published"
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ class GateDays:
             scored = scorer.score(day, gate)
             frames.append(scored.rows)
             stamp |= {f"reason.{gate}": scored.reason, f"status.{gate}": scored.status}
+            stamp[f"notes.{gate}"] = "\n".join(scored.notes)
         self.lake.write(SCORE, day, _joined(SCORE, frames), stamp)
 
     def _made(self, day: date, gate: timeline.Gate) -> bool:
@@ -145,7 +146,8 @@ class GateDays:
             return GateStatus(day, gate, "score", NOT_PUBLISHED, f"the trading day ends at {_end(day)}")
         stamp = self.lake.stamp(SCORE, day)
         status = stamp.get(f"status.{gate}", REFUSED)
-        return GateStatus(day, gate, "score", status, stamp.get(f"reason.{gate}", "it was never scored"))
+        notes = tuple(stamp.get(f"notes.{gate}", "").splitlines())
+        return GateStatus(day, gate, "score", status, stamp.get(f"reason.{gate}", "it was never scored"), notes)
 
     def _closed(self, day: date, gate: timeline.Gate) -> bool:
         return timeline.gate_utc(day, gate) <= self.now()

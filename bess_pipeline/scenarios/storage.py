@@ -10,6 +10,7 @@ set reads the stored one, and years of them stay small.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 import numpy as np
@@ -96,9 +97,15 @@ def marginals_from(rows: pd.DataFrame, efa_date: date) -> dict[str, Marginals]:
 
 
 def scenarios_from(
-    rows: pd.DataFrame, clocks: dict[str, Stream], efa_date: date, gate: str, gate_utc: datetime, method: str, seed: int
+    rows: pd.DataFrame,
+    known: Mapping[str, Stream],
+    efa_date: date,
+    gate: str,
+    gate_utc: datetime,
+    method: str,
+    seed: int,
 ) -> ScenarioSet:
-    """The set of one day and gate, from rows of `scenario/price_path`; `clocks` are its streams by name."""
+    """The set of one day and gate, from rows of `scenario/price_path`; `known` are its streams by name."""
     ordered = rows.sort_values(["stream", "scenario", "start_utc"], kind="stable")
     probability = ordered.drop_duplicates("scenario").set_index("scenario")["probability"].sort_index()
     count = len(probability)
@@ -106,7 +113,7 @@ def scenarios_from(
     for name, part in ordered.groupby("stream", sort=True):
         value[str(name)] = part["value"].to_numpy(dtype="float64").reshape(count, -1)
         start_utc[str(name)] = pd.DatetimeIndex(part["start_utc"].iloc[: len(part) // count])
-    named = {name: clocks[name] for name in value}
+    named = {name: known[name] for name in value}
     return ScenarioSet(efa_date, gate, gate_utc, method, seed, probability.to_numpy(), named, start_utc, value)
 
 
