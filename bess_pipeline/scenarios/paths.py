@@ -7,13 +7,14 @@ scored (`scores.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bess_pipeline import gb_time
 from bess_pipeline.forecasting.streams import Stream
 
 Array = npt.NDArray[np.float64]
@@ -46,3 +47,14 @@ class ScenarioSet:
                 raise ValueError(f"{name} has values {values.shape}, not {(count, self.start_utc[name].size)}")
         if count == 0 or not (self.probability > 0).all() or not np.isclose(self.probability.sum(), 1.0, atol=1e-9):
             raise ValueError("probabilities must be positive and sum to 1")
+
+
+def trading_day(scenarios: ScenarioSet) -> ScenarioSet:
+    """The set cut to the periods of its trading day."""
+    start, end = (pd.Timestamp(instant) for instant in gb_time.efa_day_bounds_utc(scenarios.efa_date))
+    kept = {name: np.asarray((at >= start) & (at < end)) for name, at in scenarios.start_utc.items()}
+    return replace(
+        scenarios,
+        start_utc={name: at[kept[name]] for name, at in scenarios.start_utc.items()},
+        value={name: values[:, kept[name]] for name, values in scenarios.value.items()},
+    )

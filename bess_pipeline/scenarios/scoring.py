@@ -26,7 +26,7 @@ from bess_pipeline.forecasting.market_panel import MarketPanel, panel_of_frames,
 from bess_pipeline.forecasting.observation import observe, window
 from bess_pipeline.forecasting.streams import Stream
 from bess_pipeline.lake import Lake
-from bess_pipeline.scenarios.multivariate_dependence import blocks_of_scenarios, dependence_rows
+from bess_pipeline.scenarios.codependence import blocks_of_scenarios, dependence_rows
 from bess_pipeline.scenarios.paths import trading_day
 from bess_pipeline.scenarios.scores import of_baseline, score_day, score_marginals
 from bess_pipeline.scenarios.storage import BASELINE, FORECAST, PATHS, SCORE, marginals_from, scenarios_from
