@@ -1,6 +1,6 @@
 """Pandera models of forecasts, scenarios and their scores, and of how each gate's went.
 
-What belongs here: columns, keys and bounds of these tables, and the names of quantile columns. What does not: other
+What belongs here: names, columns, keys and bounds of these tables. What does not: other
 tables and what is derived from a model (`schemas.py`), and the objects that they are stored from and read back into
 (`scenarios/storage.py`).
 """
@@ -13,6 +13,9 @@ import pandera.pandas as pa
 from pandera.engines import pandas_engine
 
 from bess_pipeline.schema_fields import Table, date_field, number_field, utc_field
+
+FORECAST, BASELINE, PATHS = "forecast/price_forecast", "forecast/baseline_forecast", "scenario/price_path"
+SCORE, GATE_STATUS = "scenario/score", "scenario/gate_status"
 
 VALUE_LIMIT = 20_000.0  # GBP/MWh, the widest bound of any stream's price (`schema_fields.py`)
 STEPS = ("forecast", "scenarios", "score")

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from bess_pipeline import gb_time
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
 from bess_pipeline.ingestion.vault import RawVault
@@ -23,7 +24,6 @@ from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
 from bess_pipeline.runtime import Runtime
-from bess_pipeline.scenarios.storage import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS

@@ -12,9 +12,10 @@ from datetime import date, datetime
 
 import numpy as np
 
+from bess_pipeline.forecast_tables import FORECAST, PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.daily import GATES, known_stamp
-from bess_pipeline.scenarios.storage import COLUMNS, FORECAST, PATHS
+from bess_pipeline.scenarios.storage import COLUMNS
 from bess_pipeline.trading import timeline
 
 TOLERANCE = 1e-9

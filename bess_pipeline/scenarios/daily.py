@@ -19,10 +19,10 @@ import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
 from bess_pipeline.errors import BessError
+from bess_pipeline.forecast_tables import GATE_STATUS, PATHS, SCORE
 from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.gates import MADE_TABLES, GateMaker
 from bess_pipeline.scenarios.scoring import COMPLETE, PROVISIONAL, REFUSED, GateScorer
-from bess_pipeline.scenarios.storage import GATE_STATUS, PATHS, SCORE
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 

@@ -18,13 +18,16 @@ from threadpoolctl import threadpool_limits
 
 from bess_pipeline import schemas
 from bess_pipeline.errors import BessError
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, PATHS
+from bess_pipeline.forecasting.forecast import make_forecast
 from bess_pipeline.forecasting.information import Information
 from bess_pipeline.forecasting.known import newest_known_utc
 from bess_pipeline.forecasting.market_panel import read_panel
 from bess_pipeline.forecasting.observation import observe, window
 from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.generate import generate
-from bess_pipeline.scenarios.storage import BASELINE, FORECAST, PATHS, forecast_rows, path_rows
+from bess_pipeline.scenarios.reduce import reduce_scenarios
+from bess_pipeline.scenarios.storage import forecast_rows, path_rows
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 
@@ -59,6 +62,26 @@ class GateMaker:
             reason = str(error)
         empty = {table: schemas.empty_frame(table) for table in MADE_TABLES}
         return MadeGate(empty, record | {"reason": reason})
+
+    def _made(self, information: Information, record: dict[str, str]) -> MadeGate:
+        settings = self.settings
+        forecasts = make_forecast(information, settings.forecast)
+        drawn = generate(forecasts, settings.scenarios.count, settings.scenarios.method, settings.seed)
+        reduced = reduce_scenarios(drawn, settings.scenarios.reduced)
+        rows = {
+            FORECAST: forecast_rows(forecasts),
+            BASELINE: forecast_rows(forecasts),
+            PATHS: path_rows(reduced.scenarios),
+        }
+        models = sorted({f"{name} {one.model}" for name, one in forecasts.marginals.items()})
+        record |= {
+            "reason": "",
+            "models": ", ".join(models),
+            "forecast_notes": "\n".join(forecasts.notes),
+            "scenarios_notes": "\n".join(note for note in drawn.notes if note not in forecasts.notes),
+            "distance": repr(reduced.distance),
+        }
+        return MadeGate(rows, record)
 
 
 def fingerprint(information: Information) -> str:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline import gb_time, schemas
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, PATHS, SCORE
 from bess_pipeline.forecasting.distribution import Marginals
 from bess_pipeline.forecasting.fundamentals import instants
 from bess_pipeline.forecasting.market_panel import MarketPanel, panel_of_frames, read_panel
@@ -29,7 +30,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.codependence import blocks_of_scenarios, dependence_rows
 from bess_pipeline.scenarios.paths import trading_day
 from bess_pipeline.scenarios.scores import of_baseline, score_day, score_marginals
-from bess_pipeline.scenarios.storage import BASELINE, FORECAST, PATHS, SCORE, marginals_from, scenarios_from
+from bess_pipeline.scenarios.storage import marginals_from, scenarios_from
 from bess_pipeline.scenarios.yardstick import from_history
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline

@@ -11,7 +11,7 @@ set reads the stored one, and years of them stay small.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,9 @@ from bess_pipeline import gb_time
 from bess_pipeline.forecast_tables import quantile_column
 from bess_pipeline.forecasting import streams
 from bess_pipeline.forecasting.distribution import LEVELS, ForecastSet, Marginals
+from bess_pipeline.forecasting.information import LEADS
 from bess_pipeline.forecasting.streams import Clock, Stream
 from bess_pipeline.scenarios.paths import ScenarioSet
-
-FORECAST, BASELINE, PATHS = "forecast/price_forecast", "forecast/baseline_forecast", "scenario/price_path"
-SCORE, GATE_STATUS = "scenario/score", "scenario/gate_status"
 
 Array = npt.NDArray[np.float64]
 COLUMNS = [quantile_column(level) for level in LEVELS]
@@ -42,7 +40,7 @@ def forecast_rows(forecasts: ForecastSet) -> pd.DataFrame:
         rows = pd.DataFrame(numbers, columns=["mean", *COLUMNS])
         rows.insert(0, "model", one.model)
         rows.insert(0, "unit", one.stream.unit)
-        rows.insert(0, "duration_minutes", duration_minutes(one.stream.clock, one.start_utc))
+        rows.insert(0, "duration_minutes", duration_minutes(one.stream.clock, forecasts.efa_date, one.start_utc))
         rows.insert(0, "start_utc", one.start_utc)
         rows.insert(0, "stream", name)
         parts.append(rows)
@@ -82,7 +80,7 @@ def marginals_from(rows: pd.DataFrame, efa_date: date) -> dict[str, Marginals]:
         part = part.sort_values("start_utc")
         stream = stream_named(str(name), int(part["duration_minutes"].iloc[0]))
         starts = pd.DatetimeIndex(part["start_utc"])
-        lead = np.array([(day - efa_date).days for day in gb_time.efa_columns(starts)["efa_date"]], dtype=np.int64)
+        lead = np.asarray(starts >= gb_time.efa_day_bounds_utc(efa_date)[1], dtype=np.int64)
         slot = streams.slots_of(stream.clock, starts)
         found[stream.name] = Marginals(
             stream,
@@ -117,16 +115,14 @@ def scenarios_from(
     return ScenarioSet(efa_date, gate, gate_utc, method, seed, probability.to_numpy(), named, start_utc, value)
 
 
-def duration_minutes(clock: Clock, starts: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-    """Length of each period: an hour, a half-hour, or an EFA block's 180, 240 or 300 minutes."""
+def duration_minutes(clock: Clock, efa_date: date, starts: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
+    """Length of each period of the horizon: an hour, a half-hour, or an EFA block's 180, 240 or 300 minutes."""
     if clock != "efa_block":
         return np.full(len(starts), _HOUR_MINUTES if clock == "hour" else _HOUR_MINUTES // 2, dtype=np.int64)
-    blocks = gb_time.efa_columns(pd.Series(starts))
-    bounds = [
-        gb_time.efa_block_bounds_utc(day, int(block))
-        for day, block in zip(blocks["efa_date"], blocks["efa_block"], strict=True)
-    ]
-    return np.array([int((end - start).total_seconds()) // 60 for start, end in bounds], dtype=np.int64)
+    days = [efa_date + timedelta(days=lead) for lead in LEADS]
+    bounds = [gb_time.efa_block_bounds_utc(day, block) for day in days for block in range(1, streams.SLOTS[clock] + 1)]
+    minutes = {start: int((end - start).total_seconds()) // 60 for start, end in bounds}
+    return np.array([minutes[start.to_pydatetime()] for start in starts], dtype=np.int64)
 
 
 def stream_named(name: str, minutes: int) -> Stream:

@@ -16,13 +16,13 @@ from typing import Any
 
 import dagster as dg
 
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.scenarios import checks
 from bess_pipeline.scenarios.daily import GateDays, GateStatus
-from bess_pipeline.scenarios.storage import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 
 FORECAST_POOL = "forecasts"
 MARKETS = (
