@@ -18,7 +18,14 @@ from bess_pipeline.ingestion.vault import RawVault
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
-from bess_pipeline.orchestration.assets.publish import DATA_QUALITY, FIGURES, REPORT, VERDICT, WAREHOUSE
+from bess_pipeline.orchestration.assets.publish import (
+    DATA_QUALITY,
+    FIGURES,
+    FORECAST_PAGE,
+    REPORT,
+    VERDICT,
+    WAREHOUSE,
+)
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -43,7 +50,7 @@ PRICE_ASSETS = (
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, SCORE, GATE_STATUS)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
-PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY, VERDICT)
+PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)
 FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, *SHOWN)
