@@ -1,9 +1,6 @@
 """Dispatch overlay of one trading day: price, power and state of energy on one London-time axis.
 
 What belongs here: the drawing. What does not: the dispatch itself (`trading/dispatch.py`).
-
-Positions on the axis are elapsed hours since 23:00 on D-1, labelled with London clock time, so that
-the days of 23 and 25 hours are as long as they are.
 """
 
 from __future__ import annotations
@@ -18,11 +15,11 @@ from matplotlib.figure import Figure
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.figures import style
+from bess_pipeline.figures.day_axis import CLOCK_NOTES, clock_axis
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.trading.plans import values_at
 
 STEP_H = gb_time.HALF_HOUR_H
-CLOCK_NOTES = {46: "23-hour day: clocks go forward at 01:00", 50: "25-hour day: clocks go back at 02:00"}
 
 
 @style.styled
@@ -47,7 +44,7 @@ def dispatch_overlay(
     _energy_panel(energy_axes, left, dispatch, battery)
     for axes in (price_axes, power_axes, energy_axes):
         _shade_action(axes, left, dispatch)
-    _clock_axis(energy_axes, starts)
+    clock_axis(energy_axes, starts)
     note = CLOCK_NOTES.get(len(starts))
     style.heading(
         figure,
@@ -113,18 +110,6 @@ def _shade_action(axes: Axes, left: np.ndarray, dispatch: pd.DataFrame) -> None:
         for run in np.split(active, np.flatnonzero(np.diff(active) > 1) + 1):
             if len(run):
                 axes.axvspan(left[run[0]], left[run[-1]] + STEP_H, color=colour, alpha=0.09, linewidth=0, zorder=0.5)
-
-
-def _clock_axis(axes: Axes, starts: pd.DatetimeIndex) -> None:
-    """Ticks at the EFA block starts (London 23, 03, 07, 11, 15, 19) and small ones each hour."""
-    local = starts.tz_convert(gb_time.LONDON)
-    on_hour = [n for n, start in enumerate(local) if start.minute == 0]
-    major = [i for i in on_hour if local[i].hour in gb_time.EFA_BLOCK_START_HOURS]
-    length_h = len(starts) * STEP_H
-    axes.set_xticks([*(i * STEP_H for i in major), length_h], [*(f"{local[i]:%H:%M}" for i in major), "23:00"])
-    axes.set_xticks([i * STEP_H for i in on_hour], minor=True)
-    axes.set_xlim(0.0, length_h)
-    axes.set_xlabel("London time; grid lines at the starts of EFA blocks")
 
 
 def _steps(left: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

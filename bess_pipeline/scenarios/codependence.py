@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
+from threadpoolctl import threadpool_limits
 
 from bess_pipeline.forecasting.distribution import RankHistory
 from bess_pipeline.forecasting.streams import SLOTS, Stream
@@ -42,17 +43,23 @@ def kendall_tau(columns: Array, probability: Array | None = None) -> Array:
     rows, count = columns.shape
     weight = np.full(rows, 1.0 / max(rows, 1)) if probability is None else probability
     together, free = np.zeros((count, count)), np.zeros((count, count))
+    by_column = np.ascontiguousarray(columns.T)
+    gaps = bool(np.isnan(columns).any())
     step = max(1, _ROW_VALUES // max(rows * count, 1))
-    for start in range(0, rows, step):
-        part = slice(start, start + step)
-        sign = np.sign(columns[part, None, :] - columns[None, :, :]).reshape(-1, count)
-        seen = ~np.isnan(sign)
-        sign = np.where(seen, sign, 0.0)
-        weighted = sign * (weight[part, None] * weight[None, :]).reshape(-1, 1)
-        together += weighted.T @ sign
-        free += (weighted * sign).T @ seen  # [a, b]: pairs that a tells apart, where b is seen
-    scale = np.sqrt(free * free.T)
-    return np.divide(together, scale, out=np.full_like(scale, np.nan), where=scale > 0.0)
+    with threadpool_limits(limits=1):
+        for start in range(0, rows, step):
+            stop = min(start + step, rows)
+            sign = np.sign(by_column[:, start:stop, None] - by_column[:, None, start:]).reshape(count, -1)
+            other = np.concatenate([weight[start:stop] / 2.0, weight[stop:]])  # pairs within the part come twice
+            seen = (~np.isnan(sign)).astype(np.float64) if gaps else None
+            if seen is not None:
+                np.nan_to_num(sign, copy=False)
+            weighted = sign * np.outer(weight[start:stop], other).reshape(1, -1)
+            together += weighted @ sign.T
+            if seen is not None:
+                free += (weighted * sign) @ seen.T  # [a, b]: pairs that a tells apart, where b is seen
+    varied = free * free.T if gaps else np.outer(np.diag(together), np.diag(together))
+    return np.divide(together, np.sqrt(varied), out=np.full_like(varied, np.nan), where=varied > 0.0)
 
 
 def tail_dependence(columns: Array, level: float, probability: Array | None = None) -> Array:

@@ -1,7 +1,7 @@
 """The scores of a day: how forecasts and scenarios of each stream, and of all together, met what came.
 
 What belongs here: rows of `scenario.score` for one gate and day. What does not: the formulas (`univariate.py`,
-`multivariate.py`, `dependence.py`), what they come to over a window (`score_window.py`), and who calls with what.
+`multivariate.py`, `codependence.py`), what they come to over a window (`score_window.py`), and who calls with what.
 
 Rows have efa_date, gate, stream, score, value. `stream` is a stream's name, "a|b" for a pair of streams or "all"
 for all together. A score of a baseline has the baseline's name behind a colon: "crps:similar_day" (`of_baseline`).
