@@ -33,6 +33,9 @@ class SystemPriceRevision(Table):
     published_utc: pandas_engine.DateTime = utc_field("version key of the publication", nullable=True)
     fetched_utc: pandas_engine.DateTime = utc_field("when this version was first fetched")
     system_price_gbp_mwh: float = price_field("single imbalance price of this version, GBP/MWh")
+    net_imbalance_volume_mwh: float = amount_field(
+        "net imbalance volume of this version, positive = system short, MWh", nullable=True
+    )
 
     class Config(Table.Config):
         unique: ClassVar = ["settlement_date", "settlement_period", "version"]

@@ -4,8 +4,8 @@ What belongs here: `market/system_price_revision` from all raw records of a day,
 and the calendar of re-fetches. What does not: fetching and the newest version (`ingest.py`), and the cash that
 follows from a change (`trading/replay.py`).
 
-A version of a period is a (publication time, price) that differs from all seen before; where no publication
-time is known, a price that differs from the one before it. Versions are numbered in the order in which they
+A version of a period is a (publication time, price, net imbalance volume) that differs from all seen before; where no
+publication time is known, a price or volume that differs from the one before it. Versions are numbered in the order in which they
 were fetched, and by publication time within one answer: the raw vault is append-only, so a number never changes.
 
 When a settlement date is asked for again (domain reference 2.6): every day for `recent_days`; and after each
@@ -33,6 +33,7 @@ from bess_pipeline.working_days import bank_holidays
 
 TABLE, SYSTEM_PRICE_RAW = "market/system_price_revision", "raw/elexon_system_price"
 _PERIOD = ["settlement_date", "settlement_period"]
+_REVISED = ["system_price_gbp_mwh", "net_imbalance_volume_mwh"]
 ONE_DAY = timedelta(days=1)
 
 
@@ -80,7 +81,7 @@ class Revisions:
             rows = pd.concat([self._parsed(body.sha256) for body in record.bodies], ignore_index=True)
         except SourceError:
             return None
-        mine = rows.loc[rows["settlement_date"] == day, [*_PERIOD, "published_utc", "system_price_gbp_mwh"]]
+        mine = rows.loc[rows["settlement_date"] == day, [*_PERIOD, "published_utc", *_REVISED]]
         return mine.assign(fetched_utc=pd.Timestamp(record.fetched_utc).as_unit("us"))
 
 
@@ -93,14 +94,15 @@ def last_fetched_utc(vault: RawVault, day: date) -> datetime | None:
 def number_versions(seen: pd.DataFrame) -> pd.DataFrame:
     """`market/system_price_revision` rows from all rows seen, in the order of their fetches.
 
-    `seen` has settlement_date, settlement_period, published_utc (null where unknown), fetched_utc and
-    system_price_gbp_mwh. A row that says nothing new is dropped.
+    `seen` has settlement_date, settlement_period, published_utc (null where unknown), fetched_utc,
+    system_price_gbp_mwh and net_imbalance_volume_mwh. A row that says nothing new is dropped.
     """
     ordered = seen.sort_values([*_PERIOD, "fetched_utc", "published_utc"], kind="stable", na_position="first")
     known = ordered["published_utc"].notna()
-    again = known & ordered.duplicated([*_PERIOD, "published_utc", "system_price_gbp_mwh"])
-    before = ordered.groupby(_PERIOD)["system_price_gbp_mwh"].shift()
-    again |= ~known & (before == ordered["system_price_gbp_mwh"])
+    again = known & ordered.duplicated([*_PERIOD, "published_utc", *_REVISED])
+    before = ordered.groupby(_PERIOD)[_REVISED].shift()
+    same = (before == ordered[_REVISED]) | (before.isna() & ordered[_REVISED].isna())
+    again |= ~known & same.all(axis=1)
     kept = ordered[~again].copy()
     kept["version"] = kept.groupby(_PERIOD).cumcount().astype("int64") + 1
     return kept[list(schemas.columns(TABLE))].reset_index(drop=True)
@@ -171,8 +173,8 @@ def _next_weekday(day: date, weekday: int) -> date:
 
 
 def _vintage(records: Iterable[RawRecord]) -> str:
-    """Twelve hex digits of which answers, fetched when, stand behind a day."""
-    digest = hashlib.sha256()
+    """Twelve hex digits of which answers, fetched when, stand behind a day, and of what is kept of them."""
+    digest = hashlib.sha256(",".join(schemas.columns(TABLE)).encode())
     for record in records:
         digest.update(record.fetched_utc.isoformat().encode())
         digest.update("".join(body.sha256 for body in record.bodies).encode())

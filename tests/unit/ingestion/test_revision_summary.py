@@ -44,7 +44,9 @@ def place(tmp_path: Path) -> Workspace:
         frame = pd.DataFrame(rows, columns=["settlement_period", "version", "published", "system_price_gbp_mwh"])
         published = pd.to_datetime(frame.pop("published"), utc=True).dt.as_unit("us")
         fetched = published.fillna(pd.Timestamp("2026-08-03T09:00Z")) + pd.Timedelta(hours=1)
-        frame = frame.assign(settlement_date=day, published_utc=published, fetched_utc=fetched)
+        frame = frame.assign(
+            settlement_date=day, published_utc=published, fetched_utc=fetched, net_imbalance_volume_mwh=12.5
+        )
         workspace.lake.write("market/system_price_revision", day, frame)
         outcome = Outcome("elexon", "market/system_price", day, "complete", "", 48, 48, NOW)
         workspace.lake.write("market/source_status", day, source_status_frame([outcome]))

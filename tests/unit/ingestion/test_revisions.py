@@ -35,8 +35,8 @@ def at(day: int, hour: int = 12) -> datetime:
     return datetime(2026, 4, day, hour, tzinfo=UTC)
 
 
-def answer(prices: dict[int, tuple[float, str | None]], day: date = DAY) -> Answer:
-    """System prices of periods: (GBP/MWh, createdDateTime)."""
+def answer(prices: dict[int, tuple[float, str | None]], day: date = DAY, niv_mwh: float | None = None) -> Answer:
+    """System prices of periods: (GBP/MWh, createdDateTime), and the net imbalance volume of all of them."""
     rows = [
         {
             "settlementDate": day.isoformat(),
@@ -44,7 +44,7 @@ def answer(prices: dict[int, tuple[float, str | None]], day: date = DAY) -> Answ
             "startTime": gb_time.period_start_utc(day, period).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "systemSellPrice": price,
             "systemBuyPrice": price,
-            "netImbalanceVolume": None,
+            "netImbalanceVolume": niv_mwh,
             **({} if created is None else {"createdDateTime": created}),
         }
         for period, (price, created) in prices.items()
@@ -106,6 +106,18 @@ def test_where_no_publication_time_is_known_a_new_price_is_a_new_version(kept: K
     assert found["system_price_gbp_mwh"].tolist() == [50.0, 51.0, 50.0]
     assert found["published_utc"].isna().all()
     assert found["fetched_utc"].tolist() == [pd.Timestamp(at(n)) for n in (2, 4, 5)]
+
+
+@pytest.mark.parametrize("created", [None, "2026-04-01T01:00:00Z"])
+def test_a_changed_imbalance_volume_is_a_new_version_too(kept: Kept, created: str | None) -> None:
+    for day, volume in ((2, None), (3, None), (4, 120.5), (5, 120.5), (6, -3.0)):
+        kept.add(at(day), answer({1: (50.0, created)}, niv_mwh=volume))
+    found = kept.built()
+    assert found["version"].tolist() == [1, 2, 3]
+    assert found["net_imbalance_volume_mwh"].isna().tolist() == [True, False, False]
+    assert found["net_imbalance_volume_mwh"].tolist()[1:] == [120.5, -3.0]
+    assert found["fetched_utc"].tolist() == [pd.Timestamp(at(n)) for n in (2, 4, 6)]
+    assert changes(found).empty  # the price did not change
 
 
 def test_an_unreadable_answer_says_nothing_and_hides_nothing(kept: Kept) -> None:
