@@ -10,7 +10,7 @@ models are fitted on is data and no lineage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -33,7 +33,6 @@ MARKETS = (
     "market/response_energy",
     "market/fundamental_forecast",
 )
-KINDS = {"python", "scikitlearn"}
 
 
 def forecast_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -55,13 +54,13 @@ def _common(partitions: dg.PartitionsDefinition) -> dict[str, Any]:
     }
 
 
-def _described(table: str, more: str, *deps: str) -> dict[str, Any]:
+def _described(table: str, more: str, *deps: str, kind: str = "numpy") -> dict[str, Any]:
     return {
         "key": table.split("/"),
         "deps": [dep.split("/") for dep in deps],
         "group_name": table.split("/")[0],
         "owners": metadata.OWNERS,
-        "kinds": KINDS,
+        "kinds": {"python", kind},
         "metadata": metadata.table_metadata(table),
         "description": f"{metadata.describe(table)} {more}".strip(),
     }
@@ -74,7 +73,7 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         **_common(partitions),
         name="forecasts_and_scenarios",
         specs=[
-            dg.AssetSpec(**_described(FORECAST, "From what was known at it, and nothing later.", *MARKETS)),
+            dg.AssetSpec(**_described(FORECAST, "From what was known at it, and nothing later.", *MARKETS, kind="scikitlearn")),
             dg.AssetSpec(**_described(BASELINE, "By the similar-day baseline, the yardstick of every other.", *MARKETS)),
             dg.AssetSpec(**_described(PATHS, "", FORECAST)),
         ],
@@ -87,23 +86,24 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
     )
     @one_sentence
-    def forecasts_and_scenarios(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def forecasts_and_scenarios(context: dg.AssetExecutionContext) -> tuple[dg.MaterializeResult, dg.MaterializeResult, dg.MaterializeResult]:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         gate_days, lake = make_gate_days(runtime), runtime.workspace.lake
         days, again = _wanted(context, gate_days)
         statuses = gate_days.make(days, again=again)
         asked = requested_days(context)
         found = checks.look(lake, asked)
-        results = {
-            FORECAST: [
-                _check(forecast_key, "quantiles_ordered", not found.falling, {"rows_that_fall": found.falling}),
-                _check(forecast_key, "known_at_the_gate", not found.too_late, {"days": ", ".join(found.too_late)}),
-            ],
-            PATHS: [_check(path_key, "probabilities_sum_to_1", found.gap <= checks.TOLERANCE, {"gap": found.gap})],
-        }
-        for table, step in ((FORECAST, "forecast"), (BASELINE, ""), (PATHS, "scenarios")):
-            own = [status for status in statuses if status.step == step]
-            yield _result(context, runtime, table, days, own, results.get(table, ()))
+        quantiles = [
+            _check(forecast_key, "quantiles_ordered", not found.falling, {"rows_that_fall": found.falling}),
+            _check(forecast_key, "known_at_the_gate", not found.too_late, {"days": ", ".join(found.too_late)}),
+        ]
+        sums = [_check(path_key, "probabilities_sum_to_1", found.gap <= checks.TOLERANCE, {"gap": found.gap})]
+        step = {name: [one for one in statuses if one.step == name] for name in ("forecast", "scenarios")}
+        return (
+            _result(context, runtime, FORECAST, days, step["forecast"], quantiles),
+            _result(context, runtime, BASELINE, days, ()),
+            _result(context, runtime, PATHS, days, step["scenarios"], sums),
+        )
 
     return forecasts_and_scenarios
 
