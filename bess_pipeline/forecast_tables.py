@@ -1,6 +1,6 @@
 """Pandera models of forecasts, scenarios and their scores, and of how each gate's went.
 
-What belongs here: names, columns, keys and bounds of these tables. What does not: other
+What belongs here: names, columns, keys and bounds of these tables, and what a step can come to. What does not: other
 tables and what is derived from a model (`schemas.py`), and the objects that they are stored from and read back into
 (`scenarios/storage.py`).
 """
@@ -18,6 +18,7 @@ FORECAST, BASELINE, PATHS = "forecast/price_forecast", "forecast/baseline_foreca
 SCORE, GATE_STATUS = "scenario/score", "scenario/gate_status"
 
 VALUE_LIMIT = 20_000.0  # GBP/MWh, the widest bound of any stream's price (`schema_fields.py`)
+COMPLETE, PROVISIONAL, REFUSED, NOT_PUBLISHED = "complete", "provisional", "refused", "not_published"
 STEPS = ("forecast", "scenarios", "score")
 
 
@@ -47,8 +48,8 @@ class PriceForecast(Table):
     """What a gate expected of each stream in its trading day and the day after it, as a distribution per period."""
 
     efa_date: pandas_engine.Date = date_field("trading day whose gate it was; periods of the day after it follow")
-    gate: str = _gate()  # type: ignore[assignment]
-    stream: str = _stream()  # type: ignore[assignment]
+    gate: str = _gate()
+    stream: str = _stream()
     start_utc: pandas_engine.DateTime = utc_field("start of the period, UTC")
     duration_minutes: int = pa.Field(ge=1, le=360, description="length of the period: 60, 30, or an EFA block's")
     unit: str = pa.Field(description="of mean and quantiles: GBP/MWh, GBP/MW/h or MWh/MW")
@@ -94,10 +95,10 @@ class PricePath(Table):
     """Joint paths of all streams with their probabilities: the reduced set of scenarios that plans are made with."""
 
     efa_date: pandas_engine.Date = date_field("trading day whose gate it was; periods of the day after it follow")
-    gate: str = _gate()  # type: ignore[assignment]
+    gate: str = _gate()
     scenario: int = pa.Field(ge=0, description="number of the path: the same in all streams of a day and gate")
     probability: float = pa.Field(gt=0, le=1, description="of the path; they sum to 1 over a day and gate")
-    stream: str = _stream()  # type: ignore[assignment]
+    stream: str = _stream()
     start_utc: pandas_engine.DateTime = utc_field("start of the period, UTC")
     value: float = _value("in the unit of forecast.price_forecast")
 
@@ -109,7 +110,7 @@ class Score(Table):
     """How forecasts and scenarios of a trading day compare with what came, once it has."""
 
     efa_date: pandas_engine.Date = date_field("trading day")
-    gate: str = _gate()  # type: ignore[assignment]
+    gate: str = _gate()
     stream: str = pa.Field(description="a stream, two as a|b, or all: scored together")
     score: str = pa.Field(description="name of the score (docs/forecasting.md)")
     value: float = pa.Field(description="in the stream's unit, or a share, or a rank between 0 and 1")
@@ -122,10 +123,10 @@ class GateStatus(Table):
     """How forecasts, scenarios and scores of each trading day and gate went, with the fallbacks that were needed."""
 
     efa_date: pandas_engine.Date = date_field("trading day")
-    gate: str = _gate()  # type: ignore[assignment]
+    gate: str = _gate()
     step: str = pa.Field(isin=list(STEPS), description="forecast, scenarios or score")
     status: str = pa.Field(
-        isin=["complete", "not_published", "refused", "provisional"],
+        isin=[COMPLETE, NOT_PUBLISHED, REFUSED, PROVISIONAL],
         description="provisional: made before its gate closed, or scored without the outcome of some stream",
     )
     reason: str = pa.Field(description="empty when complete")

@@ -59,7 +59,10 @@ DETAILED_ASSETS = (*STACK_ASSETS, *SHOWN)
 PLAN_ASSETS = (*INGEST_ASSETS, *SCENARIO_ASSETS, AVAILABILITY, PLAN, WAREHOUSE)
 
 _JOBS = {
-    EVERYTHING: ((*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *PUBLISH_ASSETS), "All assets for days that have ended."),
+    EVERYTHING: (
+        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *PUBLISH_ASSETS),
+        "All assets for days that have ended.",
+    ),
     INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
     SCENARIOS: (SCENARIO_ASSETS, "Forecasts and scenarios of each gate, scored where the day has ended."),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),

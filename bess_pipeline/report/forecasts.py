@@ -7,7 +7,7 @@ What belongs here: which rows the page and its figures show, and where they are 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -84,27 +84,29 @@ def score_table(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
         return pd.DataFrame()
     summary = score_window(scores, seed)
     kept = summary[summary["score"].isin(TABLE) & ~summary["stream"].str.contains("|", regex=False)]
-    rows = []
-    for (gate, stream), part in kept.groupby(["gate", "stream"], sort=False):
-        by_score = part.set_index("score")
-        rows.append({"gate": gate, "stream": stream} | _cells(by_score))
-    order = in_order({row["stream"] for row in rows})
-    return pd.DataFrame(sorted(rows, key=lambda row: (row["gate"], order.index(row["stream"]))))
+    order = in_order(set(kept["stream"]))
+    rows = [
+        {"gate": gate, "stream": stream} | _cells(kept[(kept["gate"] == gate) & (kept["stream"] == stream)])
+        for gate in sorted(set(kept["gate"]))
+        for stream in order
+    ]
+    return pd.DataFrame([row for row in rows if row["days"] != "0"])
 
 
-def _cells(by_score: pd.DataFrame) -> dict[str, str]:
-    cells = {"days": str(int(by_score["days"].max()))}
-    for score in TABLE:
-        there = score in by_score.index
-        cells[score] = _interval(by_score.loc[score], "value", "ci_low", "ci_high") if there else NO_NUMBER
-    crps = by_score.loc["crps"] if "crps" in by_score.index else None
-    cells["skill"] = NO_NUMBER if crps is None else _interval(crps, "skill", "skill_low", "skill_high")
-    cells["p"] = NO_NUMBER if crps is None or pd.isna(crps["p_better"]) else f"{crps['p_better']:.3f}"
-    return cells
+def _cells(part: pd.DataFrame) -> dict[str, str]:
+    by_score = {str(row["score"]): row for row in part.to_dict("records")}
+    crps = by_score.get("crps", {})
+    p_better = crps.get("p_better", float("nan"))
+    return {
+        "days": str(int(part["days"].max())) if len(part) else "0",
+        **{score: _interval(by_score.get(score, {}), "value", "ci_low", "ci_high") for score in TABLE},
+        "skill": _interval(crps, "skill", "skill_low", "skill_high"),
+        "p": NO_NUMBER if pd.isna(p_better) else f"{p_better:.3f}",
+    }
 
 
-def _interval(row: pd.Series, value: str, low: str, high: str) -> str:
-    if pd.isna(row[value]):
+def _interval(row: Mapping[Hashable, Any], value: str, low: str, high: str) -> str:
+    if not row or pd.isna(row[value]):
         return NO_NUMBER
     ends = "" if pd.isna(row[low]) else f" ({row[low]:.3g} to {row[high]:.3g})"
     return f"{row[value]:.3g}{ends}"
@@ -139,7 +141,7 @@ def build_page(
     )
 
 
-def _remarks(weak: pd.DataFrame) -> list[dict[str, Any]]:
+def _remarks(weak: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Reasons and notes with the number of gates that have them, the most frequent first."""
     texts = [
         (row["step"], text)

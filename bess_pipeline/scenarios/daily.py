@@ -14,20 +14,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
 from bess_pipeline.errors import BessError
-from bess_pipeline.forecast_tables import GATE_STATUS, PATHS, SCORE
+from bess_pipeline.forecast_tables import (
+    BASELINE,
+    COMPLETE,
+    FORECAST,
+    GATE_STATUS,
+    NOT_PUBLISHED,
+    PATHS,
+    PROVISIONAL,
+    REFUSED,
+    SCORE,
+)
 from bess_pipeline.lake import Lake
-from bess_pipeline.scenarios.gates import MADE_TABLES, GateMaker
-from bess_pipeline.scenarios.scoring import COMPLETE, PROVISIONAL, REFUSED, GateScorer
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 
+if TYPE_CHECKING:  # scikit-learn, SciPy and scoringrules: paid where something is made or scored
+    from bess_pipeline.scenarios.gates import GateMaker
+    from bess_pipeline.scenarios.scoring import GateScorer
+
 GATES: tuple[timeline.Gate, ...] = ("day_ahead", "response")
-NOT_PUBLISHED = "not_published"
+MADE_TABLES = (FORECAST, BASELINE, PATHS)  # in the order in which they are written
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,8 @@ class GateDays:
         """Forecasts and scenarios of the gates of `days` that are not made yet, of all with `again`."""
         wanted = [day for day in sorted(days) if again or not all(self._made(day, gate) for gate in GATES)]
         if wanted:
+            from bess_pipeline.scenarios.gates import GateMaker
+
             maker = GateMaker(self.settings, self.lake, wanted)
             for day in wanted:
                 self._make_day(day, maker, again)
@@ -81,6 +96,8 @@ class GateDays:
         """Scores of the days of `days` that have ended and are not scored yet, of all that have with `again`."""
         wanted = [day for day in sorted(days) if self._ended(day) and (again or not self._scored(day))]
         if wanted:
+            from bess_pipeline.scenarios.scoring import GateScorer
+
             scorer = GateScorer(self.settings, self.lake, wanted)
             for day in wanted:
                 self._score_day(day, scorer)

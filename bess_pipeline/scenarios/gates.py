@@ -31,8 +31,6 @@ from bess_pipeline.scenarios.storage import forecast_rows, path_rows
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 
-MADE_TABLES = (FORECAST, BASELINE, PATHS)  # in the order in which they are written
-
 
 @dataclass(frozen=True)
 class MadeGate:
@@ -60,7 +58,7 @@ class GateMaker:
                 return self._made(information, record)
         except (BessError, np.linalg.LinAlgError) as error:
             reason = str(error)
-        empty = {table: schemas.empty_frame(table) for table in MADE_TABLES}
+        empty = {table: schemas.empty_frame(table) for table in (FORECAST, BASELINE, PATHS)}
         return MadeGate(empty, record | {"reason": reason})
 
     def _made(self, information: Information, record: dict[str, str]) -> MadeGate:

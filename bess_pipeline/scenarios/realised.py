@@ -37,7 +37,9 @@ def realised_ranks(forecast: pd.DataFrame, outcome: pd.DataFrame, seed: int) -> 
             kept = found.setdefault(name, [np.full(one.stream.slots, np.nan) for _ in days])
             values = came.reindex(pd.MultiIndex.from_product([[name], one.start_utc])).to_numpy(dtype="float64")
             kept[row] = _by_slot(one, values, np.random.default_rng([seed, day.toordinal(), row]))
-    known = np.array([any(not np.isnan(rows[k]).all() for rows in found.values()) for k in range(len(days))], dtype=bool)
+    known = np.array(
+        [any(not np.isnan(rows[k]).all() for rows in found.values()) for k in range(len(days))], dtype=bool
+    )
     kept_days: tuple[date, ...] = tuple(day for day, there in zip(days, known, strict=True) if there)
     rank = {(name, 0): np.stack(rows)[known] for name, rows in found.items()}
     return RankHistory(kept_days, rank), streams

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline import gb_time, schemas
-from bess_pipeline.forecast_tables import BASELINE, FORECAST, PATHS, SCORE
+from bess_pipeline.forecast_tables import BASELINE, COMPLETE, FORECAST, PATHS, PROVISIONAL, REFUSED, SCORE
 from bess_pipeline.forecasting.distribution import Marginals
 from bess_pipeline.forecasting.fundamentals import instants
 from bess_pipeline.forecasting.market_panel import MarketPanel, panel_of_frames, read_panel
@@ -39,7 +39,6 @@ Array = npt.NDArray[np.float64]
 
 YARDSTICK_DAYS = 56  # of history before the gate
 BASELINE_NAME = "similar_day"
-COMPLETE, REFUSED, PROVISIONAL = "complete", "refused", "provisional"
 
 
 @dataclass(frozen=True)

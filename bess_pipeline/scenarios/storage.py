@@ -80,7 +80,7 @@ def marginals_from(rows: pd.DataFrame, efa_date: date) -> dict[str, Marginals]:
         part = part.sort_values("start_utc")
         stream = stream_named(str(name), int(part["duration_minutes"].iloc[0]))
         starts = pd.DatetimeIndex(part["start_utc"])
-        lead = np.asarray(starts >= gb_time.efa_day_bounds_utc(efa_date)[1], dtype=np.int64)
+        lead = np.asarray(starts >= pd.Timestamp(gb_time.efa_day_bounds_utc(efa_date)[1]), dtype=np.int64)
         slot = streams.slots_of(stream.clock, starts)
         found[stream.name] = Marginals(
             stream,

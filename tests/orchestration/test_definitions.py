@@ -98,7 +98,11 @@ def test_plan_and_dispatch_depend_on_no_later_day(assets: dict[str, dg.AssetsDef
 
 
 def test_dispatch_depends_on_itself_the_day_before(assets: dict[str, dg.AssetsDefinition]) -> None:
-    own = [dep for dep in spec_of("trading/dispatch", assets["trading/dispatch"]).deps if dep.asset_key == assets["trading/dispatch"].key]
+    own = [
+        dep
+        for dep in spec_of("trading/dispatch", assets["trading/dispatch"]).deps
+        if dep.asset_key == assets["trading/dispatch"].key
+    ]
     assert [definitions_text.offsets(dep) for dep in own] == [(-1, -1)]
 
 

@@ -32,7 +32,11 @@ def test_every_table_and_column_is_described_and_carries_its_unit(table: str) ->
         assert column.description, name
         kind = str(schemas.empty_frame(table)[name].dtype)
         assert name.endswith("_utc") == (kind == gb_time.UTC_DTYPE), name
-        if kind in UNIT_ENDINGS and name not in UNITLESS and not (name in OF_A_UNIT and {"unit", "stream"} & set(columns)):
+        if (
+            kind in UNIT_ENDINGS
+            and name not in UNITLESS
+            and not (name in OF_A_UNIT and {"unit", "stream"} & set(columns))
+        ):
             assert name.endswith(UNIT_ENDINGS[kind]), name
 
 

@@ -73,8 +73,12 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         **_common(partitions),
         name="forecasts_and_scenarios",
         specs=[
-            dg.AssetSpec(**_described(FORECAST, "From what was known at it, and nothing later.", *MARKETS, kind="scikitlearn")),
-            dg.AssetSpec(**_described(BASELINE, "By the similar-day baseline, the yardstick of every other.", *MARKETS)),
+            dg.AssetSpec(
+                **_described(FORECAST, "From what was known at it, and nothing later.", *MARKETS, kind="scikitlearn")
+            ),
+            dg.AssetSpec(
+                **_described(BASELINE, "By the similar-day baseline, the yardstick of every other.", *MARKETS)
+            ),
             dg.AssetSpec(**_described(PATHS, "", FORECAST)),
         ],
         check_specs=[
@@ -86,7 +90,9 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
     )
     @one_sentence
-    def forecasts_and_scenarios(context: dg.AssetExecutionContext) -> tuple[dg.MaterializeResult, dg.MaterializeResult, dg.MaterializeResult]:
+    def forecasts_and_scenarios(
+        context: dg.AssetExecutionContext,
+    ) -> tuple[dg.MaterializeResult, dg.MaterializeResult, dg.MaterializeResult]:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         gate_days, lake = make_gate_days(runtime), runtime.workspace.lake
         days, again = _wanted(context, gate_days)
@@ -110,7 +116,8 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
 def _score(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        **_common(partitions), **_described(SCORE, "A day is scored when it has ended.", FORECAST, BASELINE, PATHS, *MARKETS)
+        **_common(partitions),
+        **_described(SCORE, "A day is scored when it has ended.", FORECAST, BASELINE, PATHS, *MARKETS),
     )
     @one_sentence
     def score(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

@@ -126,7 +126,9 @@ def _forecasts(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         window = settled_window(runtime.workspace)
         written = window and write_forecast_page(runtime.settings, runtime.workspace, window, runtime.now())
         if not written:
-            return dg.MaterializeResult(metadata={"note": "no forecast of a trading day that was run has been made yet"})
+            return dg.MaterializeResult(
+                metadata={"note": "no forecast of a trading day that was run has been made yet"}
+            )
         copy_figures(written.figures.values(), runtime.settings.report.copy_figures_to)
         found: dict[str, Any] = {"page": dg.MetadataValue.path(written.page)}
         return dg.MaterializeResult(metadata=found | metadata.picture_metadata(written.figures))
