@@ -11,6 +11,12 @@ every path and takes the same share from all correlations across markets. Ours i
 
 with positive semidefinite B_k fitted to the sample by least squares (Goulard and Voltz 1992, Mathematical Geology 24),
 so that what is common to the hours of a day, and to markets, is in the target as much as in the sample.
+
+Where correlations change with the hour of the day, the smooth model is off. What plans live on most, the means of days
+and their correlation across markets, is few numbers that the past knows well: the sample's covariance of m means over n
+days, with a share m / n of the mixed matrix's, takes the place of the latter; deviations from the means stay as they
+are. (The share that minimises the squared error of all entries leaves a bias where the model is off, which here has to
+be smaller than the sampling error: `tests/unit/scenarios/test_correlation.py` holds that, for laws of either kind.)
 """
 
 from __future__ import annotations
@@ -28,6 +34,8 @@ Integers = npt.NDArray[np.int64]
 RANGES_H = (1.0, 4.0, 16.0, 96.0)  # within an hour or two, an EFA block, a day, and nearly constant over 48 h
 OWN_SHARE = 0.01  # least share of a column's variance that nothing else explains: keeps matrices invertible
 SWEEPS = 30  # of the fit; it settles to three digits in about ten
+LEAST_SEEN = 0.5  # share of a day's periods that its mean is made of at least
+DAY_H = 24.0
 LEAST_PAIRS = 10  # days that two columns must share for their sample correlation to count
 
 
@@ -69,12 +77,9 @@ def shrunk_correlation(scores: Array, observed: Mask, stream: Integers, hour: Ar
     np.fill_diagonal(weight, 0.0)
     target = smooth_target(sample, weight, stream, hour)
     sample = np.where(weight > 0, sample, target)
-    variance = sampling_variance(scores, sample, np.maximum(pairs, 1.0))
-    variance[weight == 0] = 0.0
-    share = max(shrinkage_intensity(sample, target, variance), OWN_SHARE)
-    while not _positive_definite(mixed := share * target + (1 - share) * sample):
-        share = min(1.0, share + 0.05)  # pairs with different days: the sample alone need not be a correlation
-    return ShrunkCorrelation(mixed, share)
+    variance = np.where(weight > 0, sampling_variance(scores, sample, np.maximum(pairs, 1.0)), 0.0)
+    mixed, share = _mixed(sample, target, shrinkage_intensity(sample, target, variance))
+    return ShrunkCorrelation(_with_means_of_days(mixed, scores, observed, stream, hour), share)
 
 
 def sampling_variance(scores: Array, sample: Array, pairs: Array | float) -> Array:
@@ -115,6 +120,34 @@ def _pairwise_correlation(scores: Array, observed: Mask, pairs: Array) -> Array:
     sample = np.divide(product, scale, out=np.zeros_like(product), where=enough)
     np.fill_diagonal(sample, 1.0)
     return np.clip((sample + sample.T) / 2, -1.0, 1.0)
+
+
+def _mixed(sample: Array, target: Array, share: float) -> tuple[Array, float]:
+    """Sample and positive definite target mixed, and the target's share: the one asked for or the least that serves."""
+    share = min(max(share, OWN_SHARE), 1.0)
+    while not _positive_definite(mixed := share * target + (1 - share) * sample):
+        share = min(1.0, share + 0.05)  # of pairs with different days no sample need be a covariance
+    return mixed, share
+
+
+def _with_means_of_days(matrix: Array, scores: Array, observed: Mask, stream: Integers, hour: Array) -> Array:
+    """`matrix` with the covariance of the means of days replaced: z = G mean + rest, the rest left alone."""
+    _, block = np.unique(np.stack([stream, np.floor(hour / DAY_H)]), axis=1, return_inverse=True)
+    member = (block[:, None] == np.arange(block.max() + 1)[None, :]).astype(np.float64)
+    seen = observed @ member
+    enough = seen >= LEAST_SEEN * member.sum(axis=0)
+    mean = np.where(enough, (scores @ member) / np.maximum(seen, 1.0), 0.0)
+    pairs = enough.astype(np.float64).T @ enough
+    sample = (mean.T @ mean) / np.maximum(pairs, 1.0)
+    average = member / member.sum(axis=0)
+    target = average.T @ matrix @ average
+    wanted, _ = _mixed(np.where(pairs >= LEAST_PAIRS, sample, target), target, len(target) / np.diag(pairs).mean())
+    gain = np.linalg.solve(target, average.T @ matrix)
+    changed = matrix + gain.T @ (wanted - target) @ gain
+    scale = np.sqrt(np.diag(changed))
+    changed = changed / (scale[:, None] * scale[None, :])
+    np.fill_diagonal(changed, 1.0)
+    return np.asarray((changed + changed.T) / 2)
 
 
 def _coregionalisation(sample: Array, weight: Array, kernels: list[Array], stream: Integers) -> Array:
