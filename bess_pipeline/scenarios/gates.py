@@ -76,8 +76,8 @@ class GateMaker:
             "reason": "",
             "models": ", ".join(models),
             "forecast_notes": "\n".join(forecasts.notes),
-            "scenarios_notes": "\n".join(note for note in drawn.notes if note not in forecasts.notes),
-            "distance": repr(reduced.distance),
+            "scenarios_notes": "\n".join(note for note in reduced.scenarios.notes if note not in forecasts.notes),
+            "relative_distance": f"{reduced.relative_distance:.4f}",
         }
         return MadeGate(rows, record)
 
