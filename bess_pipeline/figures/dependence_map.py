@@ -47,13 +47,13 @@ def dependence_map(
     now = kendall_tau(_columns(scenarios, names, probability.size), probability)
     figure = Figure(figsize=(10.0, 5.9))
     panels = figure.subplots(1, 2, gridspec_kw={"wspace": 0.06})
-    figure.subplots_adjust(left=0.105, right=0.905, top=0.82, bottom=0.2)
+    figure.subplots_adjust(left=0.105, right=0.885, top=0.82, bottom=0.2)
     enough = f"{days} past days" if days >= MIN_ROWS else f"{days} past days: too few"
     for axes, matrix, words in zip(panels, (past, now), (enough, f"{probability.size} scenarios"), strict=True):
         _matrix(axes, matrix, names)
         axes.set_title(words)
     panels[1].tick_params(labelleft=False)
-    bar = figure.add_axes((0.925, 0.2, 0.014, 0.62))
+    bar = figure.add_axes((0.9, 0.2, 0.013, 0.62))
     figure.colorbar(ScalarMappable(Normalize(-1.0, 1.0), COLOURS), cax=bar, label="Kendall's tau")
     style.heading(
         figure, f"Dependence between streams and EFA blocks: {title}", f"{_distance(past, now)}; {_source(provenance)}"

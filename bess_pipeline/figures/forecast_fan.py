@@ -23,7 +23,7 @@ from bess_pipeline.figures.provenance import Provenance
 
 BANDS = (("q05", "q95", 0.18, "90 %"), ("q10", "q90", 0.24, "80 %"), ("q25", "q75", 0.40, "50 %"))
 COLUMNS = 3
-WIDE_IN, SMALL_IN, GAP_IN, TOP_IN, BOTTOM_IN = 1.75, 1.45, 0.44, 1.25, 0.62
+WIDE_IN, SMALL_IN, GAP_IN, TOP_IN, BOTTOM_IN = 1.7, 1.4, 0.52, 1.25, 0.66
 
 
 @style.styled
@@ -87,6 +87,7 @@ def _of_day(rows: pd.DataFrame, day: date) -> pd.DataFrame:
 def _panel(axes: Axes, forecast: pd.DataFrame, outcome: pd.DataFrame, first: pd.Timestamp, length_h: float) -> None:
     if forecast.empty:
         axes.text(0.5, 0.5, "no forecast", transform=axes.transAxes, ha="center", va="center", color=style.GREY)
+        axes.set_yticks([])
     else:
         edges = _edges(forecast, first, length_h)
         for low, high, alpha, _ in BANDS:

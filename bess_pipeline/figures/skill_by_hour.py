@@ -38,8 +38,8 @@ def skill_by_hour(rows: pd.DataFrame, gate: str, baseline: str, seed: int, prove
     total = TOP_IN + lines * PANEL_IN + (lines - 1) * GAP_IN + BOTTOM_IN
     figure = Figure(figsize=(10.0, total))
     for n, name in enumerate(names):
-        left, top = 0.065 + (n % COLUMNS) * 0.315, TOP_IN + (n // COLUMNS) * (PANEL_IN + GAP_IN)
-        axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.28, PANEL_IN / total))
+        left, top = 0.065 + (n % COLUMNS) * 0.32, TOP_IN + (n // COLUMNS) * (PANEL_IN + GAP_IN)
+        axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.265, PANEL_IN / total))
         table = mine[mine["stream"] == name].pivot(index="efa_date", columns="score", values="value")
         _panel(axes, table, baseline, seed)
         whole = _skill(table, "crps", baseline, seed)
@@ -75,8 +75,8 @@ def _panel(axes: Axes, table: pd.DataFrame, baseline: str, seed: int) -> None:
     axes.plot(middle[under], shown[under], "v", color=style.VERMILION, markersize=6.0, clip_on=False)
     style.zero_line(axes)
     axes.set_xlim(0.0, HOURS_A_DAY)
-    axes.set_xticks(range(0, HOURS_A_DAY + 1, 6))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xticks(range(0, HOURS_A_DAY, 6))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     bottom = min(-0.1, float(np.nanmin(np.append(np.maximum(low, LOWEST), shown), initial=0.0)) - 0.05)
     axes.set_ylim(max(bottom, LOWEST - 0.03), max(0.3, float(np.nanmax(np.append(high, value), initial=0.0)) + 0.05))
 
@@ -92,8 +92,12 @@ def _words(whole: Interval) -> str:
     if np.isnan(whole.value):
         return "no skill known"
     if np.isnan(whole.low):
-        return f"{whole.value:.0%} (too few days)"
-    return f"{whole.value:.0%} ({whole.low:.0%} to {whole.high:.0%})"
+        return f"{_percent(whole.value)} (too few days)"
+    return f"{_percent(whole.value)} ({_percent(whole.low)} to {_percent(whole.high)})"
+
+
+def _percent(share: float) -> str:
+    return f"{round(100.0 * share)} %"
 
 
 def _plain(baseline: str) -> str:
@@ -106,7 +110,7 @@ def _legend(figure: Figure) -> None:
             [], [], color=style.BLUE, linewidth=1.4, marker="o", markersize=3.0, label="skill of the hour's periods"
         ),
         Patch(color=style.BLUE, alpha=0.25, linewidth=0, label="95 % interval (stationary bootstrap)"),
-        Line2D([], [], color=style.VERMILION, marker="v", linestyle="none", label=f"below {LOWEST:.0%}"),
+        Line2D([], [], color=style.VERMILION, marker="v", linestyle="none", label=f"below {_percent(LOWEST)}"),
     ]
     height = figure.get_figheight()
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.60 / height), ncols=3)

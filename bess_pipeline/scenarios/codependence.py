@@ -22,10 +22,9 @@ from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from bess_pipeline.forecasting.distribution import RankHistory
-from bess_pipeline.forecasting.streams import SLOTS, Stream
+from bess_pipeline.forecasting.streams import SLOTS, Stream, slots_of
 from bess_pipeline.scenarios.paths import ScenarioSet, trading_day
 from bess_pipeline.scenarios.univariate import levels_of
-from bess_pipeline.scenarios.yardstick import slots_of
 
 Array = npt.NDArray[np.float64]
 
@@ -94,7 +93,7 @@ def blocks_of_scenarios(scenarios: ScenarioSet) -> dict[str, Array]:
     for name, values in today.value.items():
         score = ndtri(levels_of(values, today.probability))
         stream = today.streams[name]
-        columns[name] = _block_means(score, _block_of(slots_of(stream, today.start_utc[name]), stream))
+        columns[name] = _block_means(score, _block_of(slots_of(stream.clock, today.start_utc[name]), stream))
     return columns
 
 

@@ -10,9 +10,12 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline.scenarios import calibration, skill
+
+Array = npt.NDArray[np.float64]
 
 RANKS = ("rank", "average_rank", "depth_rank")
 SMALLER_IS_BETTER = re.compile(r"crps(_h\d\d)?|energy_score|variogram_score|cross_variogram_score")
@@ -32,7 +35,8 @@ def score_window(
     `baselines` are left out. Columns:
 
     days, value, ci_low, ci_high: days with the score, their mean and its 95 % interval (stationary bootstrap).
-    baseline_value, skill, skill_low, skill_high: over the days that both have, for scores where smaller is better.
+    baseline_value: the baseline's mean over the days that both have; skill, skill_low, skill_high: over the same days,
+    for scores where smaller is better.
     dm_statistic, p_better, p_different: Diebold-Mariano test, negative: better than the baseline; `horizon_days` is
     how far ahead forecasts reach.
     p_uniform, p_uniform_holm: of ranks; the second corrected over the streams of the gate ("all" is apart).
@@ -60,15 +64,22 @@ def _summary(
     mean = skill.mean(values, seed)
     days = int((~np.isnan(values)).sum())
     compared: tuple[float, ...] = (np.nan,) * 7
-    if baseline and SMALLER_IS_BETTER.fullmatch(score):
+    if baseline:
         other = table[(gate, stream, f"{score}:{baseline}")].to_numpy(dtype=np.float64)
-        gain = skill.skill(values, other, seed)
-        test = skill.diebold_mariano(values, other, horizon_days)
-        both = ~np.isnan(values) & ~np.isnan(other)
-        level = float(other[both].mean()) if both.any() else np.nan
-        compared = (level, gain.value, gain.low, gain.high, test.statistic, test.p_better, test.p_different)
+        compared = _against(values, other, SMALLER_IS_BETTER.fullmatch(score) is not None, seed, horizon_days)
     uniform = calibration.uniform_p(values) if score in RANKS else np.nan
     return (*key, days, mean.value, mean.low, mean.high, baseline, *compared, uniform, np.nan)
+
+
+def _against(values: Array, other: Array, comparable: bool, seed: int, horizon_days: int) -> tuple[float, ...]:
+    """The baseline's mean over common days and, where smaller is better, skill with its interval and the test."""
+    both = ~np.isnan(values) & ~np.isnan(other)
+    level = float(other[both].mean()) if both.any() else np.nan
+    if not comparable:
+        return (level, *(np.nan,) * 6)
+    gain = skill.skill(values, other, seed)
+    test = skill.diebold_mariano(values, other, horizon_days)
+    return (level, gain.value, gain.low, gain.high, test.statistic, test.p_better, test.p_different)
 
 
 def _corrected(frame: pd.DataFrame) -> pd.DataFrame:

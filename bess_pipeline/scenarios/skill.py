@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -96,15 +97,24 @@ def mean(score: Array, seed: int, confidence: float = 0.95) -> Interval:
     return _interval(known, lambda mean: mean[..., 0], seed, confidence)
 
 
-def bootstrap_days(days: int, seed: int, replications: int = REPLICATIONS) -> npt.NDArray[np.int64]:
-    """Days (replications, days) drawn in blocks of geometric length, mean min(BLOCK_DAYS, days / 3), wrapped round."""
+@lru_cache(maxsize=8)
+def bootstrap_weights(days: int, seed: int, replications: int = REPLICATIONS) -> Array:
+    """Share (replications, days) of each day in series drawn by the stationary bootstrap; read-only.
+
+    Days are drawn in blocks of geometric length, mean min(BLOCK_DAYS, days / 3), that run on from the last day to the
+    first.
+    """
     rng = np.random.default_rng(seed)
     jump = rng.random((replications, days)) < 1.0 / max(1.0, min(BLOCK_DAYS, days / 3))
     jump[:, 0] = True
     start = rng.integers(days, size=(replications, days))
     column = np.broadcast_to(np.arange(days), jump.shape)
     last = np.maximum.accumulate(np.where(jump, column, 0), axis=1)
-    return np.asarray((np.take_along_axis(start, last, axis=1) + column - last) % days, dtype=np.int64)
+    drawn = (np.take_along_axis(start, last, axis=1) + column - last) % days
+    place = drawn + np.arange(replications)[:, None] * days
+    weight = np.bincount(place.ravel(), minlength=replications * days).reshape(replications, days) / days
+    weight.flags.writeable = False
+    return weight
 
 
 def _differences(first: Array, second: Array) -> Array:
@@ -121,7 +131,7 @@ def _interval(
     value = float(statistic(values.mean(axis=0)))
     if values.shape[0] < MIN_DAYS:
         return Interval(value, np.nan, np.nan)
-    means = values[bootstrap_days(values.shape[0], seed)].mean(axis=1)
+    means = np.einsum("rd,dc->rc", bootstrap_weights(values.shape[0], seed), values)
     if positive is not None:
         means = means[means[:, positive] > 0.0]
     tail = (1.0 - confidence) / 2.0

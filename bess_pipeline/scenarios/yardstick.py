@@ -16,9 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bess_pipeline import gb_time
-from bess_pipeline.forecasting import streams
-from bess_pipeline.forecasting.streams import Stream
+from bess_pipeline.forecasting.streams import Stream, slots_of
 
 Array = npt.NDArray[np.float64]
 
@@ -32,7 +30,7 @@ class Yardstick:
 
     def standardise(self, stream: Stream, start_utc: pd.DatetimeIndex, values: Array) -> Array:
         """`values` (…, periods) in spreads from the centre of each period's slot."""
-        centre = self.centre[stream.name][slots_of(stream, start_utc)]
+        centre = self.centre[stream.name][slots_of(stream.clock, start_utc)]
         return np.asarray((values - centre) / self.spread[stream.name], dtype=np.float64)
 
 
@@ -54,13 +52,3 @@ def from_history(outcomes: Mapping[str, Array]) -> Yardstick:
         distance = float(np.nanmean(np.abs(values - centre[name])))
         spread[name] = distance if distance > 0.0 else 1.0
     return Yardstick(centre, spread)
-
-
-def slots_of(stream: Stream, start_utc: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-    """The slot of each period; ValueError when an instant is no start of a period of the stream."""
-    days = sorted(set(gb_time.efa_columns(start_utc)["efa_date"]))
-    slots = [streams.period_slots(stream.clock, day) for day in days]
-    place = streams.horizon_starts(stream.clock, days).get_indexer(start_utc)
-    if (place < 0).any():
-        raise ValueError(f"{start_utc[place < 0][0]} is no start of a period of {stream.name}")
-    return np.asarray(np.concatenate(slots)[place], dtype=np.int64)
