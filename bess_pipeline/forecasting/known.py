@@ -28,14 +28,12 @@ def newest_known_utc(panel: MarketPanel, information: Information) -> datetime |
     of forecasts of fundamentals. Of several periods in one slot the first to be known counts.
     """
     row = (information.efa_date - panel.first_day).days
-    first = row - len(information.days) + 1
     found: list[int] = []
     for name, stream in information.streams.items():
-        known_us = panel.values[name].known_us
-        grid = panel.grid(stream)
-        past = {row - lag: information.lagged[name, lag][-1] for lag in LAGS}
-        held = past | {first + r: values for r, values in enumerate(information.outcome[name, 0])}
-        found += [_newest(grid, stream, known_us, day, values) for day, values in held.items()]
+        earliest = _earliest(panel.grid(stream), stream, panel.values[name].known_us, row + 1)
+        outcome = information.outcome[name, 0]
+        found.append(_newest(earliest[row + 1 - len(outcome) :], outcome))
+        found += [_newest(earliest[row - lag], information.lagged[name, lag][-1]) for lag in LAGS]
     for (series, lead), values in information.fundamental.items():
         if lead in LEADS:
             found += _publications(panel.publications[series], panel.half_hours, row + lead, values[-1])
@@ -43,11 +41,16 @@ def newest_known_utc(panel: MarketPanel, information: Information) -> datetime |
     return datetime.fromtimestamp(newest / 1e6, tz=UTC) if newest >= 0 else None
 
 
-def _newest(grid: Grid, stream: Stream, known_us: Instants, day: int, values: Array) -> int:
-    """When the last of a day's values (slots,) became known; -1 where there is none."""
-    periods = slice(int(grid.first[day]), int(grid.first[day + 1]))
-    earliest = np.full(stream.slots, NEVER)
-    np.minimum.at(earliest, grid.slot[periods] * stream.slots // grid.slots, known_us[periods])
+def _earliest(grid: Grid, stream: Stream, known_us: Instants, days: int) -> Instants:
+    """When the first period of each of the panel's first days and slots (days, slots) became known."""
+    periods = slice(0, int(grid.first[days]))
+    earliest = np.full((days, stream.slots), NEVER)
+    np.minimum.at(earliest, (grid.day[periods], grid.slot[periods] * stream.slots // grid.slots), known_us[periods])
+    return earliest
+
+
+def _newest(earliest: Instants, values: Array) -> int:
+    """When the last of the values that there are became known; -1 where there is none."""
     held = earliest[~np.isnan(values)]
     return int(held.max()) if held.size else -1
 

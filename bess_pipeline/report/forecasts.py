@@ -33,11 +33,11 @@ from bess_pipeline.scenarios.scoring import BASELINE_NAME
 from bess_pipeline.scenarios.storage import marginals_from, scenarios_from
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
+from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
 PAGE_NAME = "forecasts.html"
-GATES: tuple[timeline.Gate, ...] = ("day_ahead", "response")
 TABLE = ("crps", "coverage_90", "energy_score", "variogram_score")
 NO_NUMBER = "–"
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from bess_pipeline.forecast_tables import FORECAST, PATHS
 from bess_pipeline.lake import Lake
-from bess_pipeline.scenarios.daily import GATES, known_stamp
+from bess_pipeline.scenarios.daily import known_stamp
 from bess_pipeline.scenarios.storage import COLUMNS
 from bess_pipeline.trading import timeline
+from bess_pipeline.trading.timeline import GATES
 
 TOLERANCE = 1e-9
 

@@ -34,12 +34,12 @@ from bess_pipeline.forecast_tables import (
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
+from bess_pipeline.trading.timeline import GATES
 
 if TYPE_CHECKING:  # scikit-learn, SciPy and scoringrules: paid where something is made or scored
     from bess_pipeline.scenarios.gates import GateMaker
     from bess_pipeline.scenarios.scoring import GateScorer
 
-GATES: tuple[timeline.Gate, ...] = ("day_ahead", "response")
 MADE_TABLES = (FORECAST, BASELINE, PATHS)  # in the order in which they are written
 
 
