@@ -52,10 +52,10 @@ def calendar_features(days: Sequence[date], lead: int = 0) -> CalendarFeatures:
     a year, counted in days of the year of 365.25.
     """
     wanted = [day + lead * _ONE_DAY for day in days]
-    flags = np.array([_flags(day) for day in wanted], dtype=np.float64).reshape(len(wanted), -1)
-    turn = 2 * np.pi * np.array([day.timetuple().tm_yday - 1 for day in wanted]) / 365.25
+    turn = 2 * np.pi * np.array([day.timetuple().tm_yday - 1 for day in wanted], dtype=np.float64) / 365.25
     waves = [wave(harmonic * turn) for harmonic in YEAR_HARMONICS for wave in (np.sin, np.cos)]
-    return CalendarFeatures(FEATURES, np.column_stack([flags, *waves]))
+    flags = np.array([_flags(day) for day in wanted], dtype=np.float64)
+    return CalendarFeatures(FEATURES, np.column_stack([flags.reshape(len(wanted), len(FEATURES) - len(waves)), *waves]))
 
 
 def _flags(day: date) -> list[bool]:

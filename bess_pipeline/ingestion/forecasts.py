@@ -1,7 +1,7 @@
 """What the forecasts of fundamentals are as a dataset: asked for and stored by the day of publication.
 
 What belongs here: the dataset of `market/fundamental_forecast` and when a day of it is complete. What
-does not: wire formats (`sources/elexon_forecasts.py`) and what a gate sees (`trading/fundamentals.py`).
+does not: wire formats (`sources/elexon_forecasts.py`) and what a gate sees (`forecasting/fundamentals.py`).
 
 A partition holds what was published on a settlement date, whatever it forecasts: an answer then fills
 whole partitions, and a later publication never touches an older day. Publication day P is complete when

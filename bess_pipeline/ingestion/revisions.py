@@ -5,8 +5,9 @@ and the calendar of re-fetches. What does not: fetching and the newest version (
 follows from a change (`trading/replay.py`).
 
 A version of a period is a (publication time, price, net imbalance volume) that differs from all seen before; where no
-publication time is known, a price or volume that differs from the one before it. Versions are numbered in the order in which they
-were fetched, and by publication time within one answer: the raw vault is append-only, so a number never changes.
+publication time is known, a price or volume that differs from the one before it. Versions are numbered in the order in
+which they were fetched, and by publication time within one answer: the raw vault is append-only, so a number never
+changes.
 
 When a settlement date is asked for again (domain reference 2.6): every day for `recent_days`; and after each
 settlement run, which comes out a number of working days after the date, on the first `weekday` after it.

@@ -1,7 +1,7 @@
 """Elexon's forecasts before the fact: wind, demand, wind and solar day-ahead, indicated margin.
 
 What belongs here: requests and answers of the forecast data sets. What does not: prices (`elexon.py`),
-what of it is known at a gate (`trading/fundamentals.py`) and completeness (`ingestion/forecasts.py`).
+what of it is known at a gate (`forecasting/fundamentals.py`) and completeness (`ingestion/forecasts.py`).
 
 Rules (Elexon Insights OpenAPI document; domain reference 2.3a; recorded answers): `/datasets/<name>`
 filters by `publishDateTimeFrom` and `publishDateTimeTo`, both included. Other endpoints use other

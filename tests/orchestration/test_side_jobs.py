@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import pytest
 from bess_command import Done, done, run_bess
 from ingest_tools import cut
@@ -139,12 +140,15 @@ def test_files_of_your_own_have_no_side_table(tmp_path: Path, monkeypatch: pytes
 
 def test_the_small_workspace_holds_fundamentals_of_each_gate(small: Path) -> None:
     """`bess backfill` and `bess refresh` fetch them with the prices: what each day's gate knows covers the day."""
-    from bess_pipeline.trading.fundamentals import read_known
-    from bess_pipeline.trading.timeline import gate_utc
+    from bess_pipeline.forecasting.market_panel import read_panel
+    from bess_pipeline.forecasting.observation import observe, window
+    from bess_pipeline.settings import DataSettings
 
-    lake = Workspace(small).lake
-    for day in gb_time.days_between(date(2026, 3, 27), date(2026, 4, 2)):
-        known = read_known(lake, gate_utc(day, "day_ahead"))
-        demand = known.loc[known["series"] == "demand", "start_utc"]
-        assert set(gb_time.efa_half_hours(day)) <= set(demand), day
+    days = gb_time.days_between(date(2026, 3, 27), date(2026, 4, 2))
+    panel = read_panel(Workspace(small).lake, window(days[0], 0)[0], days[-1], DataSettings())
+    for day in days:
+        fundamental = observe(panel, day, "day_ahead", 0).fundamental
+        for series in ("demand", "wind", "indicated_margin"):
+            there = int((~np.isnan(fundamental[series, 0])).sum())
+            assert there == len(gb_time.efa_half_hours(day)), (series, day)
     assert done("--workspace", small, "query", "SELECT count(*) AS n FROM market.fundamental_forecast").out

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from bess_pipeline import gb_time
+from bess_pipeline.forecasting.fundamentals import instants, publications
 from bess_pipeline.ingestion.forecasts import fundamental_forecast
 from bess_pipeline.ingestion.ingest import Ingestion
 from bess_pipeline.lake import Lake
@@ -17,7 +19,6 @@ from bess_pipeline.sample_market import Fault, MarketServer, MarketTables, load_
 from bess_pipeline.settings import SourcesSettings
 from bess_pipeline.sources.elexon_forecasts import FORECAST_SETS
 from bess_pipeline.sources.http import HttpClient
-from bess_pipeline.trading.fundamentals import read_known
 from bess_pipeline.trading.timeline import gate_utc
 
 TABLE = "market/fundamental_forecast"
@@ -94,16 +95,15 @@ def test_every_publication_comes_back_over_the_clock_change(
 def test_a_gate_reads_what_the_market_had_published(ingestion: Ingestion, market: MarketTables) -> None:
     run(ingestion, SPRING)
     gate = gate_utc(date(2026, 3, 29), "day_ahead")
-    known = read_known(ingestion.lake, gate)
-    assert known["published_utc"].max() <= pd.Timestamp(gate)
     tomorrow = gb_time.efa_half_hours(date(2026, 3, 29))
-    for series, step in (("wind", 2), ("demand", 1), ("indicated_margin", 1)):
-        assert set(tomorrow[::step]) <= set(known.loc[known["series"] == series, "start_utc"])
+    published = publications(ingestion.lake.read(TABLE, SPRING[0], SPRING[-1]))
+    asked = instants(tomorrow), np.full(len(tomorrow), instants(pd.DatetimeIndex([gate])))
+    for series in ("wind", "demand", "indicated_margin"):
+        assert not np.isnan(published[series].known(*asked)).any()
     assert market.forecasts is not None
     rows = market.forecasts[(market.forecasts["dataset"] == "NDF") & (market.forecasts["published_utc"] <= gate)]
     newest = rows.sort_values("published_utc").drop_duplicates("start_utc", keep="last").set_index("start_utc")["value"]
-    found = known[known["series"] == "demand"].set_index("start_utc")["value"]
-    assert found[tomorrow].tolist() == newest[tomorrow].tolist()
+    assert published["demand"].known(*asked).tolist() == newest[tomorrow].tolist()
 
 
 def test_a_day_is_complete_when_it_is_over_and_asked_for_again_until_then(ingestion: Ingestion, now: Now) -> None:
