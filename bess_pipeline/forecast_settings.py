@@ -12,9 +12,16 @@ from pydantic import Field, model_validator
 
 from bess_pipeline.degradation_settings import Section
 
-ModelName = Literal["persistence", "similar_day", "lear", "boosted", "combination"]
+ModelName = Literal["persistence", "similar_day", "lear", "boosted", "niv_regimes", "combination"]
 YARDSTICKS: tuple[ModelName, ...] = ("persistence", "similar_day")
-ALL_MODELS: tuple[ModelName, ...] = ("persistence", "similar_day", "lear", "boosted", "combination")
+ALL_MODELS: tuple[ModelName, ...] = (
+    "persistence",
+    "similar_day",
+    "lear",
+    "boosted",
+    "niv_regimes",
+    "combination",
+)
 
 
 class ForecastSettings(Section):
@@ -44,6 +51,9 @@ class ForecastSettings(Section):
     )
     lear_window_days: tuple[int, ...] = Field(
         (56, 84, 365), description="calibration windows whose lasso regressions are averaged, days"
+    )
+    lear_components: int = Field(
+        8, ge=1, le=48, description="principal components of a day that have a lasso of their own; 48 = every slot"
     )
     cross_validation_folds: int = Field(
         5, ge=2, le=20, description="blocks of days that are forecast without them, for honest errors"

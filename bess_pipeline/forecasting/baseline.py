@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline import gb_time
+from bess_pipeline.forecasting.yardsticks import mean_of_similar
 from bess_pipeline.working_days import is_working_day
 
 Array = npt.NDArray[np.float64]
@@ -57,6 +58,5 @@ def _clock(starts: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
 
 
 def _shape(by_day: pd.DataFrame, same: npt.NDArray[np.bool_], similar_days: int) -> pd.Series:
-    chosen = by_day[same] if same.any() else by_day
-    mean = chosen.tail(similar_days).mean().reindex(range(0, 24 * 60, 30))
-    return mean.fillna(by_day.mean()).fillna(float(np.nanmean(by_day.to_numpy())))
+    values = by_day.reindex(columns=range(0, 24 * 60, 30)).to_numpy(dtype="float64")
+    return pd.Series(mean_of_similar(values, same, similar_days)[-1], index=range(0, 24 * 60, 30))

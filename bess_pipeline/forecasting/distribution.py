@@ -51,17 +51,22 @@ class Marginals:
         Drawn from the levels that share its value, and from those beyond the outermost quantile where it lies there
         (randomised probability integral transform): ranks of right forecasts are uniform.
         """
-        edges = np.concatenate([[0.0], LEVELS, [1.0]])
-        below = (self.quantile < outcome[:, None]).sum(axis=1)
-        through = (self.quantile <= outcome[:, None]).sum(axis=1)
-        tied = through > below
-        low = edges[np.where(tied & (below > 0), below + 1, below)]
-        high = edges[np.where(tied, np.where(through == LEVELS.size, LEVELS.size + 1, through), below + 1)]
-        rank = low + (high - low) * rng.random(outcome.size)
-        k = np.flatnonzero(~tied & (below > 0) & (below < LEVELS.size))
-        left, right = self.quantile[k, below[k] - 1], self.quantile[k, below[k]]
-        rank[k] = low[k] + (high[k] - low[k]) * (outcome[k] - left) / (right - left)
-        return np.where(np.isnan(outcome), np.nan, rank)
+        return ranks_in(self.quantile, outcome, rng)
+
+
+def ranks_in(quantile: Array, outcome: Array, rng: np.random.Generator) -> Array:
+    """`Marginals.rank_of` for quantiles (n, LEVELS) alone."""
+    edges = np.concatenate([[0.0], LEVELS, [1.0]])
+    below = (quantile < outcome[:, None]).sum(axis=1)
+    through = (quantile <= outcome[:, None]).sum(axis=1)
+    tied = through > below
+    low = edges[np.where(tied & (below > 0), below + 1, below)]
+    high = edges[np.where(tied, np.where(through == LEVELS.size, LEVELS.size + 1, through), below + 1)]
+    rank = low + (high - low) * rng.random(outcome.size)
+    k = np.flatnonzero(~tied & (below > 0) & (below < LEVELS.size))
+    left, right = quantile[k, below[k] - 1], quantile[k, below[k]]
+    rank[k] = low[k] + (high[k] - low[k]) * (outcome[k] - left) / (right - left)
+    return np.where(np.isnan(outcome), np.nan, rank)
 
 
 @dataclass(frozen=True)

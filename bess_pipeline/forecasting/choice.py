@@ -1,0 +1,157 @@
+"""Which candidate forecasts a stream: by what its past forecasts would have earned, and by how wrong they were.
+
+What belongs here: the scores candidates are compared by, and the rule. What does not: candidates, and the scores of
+what was finally forecast (`scenarios/scores.py`).
+
+The value of storage comes from the order of prices within a day, not from their level, and the forecast of lowest
+error need not be the one that earns most (Falezza 2026). So for energy streams: a candidate's value of a past day is
+what the best schedule for its forecast earns at the prices that came, each day from the initial state of energy, what
+is stored at the end valued at the day's mean price less losses and wear. The candidate with the highest mean value
+leads; among those whose values differ from its own by no more than `choice_standard_errors` paired standard errors,
+the one with the lowest CRPS is taken. Streams without such a value are chosen by CRPS alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.forecasting.distribution import LEVELS
+from bess_pipeline.forecasting.knowledge import filled_slots
+from bess_pipeline.forecasting.model import Mask, Question
+from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
+from bess_pipeline.optimisation.schedule import EnergySchedule
+
+Array = npt.NDArray[np.float64]
+Roll = Callable[[EnergyProblem], EnergySchedule]
+
+DAY_HOURS = 24.0
+
+
+class Candidate(Protocol):
+    """A fitted model as `errors_ahead.Forecaster` and `regimes.RegimeForecaster` are."""
+
+    @property
+    def name(self) -> str: ...
+
+    def past(self, rows: Mask) -> tuple[Array, Array]: ...
+
+    def ahead(self, question: Question) -> tuple[Array, Array]: ...
+
+    def point(self, question: Question) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Trader:
+    """With what past forecasts are valued: the battery, and a solver of its problems."""
+
+    battery: Battery
+    roll: Roll
+
+
+@dataclass(frozen=True)
+class PastScore:
+    """One candidate over the days compared: CRPS (days,), value (days,) in GBP or None, mean rank correlation."""
+
+    name: str
+    crps: Array
+    value_gbp: Array | None
+    rank_correlation: float
+
+
+def past_scores(candidates: Sequence[Candidate], question: Question, trader: Trader | None) -> list[PastScore]:
+    """Scores over the last `choice_days` days that are known and that all candidates forecast; none where none is."""
+    rows = _compared(candidates, question)
+    outcome = question.outcome[rows]
+    scores = []
+    for candidate in candidates:
+        quantile, mean = candidate.past(rows)
+        error = crps_of_quantiles(quantile, outcome)
+        value = None if trader is None else earned_gbp(mean, outcome, trader)
+        scores.append(PastScore(candidate.name, _row_mean(error), value, _rank_correlation(mean, outcome)))
+    return scores
+
+
+def chosen(scores: Sequence[PastScore], standard_errors: float) -> PastScore:
+    """The candidate by the rule above; the first of equals. ValueError without any."""
+    if not scores:
+        raise ValueError("there is no candidate to choose from")
+    if not scores[0].crps.size:
+        return scores[0]
+    equal = list(scores)
+    valued = [(score, score.value_gbp) for score in scores if score.value_gbp is not None]
+    if valued:
+        best = max(valued, key=lambda one: float(one[1].mean()))[1]
+        equal = [score for score, value in valued if _within_noise(best - value, standard_errors)]
+    return min(equal, key=lambda one: float(one.crps.mean()))
+
+
+def crps_of_quantiles(quantile: Array, outcome: Array) -> Array:
+    """CRPS of outcomes from quantiles at LEVELS: twice the pinball loss, each level for its share of [0, 1]."""
+    edges = np.concatenate([[0.0], (LEVELS[1:] + LEVELS[:-1]) / 2.0, [1.0]])
+    error = outcome[..., None] - quantile
+    loss = np.maximum(LEVELS * error, (LEVELS - 1.0) * error)
+    return np.asarray(2.0 * loss @ np.diff(edges))
+
+
+def earned_gbp(forecast: Array, outcome: Array, trader: Trader) -> Array:
+    """What the best schedule for each day's forecast (days, slots) earns at its outcome, GBP (days,), after wear."""
+    hours = DAY_HOURS / forecast.shape[1]
+    return np.array([
+        _earned(price, came, hours, trader) for price, came in zip(forecast, filled_slots(outcome), strict=True)
+    ])  # fmt: skip
+
+
+def _earned(price: Array, came: Array, hours: float, trader: Trader) -> float:
+    battery = trader.battery
+    closing = ClosingState.free(_stored_value(battery, price))
+    problem = EnergyProblem(price, hours, 0, battery, battery.initial_energy_mwh, closing)
+    schedule = trader.roll(problem)
+    charge, discharge = schedule.charge_mw * hours, schedule.discharge_mw * hours
+    cash = float((discharge - charge) @ came)
+    wear = battery.degradation_cost_gbp_per_mwh * float((charge + discharge).sum())
+    stored = float(schedule.energy_mwh[-1]) - battery.initial_energy_mwh
+    return cash - wear + stored * _stored_value(battery, came)
+
+
+def _stored_value(battery: Battery, price: Array) -> float:
+    return battery.discharge_efficiency * (float(price.mean()) - battery.degradation_cost_gbp_per_mwh)
+
+
+def _compared(candidates: Sequence[Candidate], question: Question) -> Mask:
+    """Rows known, usable and forecast by all."""
+    common = _last(question.usable, 2 * question.settings.choice_days)
+    for candidate in candidates:
+        common[common] = ~np.isnan(candidate.past(common)[1]).any(axis=1)
+    return _last(common, question.settings.choice_days)
+
+
+def _last(rows: Mask, count: int) -> Mask:
+    found = np.zeros_like(rows)
+    found[np.flatnonzero(rows)[-count:]] = True
+    return found
+
+
+def _within_noise(behind: Array, standard_errors: float) -> bool:
+    error = behind.std(ddof=1) / np.sqrt(behind.size) if behind.size > 1 else 0.0
+    return bool(behind.mean() <= standard_errors * error + 1e-9)
+
+
+def _row_mean(values: Array) -> Array:
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+
+
+def _rank_correlation(forecast: Array, outcome: Array) -> float:
+    """Mean over days of Spearman's correlation of the day's forecast and outcome; 0 for a flat forecast."""
+    if not forecast.size:
+        return 0.0
+    ranks = [np.argsort(np.argsort(one, axis=1, kind="stable"), axis=1, kind="stable") for one in (forecast, outcome)]
+    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    return float(((first * second).sum(axis=1) / np.maximum(size, 1e-12)).mean())
