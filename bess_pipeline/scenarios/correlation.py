@@ -9,7 +9,7 @@ every path and takes the same share from all correlations across markets. Ours i
 
     corr(stream a at hour t, stream b at hour u) = sum over k of B_k[a, b] exp(-|t - u| / range_k),
 
-with positive semidefinite B_k fitted to the sample by least squares (Goulard and Voltz 1992, Mathematical Geology 24),
+with positive semidefinite B_k fitted to the sample by least squares (as Goulard and Voltz 1992, Mathematical Geology 24),
 so that what is common to the hours of a day, and to markets, is in the target as much as in the sample.
 
 Where correlations change with the hour of the day, the smooth model is off. What plans live on most, the means of days
@@ -33,7 +33,7 @@ Integers = npt.NDArray[np.int64]
 
 RANGES_H = (1.0, 4.0, 16.0, 96.0)  # within an hour or two, an EFA block, a day, and nearly constant over 48 h
 OWN_SHARE = 0.01  # least share of a column's variance that nothing else explains: keeps matrices invertible
-SWEEPS = 30  # of the fit; it settles to three digits in about ten
+STEPS = 120  # of the fit: its sum of squares is then within 1 % of the least
 LEAST_SEEN = 0.5  # share of a day's periods that its mean is made of at least
 DAY_H = 24.0
 LEAST_PAIRS = 10  # days that two columns must share for their sample correlation to count
@@ -151,28 +151,47 @@ def _with_means_of_days(matrix: Array, scores: Array, observed: Mask, stream: In
 
 
 def _coregionalisation(sample: Array, weight: Array, kernels: list[Array], stream: Integers) -> Array:
-    """B_k (ranges, streams, streams): cyclic least squares, each B_k cut to its positive semidefinite part."""
+    """B_k (ranges, streams, streams), positive semidefinite, of least squares; every pair of streams counts alike."""
     starts = np.flatnonzero(np.diff(stream, prepend=-1))
 
-    def block_sums(values: Array) -> Array:
-        return np.asarray(np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1))
+    def block_means(values: Array) -> Array:
+        total = np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1)
+        return np.asarray(np.divide(total, weights, out=np.zeros_like(total), where=weights > 0))
 
+    weights = np.add.reduceat(np.add.reduceat(weight, starts, axis=0), starts, axis=1)
     weighted = [weight * kernel for kernel in kernels]
-    gram = np.array([[block_sums(one * other) for other in kernels] for one in weighted])
-    aim = np.array([block_sums(one * sample) for one in weighted])
-    shares = np.zeros_like(aim)
-    for _ in range(SWEEPS):
-        for k in range(len(kernels)):
-            rest = aim[k] - (gram[k] * shares).sum(axis=0) + gram[k, k] * shares[k]
-            best = np.divide(rest, gram[k, k], out=np.zeros_like(rest), where=gram[k, k] > 0)
-            shares[k] = _positive_part((best + best.T) / 2)
+    gram = np.empty((len(kernels), len(kernels), starts.size, starts.size))
+    for k, one in enumerate(weighted):
+        for m, other in enumerate(kernels[: k + 1]):
+            gram[k, m] = gram[m, k] = block_means(one * other)
+    aim = np.array([block_means(one * sample) for one in weighted])
+    return _least_squares(gram, aim)
+
+
+def _least_squares(gram: Array, aim: Array) -> Array:
+    """B_k that minimise sum over pairs of B' gram B / 2 - aim' B, by accelerated projected gradients (FISTA).
+
+    A variance sum over k of B_k[a, a] beyond 1 is penalised by its square: nothing else holds what is common to
+    streams within an hour where a stream has only blocks of four.
+    """
+    own = np.arange(aim.shape[1])
+    steepest = float(np.linalg.eigvalsh(np.moveaxis(gram, (0, 1), (2, 3))).max()) + len(aim)
+    shares = ahead = np.zeros_like(aim)
+    pace = 1.0
+    for _ in range(STEPS):
+        slope = np.einsum("klab,lab->kab", gram, ahead) - aim
+        slope[:, own, own] += np.maximum(ahead[:, own, own].sum(axis=0) - (1 - OWN_SHARE), 0.0)
+        before, shares = shares, _positive_part(ahead - slope / steepest)
+        faster = (1 + np.sqrt(1 + 4 * pace**2)) / 2
+        ahead = shares + (pace - 1) / faster * (shares - before)
+        pace = faster
     return shares
 
 
-def _positive_part(matrix: Array) -> Array:
-    """The nearest positive semidefinite matrix; the same whatever signs the eigenvectors come with."""
-    value, vector = np.linalg.eigh(matrix)
-    return np.asarray((vector * np.maximum(value, 0.0)) @ vector.T)
+def _positive_part(matrices: Array) -> Array:
+    """The nearest positive semidefinite matrices (…, m, m); the same whatever signs the eigenvectors come with."""
+    value, vector = np.linalg.eigh((matrices + np.swapaxes(matrices, -1, -2)) / 2)
+    return np.asarray((vector * np.maximum(value, 0.0)[..., None, :]) @ np.swapaxes(vector, -1, -2))
 
 
 def _positive_definite(matrix: Array) -> bool:

@@ -59,7 +59,8 @@ def kept_moments(full: ScenarioSet, chosen: Integers, probability: Array) -> tup
             found.append(KeptMoment(f"{words} 5 % of {name}", *tails, TAIL_TOLERANCE_SD * _sd(values, p)))
     for one, other in combinations(sorted(name for name, values in means.items() if _sd(values, p) > 0), 2):
         pair = [
-            _correlation(means[one][rows], means[other][rows], q) for rows, q in ((slice(None), p), (chosen, probability))
+            _correlation(means[one][rows], means[other][rows], q)
+            for rows, q in ((slice(None), p), (chosen, probability))
         ]
         found.append(KeptMoment(f"correlation of {one} and {other}", *pair, CORRELATION_TOLERANCE))
     return tuple(found)
@@ -92,7 +93,9 @@ def moment_weights(full: ScenarioSet, chosen: Integers, probability: Array) -> A
         curvature = (points * weight[:, None]).T @ points - np.outer(mean, mean) + SLACK * np.eye(tilt.size)
         step = np.linalg.solve(curvature, -slope)
         size, now = 1.0, _potential(probability, points, tilt)
-        while size > 1e-6 and _potential(probability, points, tilt + size * step) > now + 0.1 * size * float(slope @ step):
+        while size > 1e-6 and _potential(probability, points, tilt + size * step) > now + 0.1 * size * float(
+            slope @ step
+        ):
             size /= 2.0
         tilt = tilt + size * step
     return _tilted(probability, points, tilt)

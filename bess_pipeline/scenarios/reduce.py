@@ -49,12 +49,12 @@ class Reduction:
 
 
 def reduce_scenarios(
-    full: ScenarioSet, k: int, weight: Mapping[str, float] | None = None, correct_means: bool = False
+    full: ScenarioSet, k: int, weight: Mapping[str, float] | None = None, correct_means: bool = True
 ) -> Reduction:
     """The best k scenarios of a set that an exchange search finds; all of them where k is their number or more.
 
-    weight: weights of streams by name, in place of those of `metric.py`. correct_means: probabilities changed a
-    little so that means are nearly those of the full set; the distance then takes a linear programme, of seconds. Deterministic. Moments beyond their tolerances
+    weight: weights of streams by name, in place of those of `metric.py`. correct_means: probabilities
+    changed a little so that means are nearly those of the full set; without, they are those of the least distance. Deterministic. Moments beyond their tolerances
     are named in the set's notes. Raises ScenarioError for k below 1.
     """
     if k < 1:
