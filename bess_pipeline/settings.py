@@ -322,7 +322,8 @@ class Settings(BaseSettings):
 
     def forecast_fingerprint(self) -> str:
         """Twelve hex digits of everything that can change a forecast, a scenario or a score."""
-        return self._digest({name: getattr(self, name).model_dump(mode="json") for name in ("forecast", "scenarios")})
+        used = ("forecast", "scenarios", "battery")  # models are chosen by what they would have earned with the battery
+        return self._digest({name: getattr(self, name).model_dump(mode="json") for name in used})
 
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})

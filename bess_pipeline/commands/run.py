@@ -39,6 +39,15 @@ from bess_pipeline.verdict import NotComplete, forecast_words, not_complete
 from bess_pipeline.warehouse import publish
 
 DEMO_WORKSPACE = Path("data/demo")
+# Forecasts and scenarios of the demo are made with less of everything, so that it ends within two minutes.
+DEMO_FORECAST = {
+    "models": ("similar_day", "lear"),
+    "calibration_days": 140,
+    "lear_window_days": (56,),
+    "cross_validation_folds": 3,
+    "choice_days": 14,
+}
+DEMO_SCENARIOS = {"count": 200, "reduced": 20}
 Say = Callable[[str], None]
 
 
@@ -52,6 +61,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             "workspace": workspace or DEMO_WORKSPACE,
             "sources": SourcesSettings(mode="sample", day_ahead="neso_n2ex"),
             "clock": ClockSettings(),
+            "forecast": settings.forecast.model_copy(update=DEMO_FORECAST),
+            "scenarios": settings.scenarios.model_copy(update=DEMO_SCENARIOS),
         }
     )
     started = perf_counter()
