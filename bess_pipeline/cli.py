@@ -192,10 +192,14 @@ def rebuild(workspace: Path | None, first: datetime, last: datetime) -> None:
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.pass_obj
 def plan(workspace: Path | None, day: datetime | None, strategy: str | None, form: str) -> None:
-    """The stored day-ahead plan of a trading day, per half-hour."""
-    from bess_pipeline.commands.show import stored_plan
+    """The stored day-ahead plan of a trading day, per half-hour, and which forecast it was made with."""
+    from bess_pipeline.commands.show import planned_with, stored_plan
 
-    _print(stored_plan(_settings(workspace), day.date() if day else None, strategy), form)
+    settings, chosen = _settings(workspace), day.date() if day else None
+    _print(stored_plan(settings, chosen, strategy), form)
+    forecast = planned_with(settings, chosen, strategy)
+    if forecast:
+        _say(f"day-ahead prices planned with: {forecast}")
 
 
 @bess.command()

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from bess_pipeline.orchestration.assets.forecast import forecast_assets
 from bess_pipeline.orchestration.assets.frequency import frequency_assets
 from bess_pipeline.orchestration.assets.ingest import ingest_assets
 from bess_pipeline.orchestration.assets.publish import publish_assets
@@ -39,6 +40,7 @@ def build_defs(
             *ingest_assets(partitions),
             *settlement_assets(partitions),
             *frequency_assets(partitions),
+            *forecast_assets(partitions),
             *trading_assets(partitions),
             *publish_assets(partitions),
         ]

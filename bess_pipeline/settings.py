@@ -44,6 +44,8 @@ from pydantic_settings import (
 from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.forecast_settings import ForecastSettings
+from bess_pipeline.scenario_settings import ScenarioSettings
 
 Mode = Literal["live", "sample", "files"]
 DayAheadSource = Literal["neso_n2ex", "entsoe", "elexon_mid", "file"]
@@ -188,6 +190,9 @@ class RollingSettings(_Section):
 
     look_ahead_hours: int = Field(48, ge=24, le=168, description="hours of forecast prices that a plan looks at")
     similar_days: int = Field(20, ge=1, le=60, description="last days of the same type whose prices are averaged")
+    forecast: Literal["similar_day", "chosen"] = Field(
+        "similar_day", description="prices that are planned with: the baseline, or forecast.price_forecast of its gate"
+    )
     terminal_value_gbp_mwh: Literal["auto"] | float = Field(
         "auto", description="worth of a MWh stored at the end; auto = the mean of recent prices, less losses and wear"
     )
@@ -276,6 +281,8 @@ class Settings(BaseSettings):
     trading: TradingSettings = TradingSettings()
     degradation: DegradationSettings = DegradationSettings()
     rolling: RollingSettings = RollingSettings()
+    forecast: ForecastSettings = ForecastSettings()
+    scenarios: ScenarioSettings = ScenarioSettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -303,15 +310,24 @@ class Settings(BaseSettings):
         return self.clock.now_utc or datetime.now(UTC)
 
     def fingerprint(self) -> str:
-        """Twelve hex digits of everything that can change a number downstream of the market tables."""
+        """Twelve hex digits of everything that can change a number of trading days, downstream of the market tables."""
         parts: dict[str, Any] = {
             "battery": self.battery.model_dump(mode="json"),
             "trading": self.trading.model_dump(mode="json", exclude={"chain_starts", "availability_file"}),
             "degradation": self.degradation.model_dump(mode="json"),
             "rolling": self.rolling.model_dump(mode="json"),
-            "data": self.data.model_dump(mode="json", exclude={"first_date"}),
-            "seed": self.seed,
+            "forecasts": self.forecast_fingerprint() if self.rolling.forecast == "chosen" else "",
         }
+        return self._digest(parts)
+
+    def forecast_fingerprint(self) -> str:
+        """Twelve hex digits of everything that can change a forecast, a scenario or a score."""
+        used = ("forecast", "scenarios", "battery")  # models are chosen by what they would have earned with the battery
+        return self._digest({name: getattr(self, name).model_dump(mode="json") for name in used})
+
+    def _digest(self, parts: dict[str, Any]) -> str:
+        parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})
+        parts["seed"] = self.seed
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -44,6 +44,17 @@ def not_complete(lake: Lake, days: Sequence[date], *, trading: bool = True) -> l
     return found
 
 
+def forecast_words(lake: Lake, days: Sequence[date]) -> str:
+    """Of how many days forecasts, scenarios and scores are complete, and the first problems; no day waits for them."""
+    rows = [row for day in days for row in lake.read("scenario/gate_status", day, day).to_dict("records")]
+    bad = [row for row in rows if row["status"] != COMPLETE]
+    complete = {row["efa_date"] for row in rows} - {row["efa_date"] for row in bad}
+    said = f"forecasts, scenarios and scores: {len(complete)} of {len(days)} days are complete"
+    shown = [f"{row['efa_date']} {row['gate']} {row['step']} {row['status']}: {row['reason']}" for row in bad[:3]]
+    more = [f"{len(bad) - 3} more in scenario.gate_status"] if len(bad) > 3 else []
+    return "; ".join([said, *shown, *more])
+
+
 def _sources(lake: Lake, day: date) -> list[NotComplete]:
     rows = lake.read("market/source_status", day, day)
     if rows.empty:

@@ -120,7 +120,7 @@ def sql_files(kind: str) -> list[Path]:
 def _build(file: Path, lake: Lake, stamp: WorkspaceStamp | None) -> None:
     connection = duckdb.connect(file, config=_OFFLINE)
     try:
-        connection.execute("SET TimeZone='UTC'")
+        connection.execute("SET TimeZone='UTC'; SET enable_progress_bar=false")
         connection.begin()  # one transaction: a flush to disk for all of it, not one for each statement
         _create_schemas(connection)
         for script in sql_files("tables"):
@@ -215,7 +215,8 @@ def _reading(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         if problem:
             raise UserInputError(problem)
         connection.execute(
-            "USE bess; SET TimeZone='UTC'; SET enable_external_access=false; SET lock_configuration=true"
+            "USE bess; SET TimeZone='UTC'; SET enable_progress_bar=false; "
+            "SET enable_external_access=false; SET lock_configuration=true"
         )
         yield connection
     finally:

@@ -28,7 +28,13 @@ def text(definitions: dg.Definitions) -> str:
 def assets(definitions: dg.Definitions) -> dict[str, dg.AssetsDefinition]:
     """Assets by key, in order of key."""
     found = [asset for asset in definitions.assets or () if isinstance(asset, dg.AssetsDefinition)]
-    return {asset.key.to_user_string(): asset for asset in sorted(found, key=lambda asset: asset.key.path)}
+    by_key = {key: asset for asset in found for key in asset.keys}
+    return {key.to_user_string(): by_key[key] for key in sorted(by_key, key=lambda key: key.path)}
+
+
+def spec_of(name: str, asset: dg.AssetsDefinition) -> dg.AssetSpec:
+    """The specification of the asset `name`, which may be one of several that are made together."""
+    return asset.specs_by_key[dg.AssetKey.from_user_string(name)]
 
 
 def offsets(dep: dg.AssetDep) -> tuple[int, int]:
@@ -42,7 +48,7 @@ def offsets(dep: dg.AssetDep) -> tuple[int, int]:
 
 def _assets(definitions: dg.Definitions) -> Iterator[str]:
     for name, asset in assets(definitions).items():
-        spec = asset.specs_by_key[asset.key]
+        spec = spec_of(name, asset)
         pools = sorted(op.pool for op in asset.node_def.iterate_op_defs() if op.pool)
         yield f"asset {name}"
         yield f"    group {spec.group_name}, pool {', '.join(pools) or 'none'}, kinds {', '.join(sorted(spec.kinds))}"
@@ -50,7 +56,8 @@ def _assets(definitions: dg.Definitions) -> Iterator[str]:
             first, last = offsets(dep)
             days = "" if (first, last) == (0, 0) else f" (days {first:+d} to {last:+d})"
             yield f"    from {dep.asset_key.to_user_string()}{days}"
-        for check in sorted(asset.check_specs, key=lambda check: check.name):
+        own = [check for check in asset.check_specs if check.asset_key == spec.key]
+        for check in sorted(own, key=lambda check: check.name):
             yield f"    check {check.name}"
         yield ""
 

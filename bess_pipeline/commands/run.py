@@ -24,19 +24,30 @@ from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK
 from bess_pipeline.ingestion.stack import RAW as STACK_RAW
 from bess_pipeline.market_checks.system_price_check import DIFFERS
+from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
-from bess_pipeline.orchestration.jobs import days_to_settle
+from bess_pipeline.orchestration.jobs import days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import REPORT_NAME, Window, daily_pnl, window_capture
+from bess_pipeline.report.publish import REPORT_NAME, daily_pnl, window_capture
 from bess_pipeline.report.tables import pnl_table_text
+from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
-from bess_pipeline.verdict import NotComplete, not_complete
+from bess_pipeline.verdict import NotComplete, forecast_words, not_complete
 from bess_pipeline.warehouse import publish
 
 DEMO_WORKSPACE = Path("data/demo")
+# Forecasts and scenarios of the demo are made with less of everything, so that it ends within two minutes.
+DEMO_FORECAST = {
+    "models": ("similar_day", "lear"),
+    "calibration_days": 140,
+    "lear_window_days": (56,),
+    "cross_validation_folds": 3,
+    "choice_days": 14,
+}
+DEMO_SCENARIOS = {"count": 200, "reduced": 20}
 Say = Callable[[str], None]
 
 
@@ -50,6 +61,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             "workspace": workspace or DEMO_WORKSPACE,
             "sources": SourcesSettings(mode="sample", day_ahead="neso_n2ex"),
             "clock": ClockSettings(),
+            "forecast": settings.forecast.model_copy(update=DEMO_FORECAST),
+            "scenarios": settings.scenarios.model_copy(update=DEMO_SCENARIOS),
         }
     )
     started = perf_counter()
@@ -58,6 +71,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         if force or not _demo_is_done(launcher):
             forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
             launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
+            launcher.forecast(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -68,6 +82,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
     window = Window(DEMO_FIRST_DAY, DEMO_LAST_DAY)
     click.echo(pnl_table_text(daily_pnl(runtime.workspace, window), window_capture(runtime.workspace, window)))
+    say(forecast_words(runtime.workspace.lake, gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))
 
 
@@ -78,6 +93,7 @@ def _demo_is_done(launcher: Launcher) -> bool:
         and launcher.planned_ahead()
         and not launcher.unfetched(FIRST_DATE, DEMO_LAST_DAY)
         and not make_replay(launcher.runtime).unfinished(days)
+        and not make_gate_days(launcher.runtime).unfinished(days)
     )
 
 
@@ -170,6 +186,7 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         if revised:
             say("asked again for system prices that were due, and settled again what they changed")
         say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
+        say(forecast_words(runtime.workspace.lake, [*days, *days_to_plan(runtime)]))
         return not_complete(runtime.workspace.lake, days)
 
 
@@ -214,6 +231,7 @@ def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -
     problems = not_complete(lake, days)
     bad = {problem.day for problem in problems}
     say(f"{len(days) - len(bad)} of {len(days)} days are complete")
+    say(forecast_words(lake, days))
     return problems
 
 

@@ -54,6 +54,17 @@ def stored_plan(settings: Settings, day: date | None, strategy: str | None = Non
     return frame
 
 
+def planned_with(settings: Settings, day: date | None, strategy: str | None = None) -> str:
+    """Which forecast a stored plan was made with, in words; empty where its strategy uses none."""
+    from bess_pipeline.runtime import Runtime
+    from bess_pipeline.trading.stamps import PLAN
+    from bess_pipeline.trading.strategies import DECIDING
+
+    runtime = Runtime(settings)
+    stamp = runtime.workspace.lake.stamp(PLAN, day or runtime.next_trading_day())
+    return stamp.get(f"forecast.{strategy or DECIDING[-1].name}", "")
+
+
 def optimise_prices(
     settings: Settings,
     prices: Path,
@@ -135,6 +146,7 @@ def _summary(result: OptimiseResult, battery: Battery, series: PriceSeries) -> d
 
 def make_report(settings: Settings, first: date | None, last: date | None) -> tuple[Path, str, list[dict[str, Any]]]:
     """Write figures and page of the window; (path of the page, table as text, table as records)."""
+    from bess_pipeline.report.forecasts import write_forecast_page
     from bess_pipeline.report.publish import (
         daily_pnl,
         settled_window,
@@ -153,6 +165,7 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
         raise UserInputError(f"workspace {workspace.root} has no trading day in that window: run `bess backfill` first")
     figures = write_figures(settings, workspace, window, runtime.now())
     page = write_report(settings, workspace, window, figures, runtime.now())
+    write_forecast_page(settings, workspace, window, runtime.now())
     pnl, capture = daily_pnl(workspace, window), window_capture(workspace, window)
     summed = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
     records = [

@@ -11,12 +11,21 @@ from datetime import date, timedelta
 import dagster as dg
 
 from bess_pipeline import gb_time
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
 from bess_pipeline.ingestion.vault import RawVault
+from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
-from bess_pipeline.orchestration.assets.publish import DATA_QUALITY, FIGURES, REPORT, VERDICT, WAREHOUSE
+from bess_pipeline.orchestration.assets.publish import (
+    DATA_QUALITY,
+    FIGURES,
+    FORECAST_PAGE,
+    REPORT,
+    VERDICT,
+    WAREHOUSE,
+)
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -29,7 +38,7 @@ from bess_pipeline.trading.stamps import RESTATED, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
-FREQUENCY, FORECASTS = "frequency", "fundamentals"
+FREQUENCY, FORECASTS, SCENARIOS = "frequency", "fundamentals", "scenarios"
 SCHEDULE = "daily_refresh"
 
 PRICE_ASSETS = (
@@ -39,20 +48,25 @@ PRICE_ASSETS = (
     SOURCE_STATUS,
 )
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
+SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, SCORE, GATE_STATUS)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
-PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY, VERDICT)
+PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)
 FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, *SHOWN)
 FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, *SHOWN)
 DETAILED_ASSETS = (*STACK_ASSETS, *SHOWN)
-PLAN_ASSETS = (*INGEST_ASSETS, AVAILABILITY, PLAN, WAREHOUSE)
+PLAN_ASSETS = (*INGEST_ASSETS, *SCENARIO_ASSETS, AVAILABILITY, PLAN, WAREHOUSE)
 
 _JOBS = {
-    EVERYTHING: ((*INGEST_ASSETS, *TRADE_ASSETS, *PUBLISH_ASSETS), "All assets for days that have ended."),
+    EVERYTHING: (
+        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *PUBLISH_ASSETS),
+        "All assets for days that have ended.",
+    ),
     INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
+    SCENARIOS: (SCENARIO_ASSETS, "Forecasts and scenarios of each gate, scored where the day has ended."),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
-    PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known and plan coming trading days."),
+    PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known, forecast and plan coming trading days."),
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
     RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
     DETAILED_PRICES: (DETAILED_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
@@ -161,9 +175,9 @@ def days_to_plan(runtime: Runtime) -> list[date]:
 
 
 def planned_ahead(runtime: Runtime) -> bool:
-    """True when every trading day up to the next one has a plan made with these settings."""
-    replay = make_replay(runtime)
-    return all(replay.planned(day) for day in days_to_plan(runtime))
+    """True when every trading day up to the next one has plan, forecasts and scenarios made with these settings."""
+    replay, days = make_replay(runtime), days_to_plan(runtime)
+    return all(replay.planned(day) for day in days) and not make_gate_days(runtime).unfinished(days)
 
 
 def _request(

@@ -22,6 +22,7 @@ from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.stack import STACK
 from bess_pipeline.optimisation.solver import Solver
+from bess_pipeline.orchestration.assets.forecast import FORECAST_POOL, make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
@@ -39,6 +40,7 @@ from bess_pipeline.orchestration.jobs import (
     PUBLISH,
     RESETTLE,
     REVISE,
+    SCENARIOS,
     TRADE,
     asset_key,
     days_to_plan,
@@ -67,7 +69,7 @@ SIDE_JOBS = {  # how the command line names them -> job, table
     "stack": (DETAILED_PRICES, STACK),
 }
 SOLVING = (INGEST, TRADE, PLAN_AHEAD)
-POOLS = (INGEST_POOL, CHAIN_POOL, PUBLISH_POOL)
+POOLS = (INGEST_POOL, FORECAST_POOL, CHAIN_POOL, PUBLISH_POOL)
 
 
 def initialise_dagster_home(home: Path) -> None:
@@ -115,7 +117,8 @@ class Launcher:
 
         Finished days are left alone unless `force`. Raises BessError when a run could not work at all.
         """
-        return self.ingest(self.history_start(first), last, force=force) + self.trade(first, last, force=force)
+        runs = self.ingest(self.history_start(first), last, force=force)
+        return runs + self.forecast(first, last, force=force) + self.trade(first, last, force=force)
 
     def ingest(self, first: date, last: date, *, force: bool = False, forecasts_from: date = date.min) -> int:
         """Fetch and build the market days that are not complete; the number of runs it took.
@@ -132,6 +135,19 @@ class Launcher:
                     if left:
                         self._run(INGEST, left[0], left[-1], force, assets=assets)
                         runs += 1
+        return runs
+
+    def forecast(self, first: date, last: date, *, force: bool = False) -> int:
+        """Forecasts, scenarios and scores of the trading days that lack some; the number of runs it took.
+
+        Made before the days are traded: plans may stand on them.
+        """
+        days, runs = gb_time.days_between(first, last), 0
+        for chunk in gb_time.consecutive_runs(self._to_forecast(days, force), DAYS_PER_RUN):
+            with self._turn(f"forecasting {_span(chunk)}"):
+                for run in gb_time.consecutive_runs(self._to_forecast(chunk, force)):
+                    self._run(SCENARIOS, run[0], run[-1], force)
+                    runs += 1
         return runs
 
     def trade(self, first: date, last: date, *, force: bool = False) -> int:
@@ -174,7 +190,7 @@ class Launcher:
         return days
 
     def planned_ahead(self) -> bool:
-        """True when every trading day up to the next one has a plan made with these settings."""
+        """True when every trading day up to the next one has plan, forecasts and scenarios of these settings."""
         return planned_ahead(self.runtime)
 
     def publish(self, first: date, last: date) -> bool:
@@ -238,6 +254,9 @@ class Launcher:
         for day in days:
             replay.stale_after(day)
         return replay.unfinished(days)
+
+    def _to_forecast(self, days: Sequence[date], force: bool) -> list[date]:
+        return list(days) if force else make_gate_days(self.runtime).unfinished(days)
 
     def _restate(self, job: str, wanted: Callable[[], list[date]]) -> int:
         """Run a job that settles days again over the days wanted, as long as they are; the number of runs."""

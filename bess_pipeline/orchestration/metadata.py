@@ -59,7 +59,7 @@ def rows_metadata(context: dg.AssetExecutionContext, lake: Lake, table: str, day
     """Rows of the table now, and the days that the run worked on; each partition's event gets its own rows."""
     for day in requested_days(context):
         rows = {"dagster/partition_row_count": lake.count(table, [day])}
-        context.add_asset_metadata(rows, partition_key=day.isoformat())
+        context.add_asset_metadata(rows, asset_key=table.split("/"), partition_key=day.isoformat())
     found: dict[str, Any] = {"dagster/row_count": lake.count(table), "days_worked_on": len(days)}
     if days:
         found |= {"first_day": str(days[0]), "last_day": str(days[-1])}
@@ -70,10 +70,19 @@ def problems_metadata(lines: Sequence[str]) -> dict[str, Any]:
     """The days that are not complete, each with its reason, as a list in the UI."""
     if not lines:
         return {"not_complete": 0}
+    return {"not_complete": len(lines), "reasons": _listed(lines)}
+
+
+def notes_metadata(lines: Sequence[str]) -> dict[str, Any]:
+    """Fallbacks and other remarks, as a list in the UI; nothing without any."""
+    return {"notes": _listed(lines)} if lines else {}
+
+
+def _listed(lines: Sequence[str]) -> dg.MetadataValue:
     shown = [f"- {line}" for line in lines[:_LISTED]]
     if len(lines) > _LISTED:
         shown.append(f"- and {len(lines) - _LISTED} more")
-    return {"not_complete": len(lines), "reasons": dg.MetadataValue.md("\n".join(shown))}
+    return dg.MetadataValue.md("\n".join(shown))
 
 
 def picture_metadata(pictures: Mapping[str, Path]) -> dict[str, Any]:

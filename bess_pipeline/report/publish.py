@@ -27,6 +27,7 @@ from bess_pipeline.figures.style import save_png, strategy_label
 from bess_pipeline.figures.wear import wear_figure
 from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
 from bess_pipeline.report.wear import wear_note, wear_table
+from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of, sql_date
 from bess_pipeline.risk.capture import Capture, capture
 from bess_pipeline.settings import Settings
 from bess_pipeline.warehouse import query
@@ -37,40 +38,32 @@ WEAR = "wear"
 REPORT_NAME = "report.html"
 
 
-@dataclass(frozen=True)
-class Window:
-    """The EFA days a report covers, both included."""
-
-    first: date
-    last: date
-
-
 def settled_window(workspace: Workspace, first: date | None = None, last: date | None = None) -> Window | None:
     """The stored trading days from `first` to `last` (all by default); None when there is none."""
     found = query(
         workspace.database,
         "SELECT min(efa_date) AS first, max(efa_date) AS last FROM trading.run_status "
-        f"WHERE efa_date BETWEEN {_sql_date(first or date.min)} AND {_sql_date(last or date.max)}",
+        f"WHERE efa_date BETWEEN {sql_date(first or date.min)} AND {sql_date(last or date.max)}",
     ).iloc[0]
-    return None if pd.isna(found["first"]) else Window(_as_date(found["first"]), _as_date(found["last"]))
+    return None if pd.isna(found["first"]) else Window(as_date(found["first"]), as_date(found["last"]))
 
 
 def write_figures(settings: Settings, workspace: Workspace, window: Window, as_of: datetime) -> dict[str, Path]:
     """PNG files of the window by name: cumulative P&L, wear, and dispatch overlays of its telling days."""
     battery = Battery.from_settings(settings.battery)
-    provenance = _provenance(workspace, as_of)
+    provenance = provenance_of(workspace, as_of)
     written: dict[str, Path] = {}
     pnl = daily_pnl(workspace, window)
     if not pnl.empty:
         written[CUMULATIVE] = _figure_file(workspace, CUMULATIVE)
         save_png(cumulative_pnl(pnl, battery.power_mw, provenance), written[CUMULATIVE])
-    degradation = _rows(workspace, "risk.degradation", window)
+    degradation = rows_of(workspace, "risk.degradation", window)
     if not degradation.empty:
         written[WEAR] = _figure_file(workspace, WEAR)
         states = _states_of_energy(workspace, window)
         save_png(wear_figure(degradation, states, battery.energy_mwh, provenance), written[WEAR])
     for day in _telling_days(workspace, window):
-        dispatch = _rows(workspace, "trading.dispatch", Window(day, day))
+        dispatch = rows_of(workspace, "trading.dispatch", Window(day, day))
         prices = _prices(workspace, day)
         for strategy, rows in dispatch.groupby("strategy", sort=True):
             name = f"dispatch_{strategy}_{day.isoformat()}"
@@ -97,16 +90,16 @@ def write_report(
         ReportInputs(
             first=window.first,
             last=window.last,
-            pnl=_rows(workspace, "risk.daily_pnl", window),
-            run_status=_rows(workspace, "trading.run_status", window),
+            pnl=rows_of(workspace, "risk.daily_pnl", window),
+            run_status=rows_of(workspace, "trading.run_status", window),
             capture=window_capture(workspace, window),
             power_mw=battery.power_mw,
             energy_mwh=battery.energy_mwh,
-            provenance=_provenance(workspace, as_of),
+            provenance=provenance_of(workspace, as_of),
             settings_fingerprint=settings.fingerprint(),
             as_of_utc=as_of,
             figures=[ReportFigure(_caption(name), path.read_bytes()) for name, path in figures.items()],
-            wear=wear_table(_rows(workspace, "risk.degradation", window)),
+            wear=wear_table(rows_of(workspace, "risk.degradation", window)),
             wear_note=wear_note(settings),
         )
     )
@@ -117,7 +110,7 @@ def write_report(
 
 def daily_pnl(workspace: Workspace, window: Window) -> pd.DataFrame:
     """`risk/daily_pnl` rows of the window, from the warehouse."""
-    return _rows(workspace, "risk.daily_pnl", window)
+    return rows_of(workspace, "risk.daily_pnl", window)
 
 
 def window_capture(workspace: Workspace, window: Window) -> Capture:
@@ -125,10 +118,10 @@ def window_capture(workspace: Workspace, window: Window) -> Capture:
     mean = query(
         workspace.database,
         "SELECT avg(day_ahead_price_gbp_mwh) AS price FROM market.day_ahead_price WHERE efa_date_of(start_utc) "
-        f"BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)}",
+        f"BETWEEN {sql_date(window.first)} AND {sql_date(window.last)}",
     )
     price = pd.to_numeric(mean["price"]).iloc[0]
-    return capture(daily_pnl(workspace, window), _rows(workspace, "trading.run_status", window), float(price))
+    return capture(daily_pnl(workspace, window), rows_of(workspace, "trading.run_status", window), float(price))
 
 
 def _figure_file(workspace: Workspace, name: str) -> Path:
@@ -141,28 +134,18 @@ def _figure_index(workspace: Workspace) -> Path:
 
 def _telling_days(workspace: Workspace, window: Window) -> list[date]:
     """The last complete day and every complete clock-change day of the window."""
-    status = _rows(workspace, "trading.run_status", window)
+    status = rows_of(workspace, "trading.run_status", window)
     complete = status.groupby("efa_date")["status"].agg(lambda values: bool((values == "complete").all()))
-    days = [_as_date(day) for day, whole in complete.items() if whole]
+    days = [as_date(day) for day, whole in complete.items() if whole]
     changes = [day for day in days if len(gb_time.efa_half_hours(day)) != 48]
     return sorted({*changes, *days[-1:]})
-
-
-def _rows(workspace: Workspace, table: str, window: Window) -> pd.DataFrame:
-    rows = query(
-        workspace.database,
-        f"SELECT * FROM {table} WHERE efa_date "
-        f"BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)} ORDER BY ALL",
-    )
-    rows["efa_date"] = rows["efa_date"].map(_as_date).astype(object)
-    return rows
 
 
 def _prices(workspace: Workspace, day: date) -> pd.DataFrame:
     return query(
         workspace.database,
         "SELECT * FROM market.day_ahead_price WHERE settlement_date "
-        f"BETWEEN {_sql_date(day - timedelta(days=1))} AND {_sql_date(day)} ORDER BY start_utc",
+        f"BETWEEN {sql_date(day - timedelta(days=1))} AND {sql_date(day)} ORDER BY start_utc",
     )
 
 
@@ -170,15 +153,8 @@ def _states_of_energy(workspace: Workspace, window: Window) -> pd.DataFrame:
     return query(
         workspace.database,
         "SELECT strategy, start_utc, energy_mwh FROM trading.dispatch WHERE efa_date "
-        f"BETWEEN {_sql_date(window.first)} AND {_sql_date(window.last)} ORDER BY ALL",
+        f"BETWEEN {sql_date(window.first)} AND {sql_date(window.last)} ORDER BY ALL",
     )
-
-
-def _provenance(workspace: Workspace, as_of: datetime) -> Provenance:
-    stamp = workspace.stamp()
-    if stamp is None:
-        raise UserInputError(f"workspace {workspace.root} holds nothing yet: run `bess demo`, `backfill` or `refresh`")
-    return Provenance(stamp.origin, stamp.day_ahead, as_of.year)
 
 
 def _caption(name: str) -> str:
@@ -196,11 +172,3 @@ def copy_figures(files: Iterable[Path], folder: Path | None) -> None:
         return
     for file in files:
         write_bytes(folder / file.name, file.read_bytes())
-
-
-def _sql_date(day: date) -> str:
-    return f"DATE '{day.isoformat()}'"
-
-
-def _as_date(value: object) -> date:
-    return pd.Timestamp(value).date()  # type: ignore[arg-type]

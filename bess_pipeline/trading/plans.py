@@ -34,6 +34,7 @@ class PlanRequest:
     """What a strategy is given at the gate of a trading day.
 
     `day_ahead_price` are `market/day_ahead_price` rows that may hold more than is known: each strategy cuts them;
+    `day_ahead_forecast` is what the day-ahead gate forecast (`stored_forecast.day_ahead_mean`), None when it is not used;
     `opening_energy_mwh` is the planned state at 23:00 on the day before; `availability` gives what was known at the
     gate of the half-hours of any day.
     """
@@ -45,14 +46,19 @@ class PlanRequest:
     availability: Callable[[date], Availability]
     settings: Settings
     solver: Solver
+    day_ahead_forecast: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
 class PlanOutcome:
-    """A plan (`trading/plan` rows of one day), or None and the reason in words why there is none."""
+    """A plan (`trading/plan` rows of one day), or None and the reason in words why there is none.
+
+    forecast: which prices it was made with, in words; empty where it uses none.
+    """
 
     frame: pd.DataFrame | None
     reason: str = ""
+    forecast: str = ""
 
 
 def plan_frame(

@@ -30,7 +30,7 @@ from bess_pipeline.trading import foresight, timeline
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
-from bess_pipeline.trading.plans import PlanRequest
+from bess_pipeline.trading.plans import PlanOutcome, PlanRequest
 from bess_pipeline.trading.settlement import settle_day
 from bess_pipeline.trading.stamps import (
     CASH_STAMP,
@@ -50,6 +50,7 @@ from bess_pipeline.trading.stamps import (
     vintage,
 )
 from bess_pipeline.trading.status import DayStatus, stamped_status_row, standing
+from bess_pipeline.trading.stored_forecast import planned_with
 from bess_pipeline.trading.strategies import DECIDING, NAMES, STRATEGIES, Strategy
 
 ONE_DAY = timedelta(days=1)
@@ -159,34 +160,35 @@ class Replay:
 
     def _plan_day(self, day: date) -> list[DayStatus]:
         prices = self._day_ahead(*history_window(day, self.settings.trading.history_days))
-        results, frames, stamp = [], [], self._stamp(vintage(prices))
+        forecast = planned_with(self.lake, self.settings.rolling, day)
+        results, frames, stamp = [], [], self._stamp(vintage(prices) + ("" if forecast is None else vintage(forecast)))
         stamp["outages"] = self.condition.vintage(day, _plan_gate(day))
         for strategy in DECIDING:
             opening = self._opening(PLAN, strategy.name, day)
-            frame, reason = self._decide(strategy, day, prices, opening)
-            if frame is not None:
-                frames.append(frame)
-            stamp |= self._plan_stamp(strategy.name, day, frame, opening, reason)
-            results.append(DayStatus(day, strategy.name, "refused" if reason else "complete", reason))
+            made = self._decide(strategy, day, prices, forecast, opening)
+            if made.frame is not None:
+                frames.append(made.frame)
+            stamp |= self._plan_stamp(strategy.name, day, made.frame, opening, made.reason)
+            stamp[f"forecast.{strategy.name}"] = made.forecast
+            results.append(DayStatus(day, strategy.name, "refused" if made.reason else "complete", made.reason))
         self.lake.write(PLAN, day, _concat(PLAN, frames), stamp)
         return results
 
     def _decide(
-        self, strategy: Strategy, day: date, prices: pd.DataFrame, opening: Opening
-    ) -> tuple[pd.DataFrame | None, str]:
+        self, strategy: Strategy, day: date, prices: pd.DataFrame, forecast: pd.DataFrame | None, opening: Opening
+    ) -> PlanOutcome:
         """A strategy's plan of a day, or None and the reason: a solver that fails costs this day of this strategy."""
         if opening.energy_mwh is None or strategy.plan is None:
-            return None, opening.reason
+            return PlanOutcome(None, opening.reason)
         battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh)
         known, gate = self.condition.availability, _plan_gate(day)
         request = PlanRequest(
-            day, prices, battery, energy_mwh, lambda one: known(one, gate), self.settings, self._solver
+            day, prices, battery, energy_mwh, lambda one: known(one, gate), self.settings, self._solver, forecast
         )
         try:
-            outcome = strategy.plan(request)
+            return strategy.plan(request)
         except BessError as error:
-            return None, str(error)
-        return outcome.frame, outcome.reason
+            return PlanOutcome(None, str(error))
 
     def _foresight_run(self, days: list[date]) -> list[DayStatus]:
         strategy = foresight.STRATEGY

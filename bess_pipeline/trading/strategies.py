@@ -9,11 +9,13 @@ A new strategy is a module that plans a day, and one entry here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bess_pipeline.forecasting.baseline import similar_day
 from bess_pipeline.trading import foresight, rolling, rule_based
 from bess_pipeline.trading.plans import PlanOutcome, PlanRequest
 from bess_pipeline.trading.stamps import FORESIGHT, PLAN
+from bess_pipeline.trading.stored_forecast import described, stored_mean
 
 Planner = Callable[[PlanRequest], PlanOutcome]
 
@@ -49,7 +51,11 @@ def _rule_based(request: PlanRequest) -> PlanOutcome:
 
 
 def _day_ahead_rolling(request: PlanRequest) -> PlanOutcome:
-    return rolling.plan_day(
+    similar_days, stored = request.settings.rolling.similar_days, request.day_ahead_forecast
+    forecaster, named = similar_day(similar_days), f"the mean of the last {similar_days} similar days"
+    if stored is not None:
+        forecaster, named = stored_mean(stored, forecaster), described(stored, request.efa_date, similar_days)
+    outcome = rolling.plan_day(
         request.efa_date,
         request.day_ahead_price,
         request.battery,
@@ -58,7 +64,9 @@ def _day_ahead_rolling(request: PlanRequest) -> PlanOutcome:
         rolling=request.settings.rolling,
         availability=request.availability,
         solver=request.solver,
+        forecaster=forecaster,
     )
+    return replace(outcome, forecast=named)
 
 
 DAY_AHEAD = ("day_ahead",)

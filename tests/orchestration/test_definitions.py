@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import definitions_text
 import pytest
+from definitions_text import spec_of
 
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.definitions import build_defs
@@ -27,10 +28,6 @@ def assets(definitions: dg.Definitions) -> dict[str, dg.AssetsDefinition]:
     return definitions_text.assets(definitions)
 
 
-def spec_of(asset: dg.AssetsDefinition) -> dg.AssetSpec:
-    return asset.specs_by_key[asset.key]
-
-
 def test_the_definitions_are_the_kept_ones(definitions: dg.Definitions) -> None:
     assert definitions_text.text(definitions) == KEPT.read_text(), definitions_text.__doc__
 
@@ -41,7 +38,7 @@ def test_the_definitions_can_be_loaded(definitions: dg.Definitions) -> None:
 
 def test_every_asset_says_what_it_is_and_whose(assets: dict[str, dg.AssetsDefinition]) -> None:
     for name, asset in assets.items():
-        spec = spec_of(asset)
+        spec = spec_of(name, asset)
         assert len(spec.description or "") > 40, name
         assert spec.owners == ["team:trading-analytics"], name
         assert spec.kinds, name
@@ -72,7 +69,7 @@ def test_a_tables_columns_are_shown_as_its_schema_says(assets: dict[str, dg.Asse
     tables = {name: asset for name, asset in assets.items() if name in schemas.TABLES}
     assert set(tables) == set(schemas.TABLES)
     for table, asset in tables.items():
-        shown = spec_of(asset).metadata["dagster/column_schema"]
+        shown = spec_of(table, asset).metadata["dagster/column_schema"]
         assert isinstance(shown, dg.TableSchema)
         columns = schemas.columns(table)
         assert [column.name for column in shown.columns] == list(columns)
@@ -80,7 +77,7 @@ def test_a_tables_columns_are_shown_as_its_schema_says(assets: dict[str, dg.Asse
             assert column.type == schemas.duckdb_types(table)[column.name]
             assert column.description == columns[column.name].description
             assert column.constraints.nullable == columns[column.name].nullable
-        assert spec_of(asset).metadata["dagster/table_name"] == table.replace("/", ".")
+        assert spec_of(table, asset).metadata["dagster/table_name"] == table.replace("/", ".")
 
 
 def test_plan_and_dispatch_depend_on_no_later_day(assets: dict[str, dg.AssetsDefinition]) -> None:
@@ -91,7 +88,7 @@ def test_plan_and_dispatch_depend_on_no_later_day(assets: dict[str, dg.AssetsDef
         if latest.get(name, -10_000) >= days_ahead:
             return
         latest[name] = days_ahead
-        for dep in spec_of(assets[name]).deps:
+        for dep in spec_of(name, assets[name]).deps:
             walk(dep.asset_key.to_user_string(), days_ahead + definitions_text.offsets(dep)[1])
 
     for name in ("trading/plan", "trading/dispatch"):
@@ -101,7 +98,11 @@ def test_plan_and_dispatch_depend_on_no_later_day(assets: dict[str, dg.AssetsDef
 
 
 def test_dispatch_depends_on_itself_the_day_before(assets: dict[str, dg.AssetsDefinition]) -> None:
-    own = [dep for dep in spec_of(assets["trading/dispatch"]).deps if dep.asset_key == assets["trading/dispatch"].key]
+    own = [
+        dep
+        for dep in spec_of("trading/dispatch", assets["trading/dispatch"]).deps
+        if dep.asset_key == assets["trading/dispatch"].key
+    ]
     assert [definitions_text.offsets(dep) for dep in own] == [(-1, -1)]
 
 

@@ -11,12 +11,15 @@ from storage_frames import auction_clearing, daily_pnl, day_ahead_price, source_
 
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.errors import RefusedFrameError
+from bess_pipeline.forecast_tables import quantile_column
+from bess_pipeline.forecasting.distribution import LEVELS, STORED_LEVELS
 
 TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
 UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier")}
 UNITLESS = {"coverage", "charge_fraction", "discharge_fraction"}  # shares
-UNITLESS |= {"equivalent_cycles", "max_depth", "calendar_fade", "cycle_fade", "state_of_health"}
+UNITLESS |= {"equivalent_cycles", "max_depth", "calendar_fade", "cycle_fade", "state_of_health", "probability"}
+OF_A_UNIT = {"value", "mean", *map(quantile_column, LEVELS)}  # each row's stream, or its column unit, says which
 
 
 @pytest.mark.parametrize("table", sorted(schemas.TABLES))
@@ -29,7 +32,11 @@ def test_every_table_and_column_is_described_and_carries_its_unit(table: str) ->
         assert column.description, name
         kind = str(schemas.empty_frame(table)[name].dtype)
         assert name.endswith("_utc") == (kind == gb_time.UTC_DTYPE), name
-        if kind in UNIT_ENDINGS and name not in UNITLESS and not (name == "value" and "unit" in columns):
+        if (
+            kind in UNIT_ENDINGS
+            and name not in UNITLESS
+            and not (name in OF_A_UNIT and {"unit", "stream"} & set(columns))
+        ):
             assert name.endswith(UNIT_ENDINGS[kind]), name
 
 
@@ -122,3 +129,10 @@ def test_wrong_shapes_are_refused() -> None:
 def test_values_outside_a_tables_vocabulary_or_bounds_are_refused(table: str, frame: pd.DataFrame) -> None:
     with pytest.raises(RefusedFrameError, match=table):
         schemas.validate(table, frame)
+
+
+def test_forecasts_have_a_column_for_every_level_of_a_distribution() -> None:
+    named = [name for name in schemas.columns("forecast/price_forecast") if name.startswith("q")]
+    assert named == [quantile_column(level) for level in LEVELS]
+    assert {quantile_column(level) for level in STORED_LEVELS} <= set(named)
+    assert named[0] == "q00_1" and named[-2:] == ["q99_75", "q99_9"]

@@ -20,7 +20,7 @@ from bess_pipeline.verdict import not_complete
 from bess_pipeline.warehouse import publish
 
 WAREHOUSE, FIGURES, REPORT, VERDICT = "warehouse", "report/figures", "report/summary", "report/verdict"
-DATA_QUALITY = "report/data_quality"
+DATA_QUALITY, FORECAST_PAGE = "report/data_quality", "report/forecasts"
 PUBLISH_POOL = "publish"
 
 
@@ -30,6 +30,7 @@ def publish_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
         _warehouse(partitions),
         _figures(partitions),
         _summary(partitions),
+        _forecasts(partitions),
         _data_quality(partitions),
         _verdict(partitions),
     ]
@@ -107,6 +108,32 @@ def _summary(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(path)})
 
     return summary
+
+
+def _forecasts(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, FORECAST_PAGE, WAREHOUSE),
+        pool=PUBLISH_POOL,
+        kinds={"matplotlib", "html"},
+        description="The page of forecasts and scenarios: fan charts, dependence, ranks, skill, and a table of scores.",
+    )
+    @one_sentence
+    def forecasts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from bess_pipeline.report.forecasts import write_forecast_page
+        from bess_pipeline.report.publish import copy_figures, settled_window
+
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        window = settled_window(runtime.workspace)
+        written = window and write_forecast_page(runtime.settings, runtime.workspace, window, runtime.now())
+        if not written:
+            return dg.MaterializeResult(
+                metadata={"note": "no forecast of a trading day that was run has been made yet"}
+            )
+        copy_figures(written.figures.values(), runtime.settings.report.copy_figures_to)
+        found: dict[str, Any] = {"page": dg.MetadataValue.path(written.page)}
+        return dg.MaterializeResult(metadata=found | metadata.picture_metadata(written.figures))
+
+    return forecasts
 
 
 def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:

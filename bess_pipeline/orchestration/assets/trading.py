@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from bess_pipeline.forecast_tables import FORECAST
 from bess_pipeline.lake import Lake
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
@@ -103,7 +104,7 @@ def _plan_asset(
 ) -> dg.AssetsDefinition:
     @dg.asset(
         **_common(partitions, table, "trading"),
-        deps=[DAY_AHEAD.split("/"), AVAILABILITY.split("/")],
+        deps=[one.split("/") for one in (DAY_AHEAD, AVAILABILITY, *(() if table == FORESIGHT else (FORECAST,)))],
         pool=CHAIN_POOL,
         kinds=kinds,
         description=f"{description} {metadata.describe(table)}",
