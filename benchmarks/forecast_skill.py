@@ -213,7 +213,9 @@ def _earned(panel: MarketPanel, stream: streams.Stream, days: list[date], margin
         cash += float((discharge - charge) @ came[k])
         cash -= BATTERY.degradation_cost_gbp_per_mwh * float((charge + discharge).sum())
         energy = float(schedule.energy_mwh[came[k].size - 1])
-    return cash + (energy - BATTERY.initial_energy_mwh) * BATTERY.discharge_efficiency * float(np.concatenate(came).mean())
+    return cash + (energy - BATTERY.initial_energy_mwh) * BATTERY.discharge_efficiency * float(
+        np.concatenate(came).mean()
+    )
 
 
 def _arguments() -> argparse.Namespace:

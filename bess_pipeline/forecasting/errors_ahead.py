@@ -201,7 +201,7 @@ def forecaster_of_intervals(
 
 
 def _signs_of_size(question: Question, point: Array) -> Array:
-    """What tells the size of a day's errors, (rows, 5): restlessness of the last day and week, width of the forecast."""
+    """What tells the size of errors, (rows, 5): restlessness of the last day and week, width of the forecast."""
     information, name = question.information, question.stream.name
     level = recent_mean(information, name)
     last = row_mean(np.abs(recent(information, name) - level))[:, None]

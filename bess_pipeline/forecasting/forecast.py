@@ -29,6 +29,7 @@ from bess_pipeline.forecasting.distribution import LEVELS, ForecastSet, Marginal
 from bess_pipeline.forecasting.information import LEADS, Information
 from bess_pipeline.forecasting.knowledge import filled_slots
 from bess_pipeline.forecasting.model import newest
+from bess_pipeline.forecasting.streams import ACTIVATION, Stream
 from bess_pipeline.forecasting.training import (
     DAY_AHEAD,
     NOT_FORECAST,
@@ -38,7 +39,6 @@ from bess_pipeline.forecasting.training import (
     known_days,
     next_question,
 )
-from bess_pipeline.forecasting.streams import ACTIVATION, Stream
 
 Array = npt.NDArray[np.float64]
 InformationOf = Callable[[date, str], Information]

@@ -25,7 +25,7 @@ from bess_pipeline.figures.skill_by_hour import skill_by_hour
 from bess_pipeline.figures.stream_words import gate_label, in_order, short
 from bess_pipeline.figures.style import png_bytes
 from bess_pipeline.report.html import environment
-from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of, sql_date
+from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of
 from bess_pipeline.scenarios.codependence import blocks_of_history, blocks_of_scenarios
 from bess_pipeline.scenarios.realised import realised_ranks
 from bess_pipeline.scenarios.score_window import score_window
@@ -39,7 +39,7 @@ from bess_pipeline.workspace import Workspace
 
 PAGE_NAME = "forecasts.html"
 TABLE = ("crps", "coverage_90", "energy_score", "variogram_score")
-NO_NUMBER = "–"
+NO_NUMBER = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _caption(name: str) -> str:
     kind, _, rest = name.partition("_")
     words = {
         "fan": "Forecast of each stream with the outcome where it is known",
-        "dependence": "Dependence between streams and EFA blocks: as outcomes came in past forecasts, and in the scenarios",
+        "dependence": "Dependence between streams and EFA blocks: as outcomes came in the past, and in the scenarios",
         "rank": "Ranks that outcomes took: level bars are what right forecasts give",
         "skill": "Skill over the similar-day baseline by hour of the day (CRPS)",
     }

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -19,10 +18,8 @@ import pandas as pd
 from bess_pipeline import gb_time
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.errors import UserInputError
 from bess_pipeline.figures.dispatch import dispatch_overlay
 from bess_pipeline.figures.pnl import cumulative_pnl
-from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import save_png, strategy_label
 from bess_pipeline.figures.wear import wear_figure
 from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report

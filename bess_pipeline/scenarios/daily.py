@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
-from bess_pipeline.errors import BessError
 from bess_pipeline.forecast_tables import (
     BASELINE,
     COMPLETE,

@@ -34,7 +34,7 @@ class PlanRequest:
     """What a strategy is given at the gate of a trading day.
 
     `day_ahead_price` are `market/day_ahead_price` rows that may hold more than is known: each strategy cuts them;
-    `day_ahead_forecast` is what the day-ahead gate forecast (`stored_forecast.day_ahead_mean`), None when it is not used;
+    `day_ahead_forecast` is what the day-ahead gate forecast (`stored_forecast.day_ahead_mean`), None when not used;
     `opening_energy_mwh` is the planned state at 23:00 on the day before; `availability` gives what was known at the
     gate of the half-hours of any day.
     """

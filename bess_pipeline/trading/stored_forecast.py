@@ -29,7 +29,7 @@ def planned_with(lake: Lake, rolling: RollingSettings, efa_date: date) -> pd.Dat
 
 
 def day_ahead_mean(rows: pd.DataFrame, gate: str) -> pd.DataFrame:
-    """The day-ahead rows of a gate among rows of `forecast/price_forecast`: start_utc, duration_minutes, mean, model."""
+    """Day-ahead rows of a gate among rows of `forecast/price_forecast`: start_utc, duration_minutes, mean, model."""
     mine = rows[(rows["gate"] == gate) & (rows["stream"] == STREAM)]
     return mine[["start_utc", "duration_minutes", "mean", "model"]].sort_values("start_utc").reset_index(drop=True)
 

@@ -135,4 +135,5 @@ def test_forecasts_have_a_column_for_every_level_of_a_distribution() -> None:
     named = [name for name in schemas.columns("forecast/price_forecast") if name.startswith("q")]
     assert named == [quantile_column(level) for level in LEVELS]
     assert {quantile_column(level) for level in STORED_LEVELS} <= set(named)
-    assert named[0] == "q00_1" and named[-2:] == ["q99_75", "q99_9"]
+    assert named[0] == "q00_1"
+    assert named[-2:] == ["q99_75", "q99_9"]

@@ -47,9 +47,11 @@ def test_forecasts_come_back_as_they_were_made(day: date) -> None:
     assert set(found) == set(made.marginals)
     for name, one in made.marginals.items():
         back = found[name]
-        assert back.stream == one.stream and back.model == "lear"
+        assert back.stream == one.stream
+        assert back.model == "lear"
         assert back.start_utc.equals(one.start_utc)
-        assert (back.slot == one.slot).all() and (back.lead == one.lead).all()
+        assert (back.slot == one.slot).all()
+        assert (back.lead == one.lead).all()
         step = 1e-5 if name.startswith("activation") else 0.01
         assert np.abs(back.quantile - one.quantile).max() <= step / 2 + 1e-9
         assert np.abs(back.mean - one.mean).max() <= step / 2 + 1e-9

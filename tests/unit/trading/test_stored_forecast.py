@@ -37,7 +37,8 @@ def test_every_half_hour_has_the_mean_of_its_product(day: date, minutes: int) ->
 def test_days_beyond_the_forecast_have_the_price_of_the_other_forecaster() -> None:
     after = PLAIN + timedelta(days=1)
     price = stored_mean(day_ahead_mean(rows(PLAIN, 60), "day_ahead"), otherwise)(NOTHING, [PLAIN, after])
-    assert price[:48].min() == 0.0 and price[48:].tolist() == [-1.0] * 48
+    assert price[:48].min() == 0.0
+    assert price[48:].tolist() == [-1.0] * 48
 
 
 def test_without_a_stored_forecast_the_other_forecaster_serves_and_is_named() -> None:
