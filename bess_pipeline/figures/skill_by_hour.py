@@ -38,8 +38,8 @@ def skill_by_hour(rows: pd.DataFrame, gate: str, baseline: str, seed: int, prove
     total = TOP_IN + lines * PANEL_IN + (lines - 1) * GAP_IN + BOTTOM_IN
     figure = Figure(figsize=(10.0, total))
     for n, name in enumerate(names):
-        left, top = 0.065 + (n % COLUMNS) * 0.32, TOP_IN + (n // COLUMNS) * (PANEL_IN + GAP_IN)
-        axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.265, PANEL_IN / total))
+        left, top = 0.07 + (n % COLUMNS) * 0.32, TOP_IN + (n // COLUMNS) * (PANEL_IN + GAP_IN)
+        axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.25, PANEL_IN / total))
         table = mine[mine["stream"] == name].pivot(index="efa_date", columns="score", values="value")
         _panel(axes, table, baseline, seed)
         whole = _skill(table, "crps", baseline, seed)
