@@ -21,6 +21,7 @@ from scenario_forecasts import (
     forecast_set,
 )
 from scipy.optimize import linprog
+from scipy.stats import wasserstein_distance
 
 from bess_pipeline.errors import ScenarioError
 from bess_pipeline.forecasting import streams
@@ -117,6 +118,19 @@ def test_transport_between_any_weights(seed: int) -> None:
     gap = rng.exponential(size=(30, 8))
     supply, demand = rng.dirichlet(np.ones(30) * 0.3), rng.dirichlet(np.ones(8) * 0.3)
     assert transport_distance(gap, supply, demand) == pytest.approx(plain_transport(gap, supply, demand), rel=1e-6)
+
+
+def test_weights_may_differ_by_any_factor() -> None:
+    """Weights of a heavy tail, the least 1e-9 of the greatest: against the area between two distribution functions."""
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.standard_normal(200))
+    full = replace(scenarios(200, 1, [SYSTEM_PRICE]), probability=(raw := rng.pareto(0.5, 200) + 1e-9) / raw.sum())
+    assert reduce_scenarios(full, 10).distance > 0
+    demand = np.where(np.arange(200) % 10 == 0, full.probability, 0.0)[::10]
+    gap = np.abs(points[:, None] - points[None, ::10])
+    found = transport_distance(gap, full.probability, demand / demand.sum())
+    exact = wasserstein_distance(points, points[::10], full.probability, demand / demand.sum())
+    assert found == pytest.approx(exact, rel=1e-6)
 
 
 @pytest.mark.parametrize("k", [20, 99])
