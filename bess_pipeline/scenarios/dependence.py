@@ -122,7 +122,9 @@ def _strangers(rank: Array, columns: Columns, known: Sequence[str]) -> tuple[str
     for place, name in enumerate(known):
         others = [other for other in known[place + 1 :] if (seen[name] & seen[other]).sum() < LEAST_PAIRS]
         if others:
-            words = f"fewer than {LEAST_PAIRS} past days together with {', '.join(others)}, so no correlation of their own"
+            words = (
+                f"fewer than {LEAST_PAIRS} past days together with {', '.join(others)}, so no correlation of their own"
+            )
             notes.append(f"{name}: {words}")
     return tuple(notes)
 

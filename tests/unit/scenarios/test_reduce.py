@@ -28,7 +28,7 @@ from bess_pipeline.forecasting import streams
 from bess_pipeline.scenarios.generate import generate
 from bess_pipeline.scenarios.medoids import exchange, forward_selection
 from bess_pipeline.scenarios.metric import coordinates, distances
-from bess_pipeline.scenarios.moments import tail_mean
+from bess_pipeline.scenarios.moments import moment_weights, tail_mean
 from bess_pipeline.scenarios.money import functionals
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.scenarios.reduce import reduce_scenarios
@@ -187,6 +187,17 @@ def test_moments_are_those_of_the_sets() -> None:
     assert kept["correlation of day_ahead and system_price"].full == pytest.approx(
         expected[0, 1] / np.sqrt(expected[0, 0] * expected[1, 1])
     )
+
+
+def test_no_scenario_loses_all_its_weight_to_correct_means() -> None:
+    """Both kept lie far above the mean, one much further: all that can be done is to keep to the nearer one."""
+    full = scenarios(1000, 1, [SYSTEM_PRICE])
+    far = np.zeros(1000)
+    far[2:] = -1000.0 * (np.arange(998) % 2)
+    far[:2] = 30_000.0, 60_000.0
+    full = replace(full, value={"system_price": np.repeat(far[:, None], 96, axis=1)})
+    weight = moment_weights(full, np.array([0, 1]), np.array([0.5, 0.5]))
+    assert 0 < weight[1] < 1e-100
 
 
 def test_a_tail_mean_splits_the_atom_on_its_border() -> None:
