@@ -57,7 +57,7 @@ def test_every_score_of_a_day(day: date) -> None:
 
 @pytest.mark.parametrize(("day", "pairs"), [(date(2026, 3, 29), 5), (DAY, 6), (date(2025, 10, 26), 7)])
 def test_blocks_are_as_long_as_the_clocks_make_them(day: date, pairs: int) -> None:
-    """The first block (23:00 to 03:00 local) has 3, 4 or 5 hours; those that start within 2 h of its end are pairs too."""
+    """The first block (23:00 to 03:00 local) has 3, 4 or 5 hours; those that start up to 2 h after it are pairs too."""
     many, came = scenario_set(8, day, np.random.default_rng(1)), outcome(day, np.random.default_rng(2))
     starts = many.start_utc["day_ahead"]
     first = many.start_utc["response_DCL"][1] + pd.Timedelta(hours=2)
