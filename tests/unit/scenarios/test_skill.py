@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from scipy.stats import kstest
 from scipy.stats import t as student
 
@@ -19,10 +20,7 @@ from bess_pipeline.scenarios.skill import (
 
 
 def ar1(rng: np.random.Generator, days: int, phi: float, series: int = 1) -> np.ndarray:
-    x = np.zeros((series, days + 200))
-    noise = rng.normal(size=x.shape)
-    for k in range(1, x.shape[1]):
-        x[:, k] = phi * x[:, k - 1] + noise[:, k]
+    x = lfilter([1.0], [1.0, -phi], rng.normal(size=(series, days + 200)), axis=1)
     return x[:, 200:]
 
 
