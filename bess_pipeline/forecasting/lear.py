@@ -66,13 +66,14 @@ def lear(question: Question) -> Forecaster:
 def _fitted(question: Question, prepared: _Prepared, windows: Sequence[Mask]) -> Forecaster:
     penalties = _penalties(prepared, windows, question.settings.lear_components)
     fitted = [_fit(prepared, window, one) for window, one in zip(windows, penalties, strict=True)]
-    past = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
+    past, as_old = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
 
     def predict(asked: Question) -> Array:
         regressors = prepared.scale(day_matrix(asked))
         return asked.base + prepared.spread * _mean_of([np.sinh(one(regressors)) for one in fitted])
 
-    return forecaster_of_points("lear", question, question.base + prepared.spread * past, predict)
+    points = [question.base + prepared.spread * one for one in (past, as_old)]
+    return forecaster_of_points("lear", question, points[0], predict, points[1])
 
 
 def _prepare(question: Question) -> _Prepared:
@@ -157,22 +158,25 @@ def _centred(prepared: _Prepared, rows: Mask, patterns: Array) -> tuple[Array, A
 
 def _past(
     prepared: _Prepared, parts: Sequence[Split], windows: Sequence[Mask], penalties: Sequence[tuple[Array, Array]]
-) -> Array:
-    """Honest differences (rows, slots) from the first guess, in spreads; blocks of old days by the longest window."""
-    found = np.full(prepared.target.shape, np.nan)
+) -> tuple[Array, Array]:
+    """Honest differences (rows, slots) from the first guess, in spreads, and the same by the longest window alone.
+
+    Old days, in blocks, are forecast by the longest window, the last weeks by the mean of all.
+    """
+    found, as_old = np.full(prepared.target.shape, np.nan), np.full(prepared.target.shape, np.nan)
     longest = max(range(len(windows)), key=lambda k: int(windows[k].sum()))
     for split in parts:
-        wanted = range(len(windows)) if split.forward else [longest]
-        models = []
-        for k in wanted:
+        regressors = prepared.regressors[split.test]
+        by_window = {}
+        for k in range(len(windows)) if split.forward else [longest]:
             rows = split.train.copy()
             if split.forward:
                 known = np.flatnonzero(rows)
                 rows[: max(0, int(known[-1]) + 1 - int(windows[k].sum()))] = False
-            models.append(_fit(prepared, rows, penalties[k]))
-        regressors = prepared.regressors[split.test]
-        found[split.test] = _mean_of([np.sinh(one(regressors)) for one in models])
-    return found
+            by_window[k] = np.sinh(_fit(prepared, rows, penalties[k])(regressors))
+        found[split.test] = _mean_of(list(by_window.values()))
+        as_old[split.test] = by_window[longest]
+    return found, as_old
 
 
 def _mean_of(values: Sequence[Array]) -> Array:
