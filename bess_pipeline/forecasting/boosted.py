@@ -55,7 +55,7 @@ class _Trees:
 def boosted(question: Question, first: Forecaster) -> Forecaster:
     """Quantiles by boosted trees around what `first` forecasts, corrected by their own honest errors."""
     asked_past = replace(question, base=first.located.point)
-    regressors, usable = slot_matrix(asked_past), asked_past.usable
+    regressors, usable = slot_matrix(asked_past), asked_past.usable.copy()
     usable[: max(0, usable.size - question.settings.boosted_window_days)] = False
     past = Located(*(np.full(question.base.shape, np.nan) for _ in range(3)))
     fitted = []

@@ -66,14 +66,16 @@ class PastScore:
 
 def past_scores(candidates: Sequence[Candidate], question: Question, trader: Trader | None) -> list[PastScore]:
     """Scores over the last `choice_days` days that are known and that all candidates forecast; none where none is."""
-    rows = _compared(candidates, question)
-    outcome = question.outcome[rows]
+    last = np.flatnonzero(question.usable)[-2 * question.settings.choice_days :]
+    past = [candidate.past(_rows(question.usable, last)) for candidate in candidates]
+    by_all = ~np.any([np.isnan(mean).any(axis=1) for _, mean in past], axis=0)
+    compared = np.flatnonzero(by_all)[-question.settings.choice_days :]
+    outcome = question.outcome[last[compared]]
     scores = []
-    for candidate in candidates:
-        quantile, mean = candidate.past(rows)
-        error = crps_of_quantiles(quantile, outcome)
-        value = None if trader is None else earned_gbp(mean, outcome, trader)
-        scores.append(PastScore(candidate.name, _row_mean(error), value, _rank_correlation(mean, outcome)))
+    for candidate, (quantile, mean) in zip(candidates, past, strict=True):
+        error = crps_of_quantiles(quantile[compared], outcome)
+        value = None if trader is None else earned_gbp(mean[compared], outcome, trader)
+        scores.append(PastScore(candidate.name, _row_mean(error), value, _rank_correlation(mean[compared], outcome)))
     return scores
 
 
@@ -123,17 +125,9 @@ def _stored_value(battery: Battery, price: Array) -> float:
     return battery.discharge_efficiency * (float(price.mean()) - battery.degradation_cost_gbp_per_mwh)
 
 
-def _compared(candidates: Sequence[Candidate], question: Question) -> Mask:
-    """Rows known, usable and forecast by all."""
-    common = _last(question.usable, 2 * question.settings.choice_days)
-    for candidate in candidates:
-        common[common] = ~np.isnan(candidate.past(common)[1]).any(axis=1)
-    return _last(common, question.settings.choice_days)
-
-
-def _last(rows: Mask, count: int) -> Mask:
-    found = np.zeros_like(rows)
-    found[np.flatnonzero(rows)[-count:]] = True
+def _rows(mask: Mask, rows: npt.NDArray[np.int64]) -> Mask:
+    found = np.zeros_like(mask)
+    found[rows] = True
     return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -61,11 +62,13 @@ class Question:
         """Values (rows, slots) of the forecast days, NaN where they are not known yet."""
         return self.information.outcome[self.stream.name, self.lead]
 
-    @property
+    @cached_property
     def usable(self) -> Mask:
-        """Rows (rows,) with an outcome and a base: what may be trained on and scored."""
+        """Rows (rows,) with an outcome and a base: what may be trained on and scored. Not to be written to."""
         known = ~np.isnan(self.outcome) & ~np.isnan(self.base)
-        return np.asarray(known.mean(axis=1) >= USABLE_SHARE)
+        usable = np.asarray(known.mean(axis=1) >= USABLE_SHARE)
+        usable.setflags(write=False)
+        return usable
 
 
 class Fitted(Protocol):
