@@ -15,19 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from bess_pipeline.forecasting.distribution import ForecastSet
-from bess_pipeline.scenario_settings import Method
 from bess_pipeline.scenarios.columns import Columns, rank_matrix
 from bess_pipeline.scenarios.correlation import normal_scores, shrunk_correlation
 from bess_pipeline.scenarios.template import choose_template, template_order
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Method = Literal["copula", "schaake", "independent"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 LEAST_DAYS = 20

@@ -24,9 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from bess_pipeline.errors import ScenarioError
 from bess_pipeline.forecasting.distribution import ForecastSet
-from bess_pipeline.scenario_settings import Method
 from bess_pipeline.scenarios.columns import NONE, Columns, columns_of
-from bess_pipeline.scenarios.dependence import METHODS, draw_scores, own_correlation
+from bess_pipeline.scenarios.dependence import METHODS, Method, draw_scores, own_correlation
 from bess_pipeline.scenarios.paths import ScenarioSet
 
 Array = npt.NDArray[np.float64]

@@ -26,7 +26,6 @@ from bess_pipeline.forecasting.forecast import make_forecast
 from bess_pipeline.forecasting.information import Information
 from bess_pipeline.forecasting.market_panel import MarketPanel
 from bess_pipeline.forecasting.observation import observe
-from bess_pipeline.scenario_settings import Method
 from bess_pipeline.scenarios.generate import generate
 from bess_pipeline.scenarios.paths import ScenarioSet, trading_day
 from bess_pipeline.scenarios.scores import of_baseline, score_day, score_marginals
@@ -36,7 +35,7 @@ from bess_pipeline.trading import timeline
 
 Array = npt.NDArray[np.float64]
 
-INDEPENDENT: Method = "independent"
+INDEPENDENT = "independent"
 KEPT_INFORMATION = 4
 
 
