@@ -1,6 +1,6 @@
 """Processor seconds to train all models of one gate and day, and to forecast another day of the same week.
 
-What belongs here: the speed of `forecasting/`, on a year of history. What does not: skill (`forecast_skill.py`), the
+What belongs here: the speed of `forecasting/`, on a year of history. What does not: skill (`validation.py`), the
 speed of scenarios (`scenario_speed.py`), reading tables and correctness (tests/).
 
 Usage, from the project's root:  python benchmarks/forecast_training.py [--runs N] [--sample-only] [--profile]
@@ -19,7 +19,7 @@ import pstats
 from datetime import date, timedelta
 from time import perf_counter, process_time
 
-from forecast_skill import BATTERY, REALDATA, recorded_panel, sample_panel
+from validation import BATTERY, REALDATA, recorded_panel, simulated_panel
 
 from bess_pipeline.forecast_settings import ForecastSettings
 from bess_pipeline.forecasting.choice import Trader
@@ -31,14 +31,14 @@ from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.settings import SolverSettings
 from bess_pipeline.trading.timeline import GATES, Gate
 
-SETTINGS = ForecastSettings()
-MONDAYS = {"sample market": date(2026, 2, 2), "recorded data": date(2025, 2, 3)}  # days of retraining
+SETTINGS, SEED = ForecastSettings(), 1
+MONDAYS = {"sample market": date(2025, 2, 3), "recorded data": date(2025, 2, 3)}  # days of retraining
 
 
 def main() -> None:
     """Print a line for each market and gate."""
     asked = _arguments()
-    panels = {"sample market": sample_panel}
+    panels = {"sample market": lambda: simulated_panel(SEED)}
     if REALDATA.is_dir() and not asked.sample_only:
         panels["recorded data"] = recorded_panel
     print(f"{SETTINGS.calibration_days} days of history, best of {asked.runs}: processor seconds (wall clock)")
