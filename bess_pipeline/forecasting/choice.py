@@ -8,13 +8,15 @@ error need not be the one that earns most (Falezza 2026). So for energy streams:
 what the best schedule for its forecast earns at the prices that came, each day from the initial state of energy, what
 is stored at the end valued at the day's mean price less losses and wear. The candidate with the highest mean value
 leads; among those whose values differ from its own by no more than `choice_standard_errors` paired standard errors,
-the one with the lowest CRPS is taken. Streams without such a value are chosen by CRPS alone.
+the one with the lowest CRPS is taken. A candidate whose CRPS is clearly higher (CLEARLY paired standard errors) than
+that of one that orders the hours of a day no worse (rank correlation) is out before anything is valued: each valued
+day takes the solution of an optimisation. Streams without such a value are chosen by CRPS alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +33,7 @@ Array = npt.NDArray[np.float64]
 Roll = Callable[[EnergyProblem], EnergySchedule]
 
 DAY_HOURS = 24.0
+CLEARLY = 2.0
 
 
 class Candidate(Protocol):
@@ -56,7 +59,10 @@ class Trader:
 
 @dataclass(frozen=True)
 class PastScore:
-    """One candidate over the days compared: CRPS (days,), value (days,) in GBP or None, mean rank correlation."""
+    """One candidate over the days compared: CRPS (days,), value (days,) in GBP or None, mean rank correlation.
+
+    Where any candidate has a value, one without is out.
+    """
 
     name: str
     crps: Array
@@ -73,10 +79,14 @@ def past_scores(candidates: Sequence[Candidate], question: Question, trader: Tra
     outcome = question.outcome[last[compared]]
     scores = []
     for candidate, (quantile, mean) in zip(candidates, past, strict=True):
-        error = crps_of_quantiles(quantile[compared], outcome)
-        value = None if trader is None else earned_gbp(mean[compared], outcome, trader)
-        scores.append(PastScore(candidate.name, _row_mean(error), value, _rank_correlation(mean[compared], outcome)))
-    return scores
+        error = _row_mean(crps_of_quantiles(quantile[compared], outcome))
+        scores.append(PastScore(candidate.name, error, None, _rank_correlation(mean[compared], outcome)))
+    if trader is None or not compared.size:
+        return scores
+    return [
+        score if _beaten(score, scores) else replace(score, value_gbp=earned_gbp(mean[compared], outcome, trader))
+        for score, (_, mean) in zip(scores, past, strict=True)
+    ]
 
 
 def chosen(scores: Sequence[PastScore], standard_errors: float) -> PastScore:
@@ -129,6 +139,13 @@ def _rows(mask: Mask, rows: npt.NDArray[np.int64]) -> Mask:
     found = np.zeros_like(mask)
     found[rows] = True
     return found
+
+
+def _beaten(score: PastScore, others: Sequence[PastScore]) -> bool:
+    return any(
+        other.rank_correlation >= score.rank_correlation and not _within_noise(score.crps - other.crps, CLEARLY)
+        for other in others
+    )
 
 
 def _within_noise(behind: Array, standard_errors: float) -> bool:

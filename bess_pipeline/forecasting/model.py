@@ -26,6 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 USABLE_SHARE = 0.85  # of a day's slots: fewer known values and the day is neither trained on nor scored
 WEEK = 7
+HOURS_PER_DAY = 24
 KEPT_FOR_PREDICTION = 120  # rows: what recent means look back over, similar weekends furthest
 
 
@@ -125,6 +126,16 @@ def _at(usable: Mask, block: npt.NDArray[np.int64]) -> Mask:
     test = np.zeros_like(usable)
     test[block] = True
     return test
+
+
+def thinned(shape: tuple[int, ...]) -> Mask:
+    """Which cells (rows, slots) a model of single slots is fitted on: half of those of a clock finer than hours.
+
+    Every other slot, alternating from day to day: neighbours tell such a model nothing new.
+    """
+    if shape[1] <= HOURS_PER_DAY:
+        return np.ones(shape, dtype=bool)
+    return np.asarray(np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % 2 == 0)
 
 
 def newest(information: Information, rows: int = KEPT_FOR_PREDICTION) -> Information:

@@ -163,9 +163,9 @@ def _fit_stream(
 def _ranks(question: Question, candidate: Candidate) -> Array:
     """Ranks (rows, slots) of past outcomes; ties are drawn with a seed of the stream and lead."""
     known = question.usable
-    quantile, _ = candidate.past(known)
-    quantile = np.maximum.accumulate(quantile, axis=-1).reshape(-1, LEVELS.size)
-    outcome = np.where(np.isnan(quantile).any(axis=1), np.nan, question.outcome[known].ravel())
+    quantile, mean = candidate.past(known)
+    quantile = quantile.reshape(-1, LEVELS.size)
+    outcome = np.where(np.isnan(mean), np.nan, question.outcome[known]).ravel()
     rng = np.random.default_rng([zlib.crc32(question.stream.name.encode()), question.lead])
     found = np.full(question.outcome.shape, np.nan)
     found[known] = ranks_in(quantile, outcome, rng).reshape(-1, question.stream.slots)
