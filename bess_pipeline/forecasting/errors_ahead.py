@@ -91,7 +91,8 @@ class ErrorQuantiles:
         known = ~np.isnan(unit)
         weight = np.where(known, recency(unit.shape[0], half_life_days)[:, None], 0.0)
         days = max(int(known.any(axis=1).sum()), 1)
-        pooled, pooled_weight = pool(unit), pool(weight)
+        order = np.argsort(unit, axis=0, kind="stable")  # neighbours sorted beforehand are quickly merged
+        pooled, pooled_weight = (pool(np.take_along_axis(one, order, axis=0)) for one in (unit, weight))
         quantile = weighted_quantiles(pooled, pooled_weight, LEVELS) * (1.0 + SMALL_SAMPLE_DAYS / days)
         total = np.maximum(pooled_weight.sum(axis=0), SMALLEST_SCALE)
         values = np.nan_to_num(pooled)
@@ -101,8 +102,10 @@ class ErrorQuantiles:
 
     def around(self, located: Located, lowest: float) -> tuple[Array, Array]:
         """Quantiles (…, slots, LEVELS) and means (…, slots) of forecasts (…, slots); nothing lies below `lowest`."""
-        size = np.where(self.quantile < 0, located.down[..., None], located.up[..., None])
-        quantile = np.maximum(located.point[..., None] + self.quantile * size, lowest)
+        quantile = np.minimum(self.quantile, 0.0) * located.down[..., None]
+        quantile += np.maximum(self.quantile, 0.0) * located.up[..., None]
+        quantile += located.point[..., None]
+        np.maximum(quantile, lowest, out=quantile)
         mean = located.point + self.below * located.down + self.above * located.up
         return quantile, np.maximum(mean, lowest)
 
@@ -133,18 +136,17 @@ def weighted_quantiles(values: Array, weight: Array, levels: Array) -> Array:
     column without any value takes those of all columns; with none at all quantiles are 0.
     """
     found = np.zeros((values.shape[1], levels.size))
-    order = np.argsort(np.where(np.isnan(values), np.inf, values), axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=0)
-    weights = np.take_along_axis(np.where(np.isnan(values), 0.0, weight), order, axis=0)
-    middle = np.cumsum(weights, axis=0) - 0.5 * weights
+    weights = np.where(np.isnan(values), 0.0, weight)
     empty = []
-    for column in range(values.shape[1]):
-        known = weights[:, column] > 0
+    for column, (value, heavy) in enumerate(zip(values.T, weights.T, strict=True)):
+        known = heavy > 0
         if not known.any():
             empty.append(column)
             continue
-        at = middle[known, column] / weights[known, column].sum()
-        found[column] = np.interp(levels, at, ordered[known, column])
+        order = np.argsort(value[known], kind="stable")
+        heavy = heavy[known][order]
+        through = np.cumsum(heavy)
+        found[column] = np.interp(levels, (through - 0.5 * heavy) / through[-1], value[known][order])
     if empty and len(empty) < values.shape[1]:
         found[empty] = weighted_quantiles(values.reshape(-1, 1), weight.reshape(-1, 1), levels)
     return found
