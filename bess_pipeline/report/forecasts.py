@@ -24,7 +24,9 @@ from bess_pipeline.figures.rank_histograms import coverage_figure, rank_histogra
 from bess_pipeline.figures.skill_by_hour import skill_by_hour
 from bess_pipeline.figures.stream_words import gate_label, in_order, short
 from bess_pipeline.figures.style import png_bytes
+from bess_pipeline.forecasting.activation import ASSUMED
 from bess_pipeline.report.html import environment
+from bess_pipeline.report.publish import FORECASTS_NAME
 from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of
 from bess_pipeline.scenarios.codependence import blocks_of_history, blocks_of_scenarios
 from bess_pipeline.scenarios.realised import realised_ranks
@@ -37,7 +39,6 @@ from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
-PAGE_NAME = "forecasts.html"
 TABLE = ("crps", "coverage_90", "energy_score", "variogram_score")
 NO_NUMBER = "\N{EN DASH}"
 
@@ -61,6 +62,7 @@ def write_forecast_page(
     shown = Window(min(window.first, planned), max(window.last, planned))
     scores = rows_of(workspace, "scenario.score", window)
     forecast, outcome = rows_of(workspace, "forecast.price_forecast", shown), _outcomes(workspace, shown)
+    forecast = forecast[forecast["model"] != ASSUMED]  # nothing to draw: one figure for every period
     status = rows_of(workspace, "scenario.gate_status", shown)
     pictures: dict[str, bytes] = {}
     for gate in GATES:
@@ -175,7 +177,8 @@ def _dependence(
 ) -> dict[str, bytes]:
     """Dependence as it came over the window, beside that of the scenarios of `day`."""
     paths = rows_of(workspace, "scenario.price_path", Window(day, day))
-    paths = paths[paths["gate"] == gate]
+    drawn_streams = set(forecast.loc[forecast["efa_date"] == day, "stream"])
+    paths = paths[(paths["gate"] == gate) & paths["stream"].isin(drawn_streams)]
     if paths.empty:
         return {}
     history, streams = realised_ranks(forecast[forecast["efa_date"] < day], outcome, settings.seed)
@@ -201,7 +204,7 @@ def _written(workspace: Workspace, page: str, pictures: Mapping[str, bytes]) -> 
     files = {name: workspace.reports / "figures" / f"{name}.png" for name in pictures}
     for name, file in files.items():
         write_bytes(file, pictures[name])
-    path = workspace.reports / PAGE_NAME
+    path = workspace.reports / FORECASTS_NAME
     write_bytes(path, page.encode())
     return WrittenForecasts(path, files)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,6 +34,7 @@ Method = Literal["copula", "schaake", "independent"]
 METHODS: tuple[Method, ...] = get_args(Method)
 OWN_RANGE_H = 8.0
 GROUPS = ("response", "activation")  # products of one market: response_DCL, response_DCH …
+KEPT_CORRELATIONS = 4  # of both gates: models, and past ranks with them, are the same for a week
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,20 @@ def own_correlation(hour: Array) -> Array:
 
 
 def correlation_of(rank: Array, columns: Columns, markets_apart: bool = False) -> Array:
-    """The copula's correlation (p, p) of past ranks (days, p)."""
-    scores, observed = normal_scores(rank)
-    matrix = shrunk_correlation(scores, observed, columns.stream, columns.hour).matrix
+    """The copula's correlation (p, p) of past ranks (days, p); read-only."""
+    matrix = _shrunk(rank.tobytes(), rank.shape, columns.stream.tobytes(), columns.hour.tobytes())
     if markets_apart:
         market = np.array([market_of(name) for name in columns.name])[columns.stream]
         matrix = np.where(market[:, None] == market[None, :], matrix, 0.0)
+    return matrix
+
+
+@lru_cache(KEPT_CORRELATIONS)
+def _shrunk(rank: bytes, shape: tuple[int, int], stream: bytes, hour: bytes) -> Array:
+    """Found once for the days of a week and all methods; the arrays of `correlation_of` as bytes."""
+    scores, observed = normal_scores(np.frombuffer(rank).reshape(shape))
+    matrix = shrunk_correlation(scores, observed, np.frombuffer(stream, np.int64), np.frombuffer(hour)).matrix
+    matrix.flags.writeable = False
     return matrix
 
 
