@@ -22,7 +22,7 @@ from bess_pipeline.sample_market import MarketServer
 
 TESTS = Path(__file__).resolve().parent
 LIFE_LIMIT_S, POLL_S = 300.0, 0.01
-PHASES = ("start-up", "ingest", "trade", "publish")  # what it prints as it begins them
+PHASES = ("start-up", "ingest", "scenarios", "trade", "publish")  # what it prints as it begins them
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,12 @@ def realised_ranks(forecast: pd.DataFrame, outcome: pd.DataFrame, seed: int) -> 
     twice keeps its second rank; NaN where there is no outcome, or the forecast was one value.
     """
     came = outcome.set_index(["stream", "start_utc"])["value"]
-    days = sorted(set(forecast["efa_date"]))
+    by_day = dict(list(forecast.groupby("efa_date", sort=True)))
+    days = list(by_day)
     found: dict[str, list[Array]] = {}
     streams: dict[str, Stream] = {}
-    for row, day in enumerate(days):
-        marginals = marginals_from(forecast[forecast["efa_date"] == day], day)
+    for row, (day, part) in enumerate(by_day.items()):
+        marginals = marginals_from(part, day)
         for name, one in marginals.items():
             streams[name] = one.stream
             kept = found.setdefault(name, [np.full(one.stream.slots, np.nan) for _ in days])

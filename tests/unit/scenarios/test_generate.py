@@ -237,6 +237,33 @@ def test_the_second_day_without_ranks_takes_those_of_the_following_row(method: M
 
 
 @methods
+@pytest.mark.parametrize("lead", [0, None])
+def test_days_with_less_than_half_of_their_ranks_are_no_past(method: Method, lead: int | None) -> None:
+    """Of one stream 60 % of the ranks are missing on each day, or all of the trading day's."""
+    forecast = forecast_set(PAIR, Law().history(PAIR, 60, 1))
+    rank = {key: value.copy() for key, value in forecast.history.rank.items()}
+    rank["day_ahead", 0][:, :] = np.nan
+    if lead is None:
+        rank["day_ahead", 0][:, ::3] = rank["day_ahead", 1][:, ::3]
+        rank["day_ahead", 1][:, 10:] = np.nan
+    scenarios = generate(replace(forecast, history=replace(forecast.history, rank=rank)), 60, method, seed=1)
+    assert scenarios.notes == ("day_ahead: past ranks of 0 days where 20 are needed, so it stands alone",)
+    assert lag_correlation(scenarios.value["day_ahead"], 1) == pytest.approx(np.exp(-1 / 8), abs=0.08)
+    assert abs(rank_correlation(day_mean(scenarios, "day_ahead"), day_mean(scenarios, "system_price"))) < 0.35
+
+
+def test_streams_that_never_met_are_named_and_not_correlated() -> None:
+    forecast = forecast_set(PAIR, Law(level=0.8, shared=0.1, own=0.05).history(PAIR, 60, 1))
+    met = generate(forecast, 400, "copula", seed=1)
+    apart = without(without(forecast, "day_ahead", slice(0, 30)), "system_price", slice(30, 60))
+    never = generate(apart, 400, "copula", seed=1)
+    words = "day_ahead: fewer than 10 past days together with system_price, so no correlation of their own"
+    assert (met.notes, never.notes) == ((), (words,))
+    found = [rank_correlation(day_mean(one, "day_ahead"), day_mean(one, "system_price")) for one in (met, never)]
+    assert found[0] > 0.8 > 0.15 > abs(found[1])
+
+
+@methods
 def test_ranks_without_variance_are_no_past(method: Method) -> None:
     history = Law().history(PAIR, 60, 1)
     still = {key: np.full_like(rank, 0.5) if key[0] == "day_ahead" else rank for key, rank in history.rank.items()}
