@@ -8,7 +8,8 @@ difference from another model's honest forecasts, in asinh units, in long form o
 find what a linear model cannot. The history is cut into PARTS
 contiguous parts; each is forecast by trees fitted on the others, which gives honest quantiles of all past days, and a
 new day by the mean of all fits (cross-conformal prediction: Vovk 2015). The most recent part, on which models are
-compared, is so forecast from what came before it. Half-hours are thinned to every other one, alternating from day to
+compared, is so forecast from what came before it. Trees are few and learn fast, which costs no accuracy that shows, for
+what they learn is small. Half-hours are thinned to every other one, alternating from day to
 day: neighbours tell trees nothing new, and fits take half the time.
 """
 
@@ -22,7 +23,7 @@ import numpy.typing as npt
 
 from bess_pipeline.forecasting.errors_ahead import Forecaster, forecaster_of_intervals
 from bess_pipeline.forecasting.features import slot_matrix
-from bess_pipeline.forecasting.model import Located, Mask, Question
+from bess_pipeline.forecasting.model import Located, Mask, Question, thinned
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -32,7 +33,6 @@ Array = npt.NDArray[np.float64]
 LEVELS = (0.1, 0.5, 0.9)
 PARTS = 3
 SIDES = ("point", "down", "up")
-THINNED_SLOTS = 24  # a clock with more has every other slot left out
 FARTHEST = 3.5
 
 
@@ -55,7 +55,7 @@ class _Trees:
 def boosted(question: Question, first: Forecaster) -> Forecaster:
     """Quantiles by boosted trees around what `first` forecasts, corrected by their own honest errors."""
     asked_past = replace(question, base=first.located.point)
-    regressors, usable = slot_matrix(asked_past), asked_past.usable
+    regressors, usable = slot_matrix(asked_past), asked_past.usable.copy()
     usable[: max(0, usable.size - question.settings.boosted_window_days)] = False
     past = Located(*(np.full(question.base.shape, np.nan) for _ in range(3)))
     fitted = []
@@ -76,7 +76,8 @@ def boosted(question: Question, first: Forecaster) -> Forecaster:
         found = [trees(base[-1:], last) for trees in fitted]
         return Located(*(np.mean([getattr(one, name) for one in found], axis=0) for name in SIDES))
 
-    return forecaster_of_intervals("boosted", asked_past, past, predict)
+    as_old = past.point + (first.as_old - first.located.point)
+    return forecaster_of_intervals("boosted", asked_past, past, predict, as_old)
 
 
 def _parts(usable: Mask) -> list[npt.NDArray[np.int64]]:
@@ -88,12 +89,12 @@ def _fit(question: Question, regressors: Array, train: Mask) -> _Trees:
 
     away = (question.outcome - question.base)[train]
     spread = float(np.nanmedian(np.abs(away))) * 1.4826 or 1.0
-    wanted = ~np.isnan(away) & _thinned(away.shape, np.flatnonzero(train))
+    wanted = ~np.isnan(away) & thinned(question.outcome.shape)[train]
     target, chosen = np.arcsinh(away[wanted] / spread), regressors[train][wanted]
     columns = _varying(chosen)
     models = tuple(
         HistGradientBoostingRegressor(
-            loss="quantile", quantile=level, max_iter=12, learning_rate=0.15, max_leaf_nodes=8, max_bins=31,
+            loss="quantile", quantile=level, max_iter=8, learning_rate=0.2, max_leaf_nodes=8, max_bins=31,
             min_samples_leaf=60, l2_regularization=1.0, early_stopping=False, random_state=0,
         ).fit(chosen[:, columns], target)
         for level in LEVELS
@@ -107,9 +108,3 @@ def _varying(regressors: Array) -> npt.NDArray[np.int64]:
     lowest = np.where(known, regressors, np.inf).min(axis=0)
     highest = np.where(known, regressors, -np.inf).max(axis=0)
     return np.flatnonzero(highest > lowest)
-
-
-def _thinned(shape: tuple[int, ...], rows: npt.NDArray[np.int64]) -> Mask:
-    if shape[1] <= THINNED_SLOTS:
-        return np.ones(shape, dtype=bool)
-    return np.asarray((np.arange(shape[1])[None, :] + rows[:, None]) % 2 == 0)

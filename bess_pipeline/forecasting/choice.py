@@ -8,13 +8,15 @@ error need not be the one that earns most (Falezza 2026). So for energy streams:
 what the best schedule for its forecast earns at the prices that came, each day from the initial state of energy, what
 is stored at the end valued at the day's mean price less losses and wear. The candidate with the highest mean value
 leads; among those whose values differ from its own by no more than `choice_standard_errors` paired standard errors,
-the one with the lowest CRPS is taken. Streams without such a value are chosen by CRPS alone.
+the one with the lowest CRPS is taken. A candidate whose CRPS is clearly higher (CLEARLY paired standard errors) than
+that of one that orders the hours of a day no worse (rank correlation) is out before anything is valued: each valued
+day takes the solution of an optimisation. Streams without such a value are chosen by CRPS alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +33,7 @@ Array = npt.NDArray[np.float64]
 Roll = Callable[[EnergyProblem], EnergySchedule]
 
 DAY_HOURS = 24.0
+CLEARLY = 2.0
 
 
 class Candidate(Protocol):
@@ -56,7 +59,10 @@ class Trader:
 
 @dataclass(frozen=True)
 class PastScore:
-    """One candidate over the days compared: CRPS (days,), value (days,) in GBP or None, mean rank correlation."""
+    """One candidate over the days compared: CRPS (days,), value (days,) in GBP or None, mean rank correlation.
+
+    Where any candidate has a value, one without is out.
+    """
 
     name: str
     crps: Array
@@ -66,15 +72,21 @@ class PastScore:
 
 def past_scores(candidates: Sequence[Candidate], question: Question, trader: Trader | None) -> list[PastScore]:
     """Scores over the last `choice_days` days that are known and that all candidates forecast; none where none is."""
-    rows = _compared(candidates, question)
-    outcome = question.outcome[rows]
+    last = np.flatnonzero(question.usable)[-2 * question.settings.choice_days :]
+    past = [candidate.past(_rows(question.usable, last)) for candidate in candidates]
+    by_all = ~np.any([np.isnan(mean).any(axis=1) for _, mean in past], axis=0)
+    compared = np.flatnonzero(by_all)[-question.settings.choice_days :]
+    outcome = question.outcome[last[compared]]
     scores = []
-    for candidate in candidates:
-        quantile, mean = candidate.past(rows)
-        error = crps_of_quantiles(quantile, outcome)
-        value = None if trader is None else earned_gbp(mean, outcome, trader)
-        scores.append(PastScore(candidate.name, _row_mean(error), value, _rank_correlation(mean, outcome)))
-    return scores
+    for candidate, (quantile, mean) in zip(candidates, past, strict=True):
+        error = _row_mean(crps_of_quantiles(quantile[compared], outcome))
+        scores.append(PastScore(candidate.name, error, None, _rank_correlation(mean[compared], outcome)))
+    if trader is None or not compared.size:
+        return scores
+    return [
+        score if _beaten(score, scores) else replace(score, value_gbp=earned_gbp(mean[compared], outcome, trader))
+        for score, (_, mean) in zip(scores, past, strict=True)
+    ]
 
 
 def chosen(scores: Sequence[PastScore], standard_errors: float) -> PastScore:
@@ -123,18 +135,17 @@ def _stored_value(battery: Battery, price: Array) -> float:
     return battery.discharge_efficiency * (float(price.mean()) - battery.degradation_cost_gbp_per_mwh)
 
 
-def _compared(candidates: Sequence[Candidate], question: Question) -> Mask:
-    """Rows known, usable and forecast by all."""
-    common = _last(question.usable, 2 * question.settings.choice_days)
-    for candidate in candidates:
-        common[common] = ~np.isnan(candidate.past(common)[1]).any(axis=1)
-    return _last(common, question.settings.choice_days)
-
-
-def _last(rows: Mask, count: int) -> Mask:
-    found = np.zeros_like(rows)
-    found[np.flatnonzero(rows)[-count:]] = True
+def _rows(mask: Mask, rows: npt.NDArray[np.int64]) -> Mask:
+    found = np.zeros_like(mask)
+    found[rows] = True
     return found
+
+
+def _beaten(score: PastScore, others: Sequence[PastScore]) -> bool:
+    return any(
+        other.rank_correlation >= score.rank_correlation and not _within_noise(score.crps - other.crps, CLEARLY)
+        for other in others
+    )
 
 
 def _within_noise(behind: Array, standard_errors: float) -> bool:

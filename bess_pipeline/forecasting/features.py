@@ -19,10 +19,11 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
-from bess_pipeline.forecasting.calendar_features import calendar_features
+from bess_pipeline.forecasting.calendar_features import CalendarFeatures, calendar_features
 from bess_pipeline.forecasting.information import LAGS, Information
 from bess_pipeline.forecasting.knowledge import (
     block_means,
+    kept,
     recent,
     recent_mean,
     row_mean,
@@ -55,14 +56,13 @@ class Scale:
     def of(cls, matrix: Array) -> Scale:
         """The scale of columns that are mostly known and vary, by median and median absolute deviation."""
         known = ~np.isnan(matrix)
-        kept = np.flatnonzero(known.mean(axis=0) > KNOWN_SHARE)
-        centre = np.nanmedian(matrix[:, kept], axis=0) if kept.size else np.empty(0)
-        away = np.abs(matrix[:, kept] - centre)
-        spread = CONSISTENT_MAD * np.nanmedian(away, axis=0) if kept.size else np.empty(0)
-        deviation = np.sqrt(np.nanmean(away**2, axis=0)) if kept.size else np.empty(0)
-        spread = np.where(spread > 1e-9, spread, deviation)
+        mostly = np.flatnonzero(known.mean(axis=0) > KNOWN_SHARE)
+        centre = _median(matrix[:, mostly])
+        away = np.abs(matrix[:, mostly] - centre)
+        spread = CONSISTENT_MAD * _median(away)
+        spread = np.where(spread > 1e-9, spread, np.sqrt(row_mean((away**2).T)))
         vary = spread > 1e-9
-        return cls(kept[vary], centre[vary], spread[vary])
+        return cls(mostly[vary], centre[vary], spread[vary])
 
     def __call__(self, matrix: Array) -> Array:
         """Scaled columns; an unknown value counts as its usual one."""
@@ -73,15 +73,11 @@ class Scale:
 def day_matrix(question: Question) -> Array:
     """Regressors (rows, columns) of whole days; the number of columns depends on the question's streams alone."""
     information, stream, lead = question.information, question.stream, question.lead
-    columns = _own_days(information, stream)
-    for other in _others(information, stream):
-        columns += _other_days(information, other)
+    columns = [_own_days(information, stream), *(_other_days(information, one) for one in _others(information, stream))]
     if question.driver is not None and stream.name != "day_ahead":
         columns += _driver(question)
-    for key in sorted(information.fundamental):
-        if key[1] == lead:
-            columns += _fundamental(information, key[0], lead)
-    columns.append(calendar_features(information.days, lead).value)
+    columns += [_fundamental(information, key[0], lead) for key in sorted(information.fundamental) if key[1] == lead]
+    columns.append(_calendar(information, lead).value)
     return np.concatenate(columns, axis=1)
 
 
@@ -105,7 +101,7 @@ def slot_matrix(question: Question) -> Array:
             values = information.fundamental[key]
             at_slot = to_slots(values, stream)
             columns += [at_slot, _wide(row_mean(values), stream)]
-    calendar = calendar_features(information.days, lead)
+    calendar = _calendar(information, lead)
     columns += [_wide(calendar.column(name), stream) for name in SLOT_CALENDAR]
     weekday = np.array([(day + timedelta(days=lead)).isoweekday() for day in information.days], dtype=np.float64)
     slot = np.broadcast_to(np.arange(stream.slots, dtype=np.float64), level.shape)
@@ -113,13 +109,19 @@ def slot_matrix(question: Question) -> Array:
     return np.stack([np.broadcast_to(column, level.shape) for column in columns], axis=2)
 
 
-def _own_days(information: Information, stream: Stream) -> list[Array]:
+@kept
+def _calendar(information: Information, lead: int) -> CalendarFeatures:
+    return calendar_features(information.days, lead)
+
+
+@kept
+def _own_days(information: Information, stream: Stream) -> Array:
     level = recent_mean(information, stream.name)
     columns = [row_mean(recent_mean(information, stream.name, 7) - level)[:, None]]
     for lag in LAGS:
         away = information.lagged[stream.name, lag] - level
         columns += [block_means(away, OWN_BLOCKS), _spread(away)[:, None], row_mean(away)[:, None]]
-    return columns
+    return np.concatenate(columns, axis=1)
 
 
 def _others(information: Information, stream: Stream) -> list[Stream]:
@@ -128,13 +130,14 @@ def _others(information: Information, stream: Stream) -> list[Stream]:
     return [information.streams[name] for name in names]
 
 
-def _other_days(information: Information, other: Stream) -> list[Array]:
+@kept
+def _other_days(information: Information, other: Stream) -> Array:
     """Level and width of the other stream's days; its blocks where the day itself is known."""
     columns = [block_means(_away(information, other, 0), OTHER_BLOCKS)]
     for lag in OTHER_LAGS:
         away = _away(information, other, lag)
         columns += [row_mean(away)[:, None], _spread(away)[:, None]]
-    return columns
+    return np.concatenate(columns, axis=1)
 
 
 def _away(information: Information, other: Stream, lag: int) -> Array:
@@ -150,14 +153,23 @@ def _driver(question: Question) -> list[Array]:
     return [block_means(away, OTHER_BLOCKS), row_mean(away)[:, None], _spread(question.driver)[:, None] - usual]
 
 
-def _fundamental(information: Information, series: str, lead: int) -> list[Array]:
+@kept
+def _fundamental(information: Information, series: str, lead: int) -> Array:
     """Blocks of a forecast of the day against its recent mean; squares, because scarcity and surplus are not linear."""
     values = information.fundamental[series, lead]
     usual = trailing_mean(information.fundamental.get((series, 0), values))
     blocks = block_means(values - usual, OWN_BLOCKS)
     day = row_mean(values - usual)[:, None]
     size = np.sqrt(trailing_mean(day**2))
-    return [blocks, day, np.sign(day) * day**2 / np.where(size > 0, size, 1.0)]
+    return np.concatenate([blocks, day, np.sign(day) * day**2 / np.where(size > 0, size, 1.0)], axis=1)
+
+
+def _median(values: Array) -> Array:
+    """Median of the known values of each column, each of which has one."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    count = (~np.isnan(values)).sum(axis=0)
+    column = np.arange(values.shape[1])
+    return (ordered[(count - 1) // 2, column] + ordered[count // 2, column]) / 2.0
 
 
 def _spread(values: Array) -> Array:

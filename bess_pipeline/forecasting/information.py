@@ -26,9 +26,11 @@ LEADS = (0, 1)  # days forecast at a gate: the trading day and the one after it
 LAGS = (0, 1, 2, 3, 7)  # days back from the trading day that rows hold; 0 is what its gate knows of the day itself
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Information:
     """Arrays by day (row) and slot (column), NaN where a value was not known or does not exist.
+
+    Each is equal to itself alone, so that what is worked out of it can be kept with it (`knowledge.kept`).
 
     efa_date, gate, gate_utc: what is forecast, when; the last of `days` is `efa_date`.
     streams: the streams there is anything known of, by name.

@@ -9,7 +9,11 @@ it, never from outcomes, which today's gate knows and the row's gate did not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +29,34 @@ WHOLE_DAY = 0.9  # of the slots: more known than this counts as a day known whol
 USUAL = 0.5  # of the rows that hold anything
 LEVEL_DAYS = 28
 
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
 
+
+def kept(
+    function: Callable[Concatenate[Information, Arguments], Found],
+) -> Callable[Concatenate[Information, Arguments], Found]:
+    """`function` of information and plain arguments, worked out once for each; arrays it gives cannot be written to.
+
+    What was found goes with its information. Models ask the same of it again and again.
+    """
+    known: WeakKeyDictionary[Information, dict[Any, Found]] = WeakKeyDictionary()
+
+    @wraps(function)
+    def once(information: Information, *arguments: Arguments.args, **named: Arguments.kwargs) -> Found:
+        of_it = known.setdefault(information, {})
+        key = (arguments, tuple(named.items()))
+        if key not in of_it:
+            found = function(information, *arguments, **named)
+            if isinstance(found, np.ndarray):
+                found.setflags(write=False)
+            of_it[key] = found
+        return of_it[key]
+
+    return once
+
+
+@kept
 def freshest_lag(information: Information, stream: str) -> int | None:
     """The smallest lag at which gates of this kind usually know a stream's whole day; None where they know none."""
     for lag in LAGS:
@@ -55,6 +86,7 @@ def trailing_mean(values: Array, days: int = LEVEL_DAYS) -> Array:
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0.5)
 
 
+@kept
 def recent_mean(information: Information, stream: str, days: int = LEVEL_DAYS) -> Array:
     """The mean day of a stream, (rows, slots), over the last days that each row's gate knew."""
     return trailing_mean(recent(information, stream), days)
@@ -74,6 +106,7 @@ def row_mean(values: Array) -> Array:
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
+@kept
 def working_days(information: Information, ahead: int) -> Mask:
     """Whether the day `ahead` days after each row's trading day is a working day."""
     return np.array([is_working_day(day + timedelta(days=ahead)) for day in information.days])

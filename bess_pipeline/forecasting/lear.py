@@ -14,6 +14,7 @@ at the same error, and costs less. With as many components as slots nothing is l
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,15 +29,19 @@ Array = npt.NDArray[np.float64]
 
 GRID: Array = np.geomspace(1.0, 0.03, 9)  # penalties tried, of the one that leaves nothing
 FARTHEST = 3.5  # asinh units: no forecast goes further than sinh(3.5) = 16.5 spreads from the first guess
-TOLERANCE, ITERATIONS = 1e-3, 5000
+TOLERANCE, ITERATIONS = 1e-3, 2000
 
 
 @dataclass(frozen=True)
 class _Regression:
-    """From scaled regressors to asinh units: mean (slots,) and coefficient (regressors, slots)."""
+    """From scaled regressors to asinh units: mean (slots,) and coefficient (regressors, slots).
+
+    by_component: the coefficients (regressors,) of each component, which `coefficient` is put together from.
+    """
 
     mean: Array
     coefficient: Array
+    by_component: Sequence[Array]
 
     def __call__(self, regressors: Array) -> Array:
         return np.clip(self.mean + regressors @ self.coefficient, -FARTHEST, FARTHEST)
@@ -56,23 +61,26 @@ class _Prepared:
 def lear(question: Question) -> Forecaster:
     """The mean of lasso regressions over the calibration windows of the settings."""
     import sklearn
+    from sklearn.exceptions import ConvergenceWarning
 
     prepared = _prepare(question)
     windows = _windows(prepared.usable, question.settings.lear_window_days)
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what ITERATIONS reach is near enough: TOLERANCE is coarse
         return _fitted(question, prepared, windows)
 
 
 def _fitted(question: Question, prepared: _Prepared, windows: Sequence[Mask]) -> Forecaster:
     penalties = _penalties(prepared, windows, question.settings.lear_components)
-    fitted = [_fit(prepared, window, one) for window, one in zip(windows, penalties, strict=True)]
-    past = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
+    past, as_old, newest = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
+    fitted = [_fit(prepared, *one) for one in zip(windows, penalties, newest, strict=True)]
 
     def predict(asked: Question) -> Array:
         regressors = prepared.scale(day_matrix(asked))
         return asked.base + prepared.spread * _mean_of([np.sinh(one(regressors)) for one in fitted])
 
-    return forecaster_of_points("lear", question, question.base + prepared.spread * past, predict)
+    points = [question.base + prepared.spread * one for one in (past, as_old)]
+    return forecaster_of_points("lear", question, points[0], predict, points[1])
 
 
 def _prepare(question: Question) -> _Prepared:
@@ -87,11 +95,9 @@ def _prepare(question: Question) -> _Prepared:
 
 def _windows(usable: Mask, window_days: Sequence[int]) -> list[Mask]:
     """Rows of each calibration window; windows as long as the whole history count once."""
-    rows = np.flatnonzero(usable)
     found: dict[int, Mask] = {}
     for days in window_days:
-        mask = usable.copy()
-        mask[: max(0, int(rows[-1]) + 1 - days)] = False
+        mask = _last(usable, days)
         found.setdefault(int(mask.sum()), mask)
     return list(found.values())
 
@@ -109,21 +115,17 @@ def _penalties(prepared: _Prepared, windows: Sequence[Mask], components: int) ->
 
 def _by_criterion(prepared: _Prepared, rows: Mask, components: int) -> tuple[Array, Array]:
     """The principal components (components, slots) of a window, and the penalty of each by Akaike's criterion."""
-    from sklearn.linear_model import lasso_path
-
     target = prepared.target[rows]
     patterns = np.linalg.svd(target - target.mean(axis=0), full_matrices=False)[2][:components]
-    regressors, scores, gram = _centred(prepared, rows, patterns)
+    sample = _Sample.of(prepared, rows, patterns)
     chosen = []
-    for score in scores.T:
-        largest = float(np.abs(regressors.T @ score).max(initial=0.0)) / score.size
+    for component, score in enumerate(sample.scores.T):
+        largest = float(np.abs(sample.correlation[component]).max(initial=0.0)) / score.size
         if not largest > 1e-9:
             chosen.append(1.0)
             continue
-        alphas, coefficients, _ = lasso_path(
-            regressors, score, alphas=largest * GRID, precompute=gram, tol=TOLERANCE, max_iter=ITERATIONS
-        )
-        chosen.append(float(alphas[int(np.argmin(_criterion(regressors, score, coefficients)))]))
+        coefficients = sample.path(component, largest * GRID)
+        chosen.append(largest * float(GRID[int(np.argmin(_criterion(sample.regressors, score, coefficients)))]))
     return patterns, np.array(chosen)
 
 
@@ -136,42 +138,88 @@ def _criterion(regressors: Array, score: Array, coefficients: Array) -> Array:
     return np.asarray(days * np.log(np.maximum(rest, 1e-12) / days) + 2.0 * free + correction)
 
 
-def _fit(prepared: _Prepared, rows: Mask, penalties: tuple[Array, Array]) -> _Regression:
-    """The lasso of all components at their penalties: dividing a target by its penalty makes it that of 1."""
-    from sklearn.linear_model import Lasso
+@dataclass(frozen=True)
+class _Sample:
+    """What a lasso of some rows is made of, all centred: regressors (rows, columns), scores (rows, components).
 
+    gram (columns, columns) and correlation (components, columns) are their products.
+    """
+
+    regressors: Array
+    scores: Array
+    gram: Array
+    correlation: Array
+
+    @classmethod
+    def of(cls, prepared: _Prepared, rows: Mask, patterns: Array) -> _Sample:
+        regressors, target = prepared.regressors[rows], prepared.target[rows]
+        regressors -= regressors.mean(axis=0)
+        scores = (target - target.mean(axis=0)) @ patterns.T
+        gram, correlation = regressors.T @ regressors, scores.T @ regressors
+        return cls(np.asfortranarray(regressors), np.asfortranarray(scores), gram, correlation)
+
+    def path(self, component: int, penalties: Array, start: Array | None = None) -> Array:
+        """Coefficients (columns, penalties) of a component's lasso at falling penalties, sought from `start` on."""
+        from sklearn.linear_model import lasso_path
+
+        return np.asarray(
+            lasso_path(
+                self.regressors,
+                self.scores[:, component],
+                alphas=penalties,
+                precompute=self.gram,
+                Xy=self.correlation[component],
+                coef_init=None if start is None else start.copy(),
+                check_input=False,
+                tol=TOLERANCE,
+                max_iter=ITERATIONS,
+            )[1]
+        )
+
+
+def _fit(
+    prepared: _Prepared, rows: Mask, penalties: tuple[Array, Array], before: _Regression | None = None
+) -> _Regression:
+    """The lasso of all components at their penalties, sought from where that of fewer days, `before`, ended."""
     patterns, alpha = penalties
-    regressors, scores, gram = _centred(prepared, rows, patterns)
-    model = Lasso(alpha=1.0, fit_intercept=False, precompute=gram, tol=TOLERANCE, max_iter=ITERATIONS)
-    by_component = np.atleast_2d(model.fit(regressors, scores / alpha).coef_) * alpha[:, None]
+    sample = _Sample.of(prepared, rows, patterns)
+    start = [None] * alpha.size if before is None else before.by_component
+    by_component = [sample.path(k, alpha[k : k + 1], start[k])[:, 0] for k in range(alpha.size)]
     centre, mean = prepared.regressors[rows].mean(axis=0), prepared.target[rows].mean(axis=0)
-    coefficient = by_component.T @ patterns
-    return _Regression(mean - centre @ coefficient, coefficient)
-
-
-def _centred(prepared: _Prepared, rows: Mask, patterns: Array) -> tuple[Array, Array, Array]:
-    regressors = prepared.regressors[rows] - prepared.regressors[rows].mean(axis=0)
-    target = prepared.target[rows] - prepared.target[rows].mean(axis=0)
-    return np.asfortranarray(regressors), target @ patterns.T, regressors.T @ regressors
+    coefficient = np.asarray(by_component).T @ patterns
+    return _Regression(mean - centre @ coefficient, coefficient, by_component)
 
 
 def _past(
     prepared: _Prepared, parts: Sequence[Split], windows: Sequence[Mask], penalties: Sequence[tuple[Array, Array]]
-) -> Array:
-    """Honest differences (rows, slots) from the first guess, in spreads; blocks of old days by the longest window."""
-    found = np.full(prepared.target.shape, np.nan)
+) -> tuple[Array, Array, list[_Regression | None]]:
+    """Honest differences (rows, slots) from the first guess, the same by the longest window alone, newest fits.
+
+    Both differences in spreads. Blocks of old days are forecast by the longest window, the last weeks by the mean of
+    all. There each window's fit goes on from that of the week before, which knew less.
+    """
+    found, as_old = (np.full(prepared.target.shape, np.nan) for _ in range(2))
     longest = max(range(len(windows)), key=lambda k: int(windows[k].sum()))
+    newest: list[_Regression | None] = [None] * len(windows)
     for split in parts:
-        wanted = range(len(windows)) if split.forward else [longest]
-        models = []
-        for k in wanted:
-            rows = split.train.copy()
-            if split.forward:
-                known = np.flatnonzero(rows)
-                rows[: max(0, int(known[-1]) + 1 - int(windows[k].sum()))] = False
-            models.append(_fit(prepared, rows, penalties[k]))
         regressors = prepared.regressors[split.test]
-        found[split.test] = _mean_of([np.sinh(one(regressors)) for one in models])
+        if split.forward:
+            newest = [
+                _fit(prepared, _last(split.train, int(window.sum())), penalty, before)
+                for window, penalty, before in zip(windows, penalties, newest, strict=True)
+            ]
+            by_window = [np.sinh(one(regressors)) for one in newest if one is not None]
+            found[split.test], as_old[split.test] = _mean_of(by_window), by_window[longest]
+        else:
+            one = _fit(prepared, split.train, penalties[longest])
+            found[split.test] = as_old[split.test] = np.sinh(one(regressors))
+    return found, as_old, newest
+
+
+def _last(rows: Mask, days: int) -> Mask:
+    """The rows that lie within so many days before the newest of them."""
+    found = rows.copy()
+    found[: max(0, int(np.flatnonzero(rows)[-1]) + 1 - days)] = False
     return found
 
 

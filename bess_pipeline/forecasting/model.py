@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 USABLE_SHARE = 0.85  # of a day's slots: fewer known values and the day is neither trained on nor scored
 WEEK = 7
+HOURS_PER_DAY = 24
 KEPT_FOR_PREDICTION = 120  # rows: what recent means look back over, similar weekends furthest
 
 
@@ -61,11 +63,13 @@ class Question:
         """Values (rows, slots) of the forecast days, NaN where they are not known yet."""
         return self.information.outcome[self.stream.name, self.lead]
 
-    @property
+    @cached_property
     def usable(self) -> Mask:
-        """Rows (rows,) with an outcome and a base: what may be trained on and scored."""
+        """Rows (rows,) with an outcome and a base: what may be trained on and scored. Not to be written to."""
         known = ~np.isnan(self.outcome) & ~np.isnan(self.base)
-        return np.asarray(known.mean(axis=1) >= USABLE_SHARE)
+        usable = np.asarray(known.mean(axis=1) >= USABLE_SHARE)
+        usable.setflags(write=False)
+        return usable
 
 
 class Fitted(Protocol):
@@ -122,6 +126,16 @@ def _at(usable: Mask, block: npt.NDArray[np.int64]) -> Mask:
     test = np.zeros_like(usable)
     test[block] = True
     return test
+
+
+def thinned(shape: tuple[int, ...]) -> Mask:
+    """Which cells (rows, slots) a model of single slots is fitted on: half of those of a clock finer than hours.
+
+    Every other slot, alternating from day to day: neighbours tell such a model nothing new.
+    """
+    if shape[1] <= HOURS_PER_DAY:
+        return np.ones(shape, dtype=bool)
+    return np.asarray(np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % 2 == 0)
 
 
 def newest(information: Information, rows: int = KEPT_FOR_PREDICTION) -> Information:

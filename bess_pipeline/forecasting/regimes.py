@@ -31,7 +31,7 @@ from bess_pipeline.forecasting.errors_ahead import (
 )
 from bess_pipeline.forecasting.features import Scale
 from bess_pipeline.forecasting.knowledge import recent_mean, row_mean, to_slots, trailing_mean
-from bess_pipeline.forecasting.model import Mask, Question, splits
+from bess_pipeline.forecasting.model import Mask, Question, splits, thinned
 
 Array = npt.NDArray[np.float64]
 
@@ -118,8 +118,9 @@ class ShortModel:
         return cls(scale, model.coef_[0], float(model.intercept_[0]))
 
     def __call__(self, regressors: Array) -> Array:
-        """Probabilities (n,)."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.intercept + self.scale(regressors) @ self.weight))))
+        """Probabilities (…,) from regressors (…, columns)."""
+        flat = self.scale(regressors.reshape(-1, regressors.shape[-1])) @ self.weight
+        return np.asarray(1.0 / (1.0 + np.exp(-(self.intercept + flat)))).reshape(regressors.shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -159,11 +160,12 @@ def niv_regimes(question: Question) -> RegimeForecaster:
     short, matrix, usable = short_or_long(question), short_matrix(question), question.usable
     known = np.where(usable[:, None], short, np.nan)
     probability = np.full(short.shape, np.nan)
-    columns = matrix.shape[2]
+    some = thinned(short.shape)
     for split in splits(usable, question.settings):
-        model = ShortModel.fit(matrix[split.train].reshape(-1, columns), known[split.train].ravel())
-        probability[split.test] = model(matrix[split.test].reshape(-1, columns)).reshape(-1, short.shape[1])
-    model = ShortModel.fit(matrix[usable].reshape(-1, columns), known[usable].ravel())
+        chosen = some & split.train[:, None]
+        probability[split.test] = ShortModel.fit(matrix[chosen], known[chosen])(matrix[split.test])
+    chosen = some & usable[:, None]
+    model = ShortModel.fit(matrix[chosen], known[chosen])
     scale = ScaleModel.fit(question, question.base)
     size = scale(question, question.base)
     unit = np.where(usable[:, None], (question.outcome - question.base) / size, np.nan)

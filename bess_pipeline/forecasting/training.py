@@ -152,12 +152,12 @@ def _fit_stream(
     if days < settings.refuse_below_days:
         return None
     leads = [lead for lead in LEADS if not is_published(information, name, lead)]
-    fitted = {lead: _candidates(questions[lead], days, only) for lead in leads}
-    first = fitted[leads[0]]
-    value = trader if questions[0].stream.unit == "GBP/MWh" and len(first) > 1 else None
+    first = _candidates(questions[leads[0]], days, settings.models if only is None else (only,))
+    value = trader if questions[0].stream.unit == "GBP/MWh" else None
     scores = past_scores(first, questions[leads[0]], value) if len(first) > 1 else []
     name_chosen = chosen(scores, settings.choice_standard_errors).name if scores else first[0].name
-    by_lead = {lead: _named(candidates, name_chosen) for lead, candidates in fitted.items()}
+    by_lead = {leads[0]: next(one for one in first if one.name == name_chosen)}
+    by_lead |= {lead: _candidates(questions[lead], days, (name_chosen,))[0] for lead in leads[1:]}
     notes = _notes(name, days, settings, scores, name_chosen)
     rank = {lead: _ranks(questions[lead], candidate) for lead, candidate in by_lead.items()}
     return FittedStream(information.streams[name], by_lead, information.days, rank, tuple(scores), notes)
@@ -166,21 +166,27 @@ def _fit_stream(
 def _ranks(question: Question, candidate: Candidate) -> Array:
     """Ranks (rows, slots) of past outcomes; ties are drawn with a seed of the stream and lead."""
     known = question.usable
-    quantile, _ = candidate.past(known)
-    quantile = np.maximum.accumulate(quantile, axis=-1).reshape(-1, LEVELS.size)
-    outcome = np.where(np.isnan(quantile).any(axis=1), np.nan, question.outcome[known].ravel())
+    quantile, mean = candidate.past(known)
+    quantile = quantile.reshape(-1, LEVELS.size)
+    outcome = np.where(np.isnan(mean), np.nan, question.outcome[known]).ravel()
     rng = np.random.default_rng([zlib.crc32(question.stream.name.encode()), question.lead])
     found = np.full(question.outcome.shape, np.nan)
     found[known] = ranks_in(quantile, outcome, rng).reshape(-1, question.stream.slots)
     return found
 
 
-def _candidates(question: Question, days: int, only: ModelName | None) -> list[Candidate]:
-    """Fitted candidates: yardsticks always, models where the history is long enough and anything varies."""
+def _candidates(question: Question, days: int, wanted: Sequence[str]) -> list[Candidate]:
+    """Fitted candidates: yardsticks always, models where the history is long enough and anything varies.
+
+    Trees are grown for some streams and the first day alone; where nothing but them is wanted, elsewhere the regression
+    that they stand on takes their place.
+    """
     settings, stream = question.settings, question.stream
     if stream.name.startswith(ACTIVATION):
         return [climatology(question)]
-    wanted = settings.models if only is None else (only,)
+    trees = stream.name in BOOSTED and question.lead == 0
+    if not trees:
+        wanted = ["lear" if name == "boosted" and len(wanted) == 1 else name for name in wanted]
     makers = {"persistence": persistence, "similar_day": similar_day}
     found: list[Candidate] = [makers[name](question) for name in wanted if name in makers]
     if days < settings.minimum_history_days or not _varies(question):
@@ -190,7 +196,7 @@ def _candidates(question: Question, days: int, only: ModelName | None) -> list[C
         regression = lear(question)
         plain = [one for one in found if isinstance(one, Forecaster) and one.name == "similar_day"]
         members = [*(plain or [similar_day(question)]), regression]
-        if stream.name in BOOSTED and question.lead == 0 and {"boosted", "combination"} & set(wanted):
+        if trees and {"boosted", "combination"} & set(wanted):
             members.append(boosted(question, regression))
         found += [one for one in members[1:] if one.name in wanted]
         if "combination" in wanted:
@@ -204,15 +210,6 @@ def _varies(question: Question) -> bool:
     """Whether outcomes differ from the first guess at all."""
     away = np.abs(question.outcome - question.base)[question.usable]
     return bool(np.nanmax(away, initial=0.0) > 1e-9)
-
-
-def _named(candidates: Sequence[Candidate], name: str) -> Candidate:
-    """The candidate of a name; at a lead where it is not fitted (boosted trees), the regression it stands on."""
-    for wanted in (name, "lear", "similar_day"):
-        for candidate in candidates:
-            if candidate.name == wanted:
-                return candidate
-    return candidates[0]
 
 
 def _notes(

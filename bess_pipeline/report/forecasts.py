@@ -20,7 +20,7 @@ from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.dependence_map import dependence_map
 from bess_pipeline.figures.forecast_fan import fan_chart
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.figures.rank_histograms import rank_histograms
+from bess_pipeline.figures.rank_histograms import coverage_figure, rank_histograms
 from bess_pipeline.figures.skill_by_hour import skill_by_hour
 from bess_pipeline.figures.stream_words import gate_label, in_order, short
 from bess_pipeline.figures.style import png_bytes
@@ -73,6 +73,7 @@ def write_forecast_page(
         pictures |= _dependence(settings, workspace, own, outcome, planned, gate, provenance)
         if (scores["gate"] == gate).any():
             pictures[f"rank_histograms_{gate}"] = png_bytes(rank_histograms(scores, gate, provenance))
+            pictures[f"interval_coverage_{gate}"] = png_bytes(coverage_figure(scores, gate, settings.seed, provenance))
             pictures[f"skill_by_hour_{gate}"] = png_bytes(
                 skill_by_hour(scores, gate, BASELINE_NAME, settings.seed, provenance)
             )
@@ -215,6 +216,7 @@ def _caption(name: str) -> str:
         "fan": "Forecast of each stream with the outcome where it is known",
         "dependence": "Dependence between streams and EFA blocks: as outcomes came in the past, and in the scenarios",
         "rank": "Ranks that outcomes took: level bars are what right forecasts give",
+        "interval": "Share of outcomes in the central 50, 80 and 90 % intervals, with 95 % confidence intervals",
         "skill": "Skill over the similar-day baseline by hour of the day (CRPS)",
     }
     gate = next(gate for gate in GATES if gate in rest)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline import gb_time, schemas
+from bess_pipeline.forecast_settings import ModelName
 from bess_pipeline.forecast_tables import BASELINE, COMPLETE, FORECAST, PATHS, PROVISIONAL, REFUSED, SCORE
 from bess_pipeline.forecasting.activation import ASSUMED
 from bess_pipeline.forecasting.distribution import Marginals
@@ -39,7 +40,7 @@ from bess_pipeline.trading import timeline
 Array = npt.NDArray[np.float64]
 
 YARDSTICK_DAYS = 56  # of history before the gate
-BASELINE_NAME = "similar_day"
+BASELINE_NAME: ModelName = "similar_day"
 
 
 @dataclass(frozen=True)

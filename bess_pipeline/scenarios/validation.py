@@ -9,7 +9,7 @@ Nothing here looks ahead: each day's forecast is made from what its gate knew (`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -26,6 +26,7 @@ from bess_pipeline.forecasting.forecast import make_forecast
 from bess_pipeline.forecasting.information import Information
 from bess_pipeline.forecasting.market_panel import MarketPanel
 from bess_pipeline.forecasting.observation import observe
+from bess_pipeline.scenarios.dependence import Method
 from bess_pipeline.scenarios.generate import generate
 from bess_pipeline.scenarios.paths import ScenarioSet, trading_day
 from bess_pipeline.scenarios.scores import of_baseline, score_day, score_marginals
@@ -35,7 +36,7 @@ from bess_pipeline.trading import timeline
 
 Array = npt.NDArray[np.float64]
 
-INDEPENDENT = "independent"
+INDEPENDENT: Method = "independent"
 KEPT_INFORMATION = 4
 
 
@@ -57,6 +58,7 @@ class Validation:
     """Past days of one panel at one gate, under one set of settings.
 
     panel: what gates knew, over the window of the first day; came: the outcomes. Each set has `count` scenarios.
+    yardstick: whether the similar-day forecast is scored as well.
     """
 
     def __init__(
@@ -69,9 +71,11 @@ class Validation:
         count: int,
         seed: int,
         trader: Trader | None = None,
+        yardstick: bool = True,
     ) -> None:
         self._panel, self._came, self._gate = panel, came, gate
         self._settings, self._count, self._seed, self._trader = settings, count, seed, trader
+        self._with_yardstick = yardstick
         self._known = lru_cache(KEPT_INFORMATION)(self._observe)
 
     def forecast(self, day: date) -> ForecastSet:
@@ -88,25 +92,34 @@ class Validation:
     def day(self, day: date) -> ValidatedDay:
         """All scores of a day."""
         forecast = self.forecast(day)
-        baseline = make_forecast(self._known, day, self._gate, self._settings, only=BASELINE_NAME)
         outcomes = self.outcomes(forecast)
-        history = observe(self._panel, day, self._gate, min(YARDSTICK_DAYS, self._settings.calibration_days)).outcome
-        yardstick = from_history({name: values for (name, lead), values in history.items() if lead == 0})
-        first = {name: values[forecast.marginals[name].lead == 0] for name, values in outcomes.items()}
-
-        def joint(scenarios: ScenarioSet) -> pd.DataFrame:
-            scored = score_day(trading_day(scenarios), first, yardstick, self._seed)
-            return scored[scored["score"].isin(JOINT_SCORES)]
-
         scenarios = generate(forecast, self._count, "copula", self._seed)
+        independent = generate(forecast, self._count, INDEPENDENT, self._seed)
+        joint = self._joint_scorer(day, outcomes)
         rows = [
             score_marginals(day, self._gate, forecast.marginals, outcomes, self._seed),
-            of_baseline(score_marginals(day, self._gate, baseline.marginals, outcomes, self._seed), BASELINE_NAME),
             joint(scenarios),
-            of_baseline(joint(generate(forecast, self._count, INDEPENDENT, self._seed)), INDEPENDENT),
-            of_baseline(joint(generate(baseline, self._count, "copula", self._seed)), BASELINE_NAME),
+            of_baseline(joint(independent), INDEPENDENT),
         ]
+        if self._with_yardstick:
+            baseline = make_forecast(self._known, day, self._gate, self._settings, only=BASELINE_NAME)
+            single = score_marginals(day, self._gate, baseline.marginals, outcomes, self._seed)
+            whole = joint(generate(baseline, self._count, "copula", self._seed))
+            rows += [of_baseline(single, BASELINE_NAME), of_baseline(whole, BASELINE_NAME)]
         return ValidatedDay(forecast, scenarios, outcomes, pd.concat(rows, ignore_index=True))
+
+    def _joint_scorer(self, day: date, outcomes: Mapping[str, Array]) -> Callable[[ScenarioSet], pd.DataFrame]:
+        """What gives the scores of whole paths of the trading day, on the yardstick that the gate knew."""
+        history = observe(self._panel, day, self._gate, min(YARDSTICK_DAYS, self._settings.calibration_days)).outcome
+        yardstick = from_history({name: values for (name, lead), values in history.items() if lead == 0})
+
+        def joint(scenarios: ScenarioSet) -> pd.DataFrame:
+            today = trading_day(scenarios)
+            first = {name: outcomes[name][: starts.size] for name, starts in today.start_utc.items()}
+            scored = score_day(today, first, yardstick, self._seed)
+            return scored[scored["score"].isin(JOINT_SCORES)]
+
+        return joint
 
     def _observe(self, day: date, gate: str) -> Information:
         return observe(self._panel, day, cast(timeline.Gate, gate), self._settings.calibration_days)

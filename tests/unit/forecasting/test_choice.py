@@ -59,7 +59,8 @@ def test_among_equal_values_the_lowest_crps_is_chosen_and_noise_counts_in_pairs(
     rng = np.random.default_rng(2)
     value = rng.normal(size=28) * 100.0
     best = PastScore("best", np.full(28, 9.0), value, 0.5)
-    near = PastScore("near", np.full(28, 8.0), value - 1.0 + 20.0 * rng.normal(size=28), 0.5)
+    noise = 20.0 * rng.normal(size=28)
+    near = PastScore("near", np.full(28, 8.0), value - 1.0 + noise - noise.mean(), 0.5)  # 1 behind, give or take 4
     worse = PastScore("worse", np.full(28, 1.0), value - 5.0, 0.5)  # always 5 behind: no noise between them
     assert chosen([best, near, worse], 2.0).name == "near"
     assert chosen([best, worse], 2.0).name == "best"
@@ -68,10 +69,11 @@ def test_among_equal_values_the_lowest_crps_is_chosen_and_noise_counts_in_pairs(
 def test_days_that_a_candidate_did_not_forecast_are_not_compared() -> None:
     price = daily_shape() + np.random.default_rng(3).normal(size=(40, 24))
     missing = price.copy()
-    missing[30:] = np.nan
+    missing[:12], missing[30:] = np.nan, np.nan
     question = Question(information({HOURLY: price}), HOURLY, 0, np.zeros(price.shape), ForecastSettings())
     scores = past_scores([Told("whole", price), Told("part", missing)], question, None)
-    assert [score.crps.size for score in scores] == [21, 21]  # rows 9 to 29: known, and among the last 56 usable
+    assert [score.crps.size for score in scores] == [18, 18]  # rows 12 to 29, though the last 28 known are 11 to 38
+    assert scores[1].crps.max() == 0.0
 
 
 def test_crps_of_a_point_is_its_absolute_error() -> None:
