@@ -72,7 +72,7 @@ def runs_of(folder: Path, job: str) -> tuple[list[str], set[str]]:
     [
         ("frequency", FREQUENCY, "raw/neso_frequency"),
         ("fundamentals", FORECASTS, "raw/elexon_forecasts"),
-        ("stack", DETAILED_PRICES, "raw/elexon_settlement_stack"),
+        pytest.param("stack", DETAILED_PRICES, "raw/elexon_settlement_stack", marks=pytest.mark.slow),
     ],
 )
 def test_a_side_job_runs_from_the_command_line(
