@@ -20,6 +20,21 @@ SCORE, GATE_STATUS = "scenario/score", "scenario/gate_status"
 VALUE_LIMIT = 20_000.0  # GBP/MWh, the widest bound of any stream's price (`schema_fields.py`)
 COMPLETE, PROVISIONAL, REFUSED, NOT_PUBLISHED = "complete", "provisional", "refused", "not_published"
 STEPS = ("forecast", "scenarios", "score")
+OUTCOMES = {  # table that holds the outcomes of a stream, by the beginning of its name
+    "day_ahead": "market/day_ahead_price",
+    "system_price": "market/system_price",
+    "market_index": "market/market_index_price",
+    "response_": "market/auction_clearing",
+    "activation_": "market/response_energy",
+}
+
+
+def outcome_table(stream: str) -> str:
+    """Where the outcomes of a stream are stored. KeyError for a name that is none."""
+    for beginning, table in OUTCOMES.items():
+        if stream.startswith(beginning):
+            return table
+    raise KeyError(stream)
 
 
 def quantile_column(level: float) -> str:

@@ -147,11 +147,15 @@ class Lake:
                 _update_with_rows(digest, _read_partition(self.path(table, day), schemas.arrow_schema(table)))
         return digest.hexdigest()
 
-    def vintage(self) -> str:
-        """Changes when a partition of any table is written, and only then; from names, sizes and times of files."""
+    def vintage(self, tables: Iterable[str] = tuple(schemas.TABLES), days: Iterable[date] | None = None) -> str:
+        """Changes when a partition of any of the tables is written (of `days`; all by default), and only then.
+
+        From names, sizes and times of files.
+        """
         digest = hashlib.sha256()
-        for table in schemas.TABLES:
-            for file in self.files(table):
+        for table in tables:
+            held = self.days(table) if days is None else [day for day in days if self.has(table, day)]
+            for file in (self.path(table, day) for day in held):
                 found = file.stat()
                 digest.update(f"{table} {file.name} {found.st_size} {found.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]

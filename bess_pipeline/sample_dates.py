@@ -12,4 +12,5 @@ FIRST_DATE = date(2025, 11, 1)
 LAST_DATE = date(2026, 4, 13)
 DEMO_FIRST_DAY = date(2026, 3, 15)
 DEMO_LAST_DAY = date(2026, 4, 11)
+DEMO_FORECAST_FIRST_DAY = date(2026, 3, 29)  # forecasts and scenarios: of the last two weeks, clock change included
 NOW_UTC = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)

@@ -13,7 +13,15 @@ import os
 import sys
 import traceback
 
-IMPORTED = ("commands.run", "report.publish", "report.data_quality", "trading.foresight", "sample_market")
+IMPORTED = (
+    "commands.run",
+    "report.publish",
+    "report.data_quality",
+    "report.forecasts",
+    "scenarios.gates",
+    "trading.foresight",
+    "sample_market",
+)
 
 
 def serve() -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import click
 import pandas as pd
@@ -29,18 +30,19 @@ from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import REPORT_NAME, daily_pnl, window_capture
+from bess_pipeline.report.publish import FORECASTS_NAME, REPORT_NAME, daily_pnl, window_capture
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
-from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
+from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
 from bess_pipeline.verdict import NotComplete, forecast_words, not_complete
 from bess_pipeline.warehouse import publish
 
 DEMO_WORKSPACE = Path("data/demo")
-# Forecasts and scenarios of the demo are made with less of everything, so that it ends within two minutes.
-DEMO_FORECAST = {
+# Forecasts and scenarios of the demo are made of fewer days and with less of everything, so that it ends within two
+# minutes; it says so.
+DEMO_FORECAST: dict[str, Any] = {
     "models": ("similar_day", "lear"),
     "calibration_days": 140,
     "lear_window_days": (56,),
@@ -71,7 +73,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         if force or not _demo_is_done(launcher):
             forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
             launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
-            launcher.forecast(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
+            launcher.forecast(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -82,18 +84,25 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
     window = Window(DEMO_FIRST_DAY, DEMO_LAST_DAY)
     click.echo(pnl_table_text(daily_pnl(runtime.workspace, window), window_capture(runtime.workspace, window)))
-    say(forecast_words(runtime.workspace.lake, gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)))
+    forecast = gb_time.days_between(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY)
+    say(
+        f"forecast: the last {len(forecast)} of the days, with the models {' and '.join(DEMO_FORECAST['models'])} and "
+        f"{DEMO_SCENARIOS['reduced']} scenarios of {DEMO_SCENARIOS['count']} drawn (your own workspaces: all days, "
+        "and [forecast] and [scenarios] of bess.toml)"
+    )
+    say(forecast_words(runtime.workspace.lake, forecast))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))
 
 
 def _demo_is_done(launcher: Launcher) -> bool:
     days = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
+    forecast = gb_time.days_between(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY)
     return (
         launcher.published()
         and launcher.planned_ahead()
         and not launcher.unfetched(FIRST_DATE, DEMO_LAST_DAY)
         and not make_replay(launcher.runtime).unfinished(days)
-        and not make_gate_days(launcher.runtime).unfinished(days)
+        and not make_gate_days(launcher.runtime).unfinished(forecast)
     )
 
 
@@ -282,7 +291,7 @@ def _next_steps(workspace: Path, seconds: float) -> str:
         shown = str(command.relative_to(Path.cwd()))
     return (
         f"\nworkspace {workspace}, {seconds:.0f} s. Simulated data: not real prices."
-        f"\n  look:   {workspace / 'reports' / REPORT_NAME} and the figures beside it"
+        f"\n  look:   {workspace / 'reports' / REPORT_NAME}, {FORECASTS_NAME} and the figures beside them"
         f"\n  open:   {shown} --workspace {workspace} ui"
         f'\n  query:  {shown} --workspace {workspace} query "SELECT * FROM risk.daily_pnl_by_stream ORDER BY ALL"'
         f"\n  plan:   {shown} --workspace {workspace} plan"

@@ -96,6 +96,8 @@ def _distance(past: Array, now: Array) -> str:
     apart = np.abs(past - now)[~np.eye(len(past), dtype=bool)]
     known = apart[~np.isnan(apart)]
     blocks = "cells of a stream are its EFA blocks 1 to 6"
+    if np.isnan([past, now]).any():
+        blocks += ", grey where nothing is uncertain or known"
     return f"{blocks}; mean distance {known.mean():.2f}" if known.size else f"{blocks}; nothing to compare"
 
 

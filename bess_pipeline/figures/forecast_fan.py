@@ -46,7 +46,7 @@ def fan_chart(
         came = _on_grid(_of_day(outcome[outcome["stream"] == name], day), expected)
         _panel(axes, expected, came, starts[0], len(starts) * gb_time.HALF_HOUR_H)
         clock_axis(axes, starts)
-        axes.set_title(_title(name, came, provenance), fontsize=9.5)
+        axes.set_title(_title(name, expected, came, provenance), fontsize=9.5)
     _small_axes(panels)
     _legend(figure)
     gate = stream_words.gate_label(gates[0]) if gates else "no gate"
@@ -123,8 +123,10 @@ def _edges(rows: pd.DataFrame, first: pd.Timestamp, length_h: float) -> np.ndarr
     return np.append(start, min(start[-1] + length, length_h))
 
 
-def _title(name: str, outcome: pd.DataFrame, provenance: Provenance) -> str:
+def _title(name: str, forecast: pd.DataFrame, outcome: pd.DataFrame, provenance: Provenance) -> str:
     title = stream_words.with_unit(name, provenance)
+    if len(forecast) and (forecast["q05"] == forecast["q95"]).all():
+        return f"{title} (known at the gate)"
     known = int(outcome["value"].notna().sum())
     if known == 0:
         return f"{title} (no outcome)"

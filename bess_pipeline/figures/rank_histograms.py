@@ -21,8 +21,9 @@ from bess_pipeline.scenarios import calibration, skill
 COLUMNS = 4
 PANEL_IN, GAP_IN, TOP_IN, BOTTOM_IN = 1.3, 0.62, 1.3, 0.75
 CONFIDENCE = 0.9
-JOINT = {"average_rank": "all: average rank", "depth_rank": "all: band depth rank"}
+JOINT = {"average_rank": "all: average", "depth_rank": "all: depth"}
 COVERAGES = (50, 80, 90)
+COVERAGE_STEP = 0.2  # rows between the points of a stream, so that no interval hides another
 COVERAGE_COLOURS = {50: style.SKY, 80: style.BLUE, 90: style.BLACK}
 
 
@@ -43,10 +44,12 @@ def rank_histograms(rows: pd.DataFrame, gate: str, provenance: Provenance) -> Fi
     p_values = calibration.holm(single) | {
         name: calibration.uniform_p(rank) for name, rank in ranks.items() if name in JOINT.values()
     }
+    most = max((_days(rank) for rank in ranks.values()), default=0)
     for n, (name, rank) in enumerate(ranks.items()):
         left, top = 0.06 + (n % COLUMNS) * 0.235, TOP_IN + (n // COLUMNS) * (PANEL_IN + GAP_IN)
         axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.195, PANEL_IN / total))
-        _histogram(axes, rank, f"{name}: {_p_words(p_values[name])}")
+        fewer = f", {_days(rank)} days" if _days(rank) < most else ""
+        _histogram(axes, rank, f"{name}: {_p_words(p_values[name])}{fewer}")
         if n % COLUMNS == 0:
             axes.set_ylabel("days")
     if not ranks:
@@ -74,7 +77,7 @@ def _ranks(rows: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _histogram(axes: Axes, rank: np.ndarray, title: str) -> None:
-    days, bins = int((~np.isnan(rank)).sum()), calibration.BINS
+    days, bins = _days(rank), calibration.BINS
     low, high = calibration.band(days, bins, CONFIDENCE)
     axes.axhspan(low, high, color=style.ORANGE, alpha=0.28, linewidth=0)
     axes.bar((np.arange(bins) + 0.5) / bins, calibration.histogram(rank, bins), 0.9 / bins, color=style.BLUE)
@@ -86,6 +89,10 @@ def _histogram(axes: Axes, rank: np.ndarray, title: str) -> None:
     axes.set_title(title, fontsize=9.0)
 
 
+def _days(rank: np.ndarray) -> int:
+    return int((~np.isnan(rank)).sum())
+
+
 def _p_words(p_value: float) -> str:
     if np.isnan(p_value):
         return "too few days"
@@ -94,13 +101,13 @@ def _p_words(p_value: float) -> str:
 
 def _rank_legend(figure: Figure) -> None:
     handles: list[Patch | Line2D] = [
-        Patch(color=style.BLUE, label="days by rank of the outcome (one random period a day)"),
+        Patch(color=style.BLUE, label="days by rank of the outcome (one random period a day; all: of the whole path)"),
         Line2D([], [], color=style.VERMILION, linewidth=1.2, label="expected"),
         Patch(color=style.ORANGE, alpha=0.28, linewidth=0, label="90 % band of a right forecast"),
     ]
     height = figure.get_figheight()
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.60 / height), ncols=3)
-    words = "rank: 0 below, 1 above all scenarios; p: chi-square, Holm over streams"
+    words = "rank: 0 below, 1 above all that was forecast; p: chi-square, Holm over streams"
     figure.text(0.975, 0.24 / height, words, fontsize=8.0, color=style.GREY, ha="right", va="bottom")
 
 
@@ -115,11 +122,14 @@ def coverage_figure(rows: pd.DataFrame, gate: str, seed: int, provenance: Proven
     total = 1.35 + 0.34 * max(len(names), 1) + 0.85
     figure = Figure(figsize=(10.0, total))
     axes = figure.add_axes((0.13, 0.85 / total, 0.83, 0.34 * max(len(names), 1) / total))
-    for coverage in COVERAGES:
+    for n, coverage in enumerate(COVERAGES):
         axes.axvline(coverage, color=COVERAGE_COLOURS[coverage], linewidth=1.1, linestyle=(0, (3, 2)), zorder=1.5)
         for place, name in enumerate(names):
             days = mine[(mine["stream"] == name) & (mine["score"] == f"coverage_{coverage}")].sort_values("efa_date")
-            _coverage(axes, place, 100.0 * days["value"].to_numpy(dtype="float64"), coverage, seed)
+            _coverage(
+                axes, place + (n - 1) * COVERAGE_STEP, 100.0 * days["value"].to_numpy(dtype="float64"), coverage, seed
+            )
+    axes.grid(False, axis="y")
     axes.set_yticks(range(len(names)), [stream_words.short(name) for name in names])
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.set_xlim(0.0, 102.0)
@@ -136,7 +146,7 @@ def coverage_figure(rows: pd.DataFrame, gate: str, seed: int, provenance: Proven
     return figure
 
 
-def _coverage(axes: Axes, place: int, percent: np.ndarray, coverage: int, seed: int) -> None:
+def _coverage(axes: Axes, place: float, percent: np.ndarray, coverage: int, seed: int) -> None:
     found, colour = skill.mean(percent, seed), COVERAGE_COLOURS[coverage]
     axes.plot([found.value], [place], "o", color=colour, markersize=5.5, zorder=3)
     if not np.isnan(found.low):

@@ -39,7 +39,7 @@ def skill_by_hour(rows: pd.DataFrame, gate: str, baseline: str, seed: int, prove
     figure = Figure(figsize=(10.0, total))
     for n, name in enumerate(names):
         left, top = 0.065 + (n % COLUMNS) * 0.32, TOP_IN + (n // COLUMNS) * (PANEL_IN + GAP_IN)
-        axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.265, PANEL_IN / total))
+        axes = figure.add_axes((left, (total - top - PANEL_IN) / total, 0.25, PANEL_IN / total))
         table = mine[mine["stream"] == name].pivot(index="efa_date", columns="score", values="value")
         _panel(axes, table, baseline, seed)
         whole = _skill(table, "crps", baseline, seed)
@@ -75,7 +75,7 @@ def _panel(axes: Axes, table: pd.DataFrame, baseline: str, seed: int) -> None:
     axes.plot(middle[under], shown[under], "v", color=style.VERMILION, markersize=6.0, clip_on=False)
     style.zero_line(axes)
     axes.set_xlim(0.0, HOURS_A_DAY)
-    axes.set_xticks(range(0, HOURS_A_DAY, 6))
+    axes.set_xticks(range(0, HOURS_A_DAY + 1, 6))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     bottom = min(-0.1, float(np.nanmin(np.append(np.maximum(low, LOWEST), shown), initial=0.0)) - 0.05)
     axes.set_ylim(max(bottom, LOWEST - 0.03), max(0.3, float(np.nanmax(np.append(high, value), initial=0.0)) + 0.05))

@@ -33,7 +33,7 @@ def climatology(question: Question) -> Forecaster:
     past = Located(np.where(question.usable[:, None], mean, np.nan), one, one)
     errors = ErrorQuantiles.fit(past, known, question.settings.error_half_life_days)
     ahead = Located(mean, one[0], one[0])
-    return Forecaster("climatology", question.stream.lowest, past, errors, lambda _: ahead)
+    return Forecaster("climatology", question.stream.lowest, past, errors, lambda _: ahead, past.point)
 
 
 def assumed_mwh_per_mw(product: str, settings: ForecastSettings) -> float | None:

@@ -76,7 +76,8 @@ def boosted(question: Question, first: Forecaster) -> Forecaster:
         found = [trees(base[-1:], last) for trees in fitted]
         return Located(*(np.mean([getattr(one, name) for one in found], axis=0) for name in SIDES))
 
-    return forecaster_of_intervals("boosted", asked_past, past, predict)
+    as_old = past.point + (first.as_old - first.located.point)
+    return forecaster_of_intervals("boosted", asked_past, past, predict, as_old)
 
 
 def _parts(usable: Mask) -> list[npt.NDArray[np.int64]]:

@@ -9,6 +9,10 @@ with neighbouring slots, recent days weighing more, and its quantiles are put ar
 from fits that did not see their day, so intervals are as wide as forecasts are wrong (split and cross-conformal
 prediction: Vovk 2015; Barber, Candes, Ramdas, Tibshirani 2021), and widened by SMALL_SAMPLE_DAYS over the number of
 days, so that a short history gives wide intervals.
+
+A model may forecast its old days in a cheaper way than the last weeks and days ahead (`lear.py`: one calibration
+window in place of the mean of several), and be better or worse at it. What the cheaper way would have said of the last
+weeks is known too, so the two are compared on the same days, and old errors are scaled by the ratio.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ SMALLEST_SCALE = 1e-9
 MULTIPLIER_LIMIT = 3.0
 RIDGE = 5.0  # in days: pulls the regression of a short history towards a size that never changes
 SHORT_LOOK_BACK = 7
+OLD_DAYS_LIMITS = (0.8, 1.5)  # of that ratio
 FLOOR_SHARE = 0.1  # of a slot's usual error: no side of a distribution is narrower
 
 
@@ -44,9 +49,11 @@ class ScaleModel:
     spread: Array
 
     @classmethod
-    def fit(cls, question: Question, point: Array) -> ScaleModel:
-        """From honest forecasts `point` (rows, slots) of past days."""
+    def fit(cls, question: Question, point: Array, factor: Array | None = None) -> ScaleModel:
+        """From honest forecasts `point` (rows, slots) of past days; errors count `factor` (rows,) times."""
         error = np.abs(question.outcome - point)
+        if factor is not None:
+            error = error * factor[:, None]
         usable = question.usable & ~np.isnan(row_mean(error))
         slot_scale = _slot_scale(error[usable])
         signs = _signs_of_size(question, point)
@@ -149,7 +156,8 @@ def weighted_quantiles(values: Array, weight: Array, levels: Array) -> Array:
 class Forecaster:
     """A fitted model with a distribution: what all models of this package become.
 
-    located: honest forecasts of past rows; locate: the forecast of the last row of newer information.
+    located: honest forecasts of past rows; locate: the forecast of the last row of newer information; as_old (rows,
+    slots): the past as old days are forecast, the same but in the last weeks.
     """
 
     name: str
@@ -157,6 +165,7 @@ class Forecaster:
     located: Located
     errors: ErrorQuantiles
     locate: Callable[[Question], Located]
+    as_old: Array
 
     def past(self, rows: Mask) -> tuple[Array, Array]:
         """Quantiles (rows, slots, LEVELS) and means (rows, slots) of past rows."""
@@ -173,33 +182,68 @@ class Forecaster:
 
 
 def forecaster_of_points(
-    name: str, question: Question, point: Array, predict: Callable[[Question], Array]
+    name: str,
+    question: Question,
+    point: Array,
+    predict: Callable[[Question], Array],
+    as_old: Array | None = None,
 ) -> Forecaster:
-    """A forecaster from honest past points (rows, slots) and what gives points (rows, slots) of any question."""
-    scale = ScaleModel.fit(question, point)
+    """A forecaster from honest past points (rows, slots) and what gives points (rows, slots) of any question.
+
+    as_old (rows, slots): as in `Forecaster`, None where all days are forecast alike.
+    """
+    old = point if as_old is None else as_old
+    factor = old_days_factor(question.outcome, point, old)
+    scale = ScaleModel.fit(question, point, factor)
 
     def located(asked: Question, points: Array) -> Located:
         size = scale(asked, points)
         return Located(points, size, size)
 
-    past = located(question, point)
+    past = _smaller(located(question, point), factor)
     errors = ErrorQuantiles.fit(past, question.outcome, question.settings.error_half_life_days)
-    return Forecaster(name, question.stream.lowest, past, errors, lambda asked: located(asked, predict(asked)).last())
+    return Forecaster(
+        name, question.stream.lowest, past, errors, lambda asked: located(asked, predict(asked)).last(), old
+    )
 
 
 def forecaster_of_intervals(
-    name: str, question: Question, located: Located, predict: Callable[[Question], Located]
+    name: str, question: Question, located: Located, predict: Callable[[Question], Located], as_old: Array | None = None
 ) -> Forecaster:
     """A forecaster from honest past points with sides of their own; the sides are corrected like any other."""
+    old = located.point if as_old is None else as_old
+    factor = old_days_factor(question.outcome, located.point, old)
     floor = FLOOR_SHARE * _slot_scale(np.abs(question.outcome - located.point)[question.usable])
 
     def floored(one: Located) -> Located:
         least = np.maximum(floor, SMALLEST_SCALE)
         return Located(one.point, np.maximum(one.down, least), np.maximum(one.up, least))
 
-    past = floored(located)
+    past = _smaller(floored(located), factor)
     errors = ErrorQuantiles.fit(past, question.outcome, question.settings.error_half_life_days)
-    return Forecaster(name, question.stream.lowest, past, errors, lambda asked: floored(predict(asked)).last())
+    return Forecaster(name, question.stream.lowest, past, errors, lambda asked: floored(predict(asked)).last(), old)
+
+
+def old_days_factor(outcome: Array, point: Array, as_old: Array) -> Array:
+    """How many times larger (rows,) errors ahead are than those of old days; 1 in the last weeks, which are like them.
+
+    The ratio of the mean absolute errors of both ways to forecast, over the rows where they differ, within
+    OLD_DAYS_LIMITS. All arrays (rows, slots).
+    """
+    both = ~np.isnan(outcome) & ~np.isnan(point) & ~np.isnan(as_old)
+    last = ((point != as_old) & both).any(axis=1)
+    factor = np.ones(outcome.shape[0])
+    if last.any():
+        here = both & last[:, None]
+        errors = [float(np.abs(outcome - one)[here].mean()) for one in (point, as_old)]
+        if errors[1] > SMALLEST_SCALE:
+            factor[~last] = np.clip(errors[0] / errors[1], *OLD_DAYS_LIMITS)
+    return factor
+
+
+def _smaller(located: Located, factor: Array) -> Located:
+    """Sides divided by `factor` (rows,): an error of a row then counts so many times more."""
+    return Located(located.point, located.down / factor[:, None], located.up / factor[:, None])
 
 
 def _signs_of_size(question: Question, point: Array) -> Array:

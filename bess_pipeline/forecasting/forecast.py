@@ -18,7 +18,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.forecast_settings import ForecastSettings, ModelName
@@ -39,6 +38,7 @@ from bess_pipeline.forecasting.training import (
     known_days,
     next_question,
 )
+from bess_pipeline.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 InformationOf = Callable[[date, str], Information]
@@ -68,7 +68,7 @@ def make_forecast(
     information = information_of(efa_date, gate)
     retrained = retraining_day(efa_date, settings.retraining_weekday)
     known_then = information if retrained == efa_date else information_of(retrained, gate)
-    with threadpool_limits(limits=1):
+    with one_thread():
         fitted, notes = _fitted(information, known_then, settings, trader, only)
         marginals = _marginals(newest(information), fitted, settings)
         history = _history(fitted)

@@ -72,14 +72,15 @@ def lear(question: Question) -> Forecaster:
 
 def _fitted(question: Question, prepared: _Prepared, windows: Sequence[Mask]) -> Forecaster:
     penalties = _penalties(prepared, windows, question.settings.lear_components)
-    past, newest = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
+    past, as_old, newest = _past(prepared, splits(prepared.usable, question.settings), windows, penalties)
     fitted = [_fit(prepared, *one) for one in zip(windows, penalties, newest, strict=True)]
 
     def predict(asked: Question) -> Array:
         regressors = prepared.scale(day_matrix(asked))
         return asked.base + prepared.spread * _mean_of([np.sinh(one(regressors)) for one in fitted])
 
-    return forecaster_of_points("lear", question, question.base + prepared.spread * past, predict)
+    points = [question.base + prepared.spread * one for one in (past, as_old)]
+    return forecaster_of_points("lear", question, points[0], predict, points[1])
 
 
 def _prepare(question: Question) -> _Prepared:
@@ -191,27 +192,28 @@ def _fit(
 
 def _past(
     prepared: _Prepared, parts: Sequence[Split], windows: Sequence[Mask], penalties: Sequence[tuple[Array, Array]]
-) -> tuple[Array, list[_Regression | None]]:
-    """Honest differences (rows, slots) from the first guess, in spreads, and the newest fit of each window.
+) -> tuple[Array, Array, list[_Regression | None]]:
+    """Honest differences (rows, slots) from the first guess, the same by the longest window alone, newest fits.
 
-    Blocks of old days are forecast by the longest window. Of the last weeks each window's fit goes on from that of the
-    week before, which knew less.
+    Both differences in spreads. Blocks of old days are forecast by the longest window, the last weeks by the mean of
+    all. There each window's fit goes on from that of the week before, which knew less.
     """
-    found = np.full(prepared.target.shape, np.nan)
+    found, as_old = (np.full(prepared.target.shape, np.nan) for _ in range(2))
     longest = max(range(len(windows)), key=lambda k: int(windows[k].sum()))
     newest: list[_Regression | None] = [None] * len(windows)
     for split in parts:
+        regressors = prepared.regressors[split.test]
         if split.forward:
-            models = [
+            newest = [
                 _fit(prepared, _last(split.train, int(window.sum())), penalty, before)
                 for window, penalty, before in zip(windows, penalties, newest, strict=True)
             ]
-            newest = [*models]
+            by_window = [np.sinh(one(regressors)) for one in newest if one is not None]
+            found[split.test], as_old[split.test] = _mean_of(by_window), by_window[longest]
         else:
-            models = [_fit(prepared, split.train, penalties[longest])]
-        regressors = prepared.regressors[split.test]
-        found[split.test] = _mean_of([np.sinh(one(regressors)) for one in models])
-    return found, newest
+            one = _fit(prepared, split.train, penalties[longest])
+            found[split.test] = as_old[split.test] = np.sinh(one(regressors))
+    return found, as_old, newest
 
 
 def _last(rows: Mask, days: int) -> Mask:

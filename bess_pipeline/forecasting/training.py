@@ -93,10 +93,13 @@ def past_question(
 def next_question(
     information: Information, name: str, lead: int, settings: ForecastSettings, day_ahead_mean: Array | None
 ) -> Question:
-    """The question about the last row; `day_ahead_mean` (slots,) is what the day-ahead price is forecast to be."""
+    """The question about the last row; `day_ahead_mean` (slots,) is what the day-ahead price is forecast to be.
+
+    It serves where the price is not out, also at a gate that usually knows it: one that is still open.
+    """
     driver = _published(information, lead)
-    if driver is None and day_ahead_mean is not None:
-        driver = np.full((len(information.days), day_ahead_mean.size), np.nan)
+    if day_ahead_mean is not None and (driver is None or np.isnan(driver[-1]).all()):
+        driver = np.full((len(information.days), day_ahead_mean.size), np.nan) if driver is None else driver.copy()
         driver[-1] = day_ahead_mean
     return _question(information, name, lead, settings, driver)
 

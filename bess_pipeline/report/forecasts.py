@@ -20,11 +20,13 @@ from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.dependence_map import dependence_map
 from bess_pipeline.figures.forecast_fan import fan_chart
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.figures.rank_histograms import rank_histograms
+from bess_pipeline.figures.rank_histograms import coverage_figure, rank_histograms
 from bess_pipeline.figures.skill_by_hour import skill_by_hour
 from bess_pipeline.figures.stream_words import gate_label, in_order, short
 from bess_pipeline.figures.style import png_bytes
+from bess_pipeline.forecasting.activation import ASSUMED
 from bess_pipeline.report.html import environment
+from bess_pipeline.report.publish import FORECASTS_NAME
 from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of
 from bess_pipeline.scenarios.codependence import blocks_of_history, blocks_of_scenarios
 from bess_pipeline.scenarios.realised import realised_ranks
@@ -37,7 +39,6 @@ from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
-PAGE_NAME = "forecasts.html"
 TABLE = ("crps", "coverage_90", "energy_score", "variogram_score")
 NO_NUMBER = "\N{EN DASH}"
 
@@ -61,6 +62,7 @@ def write_forecast_page(
     shown = Window(min(window.first, planned), max(window.last, planned))
     scores = rows_of(workspace, "scenario.score", window)
     forecast, outcome = rows_of(workspace, "forecast.price_forecast", shown), _outcomes(workspace, shown)
+    forecast = forecast[forecast["model"] != ASSUMED]  # nothing to draw: one figure for every period
     status = rows_of(workspace, "scenario.gate_status", shown)
     pictures: dict[str, bytes] = {}
     for gate in GATES:
@@ -71,10 +73,12 @@ def write_forecast_page(
         pictures |= _dependence(settings, workspace, own, outcome, planned, gate, provenance)
         if (scores["gate"] == gate).any():
             pictures[f"rank_histograms_{gate}"] = png_bytes(rank_histograms(scores, gate, provenance))
+            pictures[f"interval_coverage_{gate}"] = png_bytes(coverage_figure(scores, gate, settings.seed, provenance))
             pictures[f"skill_by_hour_{gate}"] = png_bytes(
                 skill_by_hour(scores, gate, BASELINE_NAME, settings.seed, provenance)
             )
-    page = build_page(score_table(scores, settings.seed), status, pictures, window, planned, provenance, as_of)
+    scored = Window(min(scores["efa_date"]), max(scores["efa_date"])) if len(scores) else window
+    page = build_page(score_table(scores, settings.seed), status, pictures, scored, planned, provenance, as_of)
     return _written(workspace, page, pictures)
 
 
@@ -174,14 +178,15 @@ def _dependence(
 ) -> dict[str, bytes]:
     """Dependence as it came over the window, beside that of the scenarios of `day`."""
     paths = rows_of(workspace, "scenario.price_path", Window(day, day))
-    paths = paths[paths["gate"] == gate]
+    drawn_streams = set(forecast.loc[forecast["efa_date"] == day, "stream"])
+    paths = paths[(paths["gate"] == gate) & paths["stream"].isin(drawn_streams)]
     if paths.empty:
         return {}
     history, streams = realised_ranks(forecast[forecast["efa_date"] < day], outcome, settings.seed)
     known = {name: one.stream for name, one in marginals_from(forecast[forecast["efa_date"] == day], day).items()}
     closes, method = timeline.gate_utc(day, gate), settings.scenarios.method
     scenarios = scenarios_from(paths, known, day, gate, closes, method, settings.seed)
-    title = f"Dependence at the {gate_label(gate)} of {day}"
+    title = f"{gate_label(gate)} of {day}"
     past = blocks_of_history(history, streams)
     drawn = dependence_map(past, blocks_of_scenarios(scenarios), scenarios.probability, title, provenance)
     return {f"dependence_{gate}": png_bytes(drawn)}
@@ -200,7 +205,7 @@ def _written(workspace: Workspace, page: str, pictures: Mapping[str, bytes]) -> 
     files = {name: workspace.reports / "figures" / f"{name}.png" for name in pictures}
     for name, file in files.items():
         write_bytes(file, pictures[name])
-    path = workspace.reports / PAGE_NAME
+    path = workspace.reports / FORECASTS_NAME
     write_bytes(path, page.encode())
     return WrittenForecasts(path, files)
 
@@ -211,6 +216,7 @@ def _caption(name: str) -> str:
         "fan": "Forecast of each stream with the outcome where it is known",
         "dependence": "Dependence between streams and EFA blocks: as outcomes came in the past, and in the scenarios",
         "rank": "Ranks that outcomes took: level bars are what right forecasts give",
+        "interval": "Share of outcomes in the central 50, 80 and 90 % intervals, with 95 % confidence intervals",
         "skill": "Skill over the similar-day baseline by hour of the day (CRPS)",
     }
     gate = next(gate for gate in GATES if gate in rest)

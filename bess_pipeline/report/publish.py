@@ -32,7 +32,7 @@ from bess_pipeline.workspace import Workspace
 
 CUMULATIVE = "cumulative_pnl"
 WEAR = "wear"
-REPORT_NAME = "report.html"
+REPORT_NAME, FORECASTS_NAME = "report.html", "forecasts.html"
 
 
 def settled_window(workspace: Workspace, first: date | None = None, last: date | None = None) -> Window | None:

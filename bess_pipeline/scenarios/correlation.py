@@ -97,7 +97,7 @@ def shrinkage_intensity(sample: Array, target: Array, variance: Array) -> float:
 def smooth_target(sample: Array, weight: Array, stream: Integers, hour: Array) -> Array:
     """The linear model of coregionalisation (p, p) nearest to the sample off its diagonal; unit diagonal.
 
-    Pairs of streams of weight 0 throughout are taken as uncorrelated.
+    Pairs of streams of weight 0 throughout have the correlation that other pairs imply, else none.
     """
     distance = np.abs(hour[:, None] - hour[None, :])
     kernels = [np.exp(-distance / length) for length in RANGES_H]
@@ -141,7 +141,8 @@ def _with_means_of_days(matrix: Array, scores: Array, observed: Mask, stream: In
     sample = (mean.T @ mean) / np.maximum(pairs, 1.0)
     average = member / member.sum(axis=0)
     target = average.T @ matrix @ average
-    wanted, _ = _mixed(np.where(pairs >= LEAST_PAIRS, sample, target), target, len(target) / np.diag(pairs).mean())
+    days = max(float(np.diag(pairs).mean()), 1.0)
+    wanted, _ = _mixed(np.where(pairs >= LEAST_PAIRS, sample, target), target, len(target) / days)
     gain = np.linalg.solve(target, average.T @ matrix)
     changed = matrix + gain.T @ (wanted - target) @ gain
     scale = np.sqrt(np.diag(changed))

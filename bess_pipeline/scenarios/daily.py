@@ -6,14 +6,15 @@ models (`forecasting/`), how paths are drawn, reduced and scored (a module each)
 
 A gate that has closed is made once: a later revision of a price changes none of its forecasts or scenarios, only a
 forced run or other settings do. A gate that is still open is made from what is known so far and marked provisional,
-and once more when it has closed. What cannot be made is recorded with its reason and never raises.
+and once more when it has closed. What cannot be made is recorded with its reason and never raises; it is tried again
+once market data has come in. So is a score that lacks the outcome of some stream, once that stream's table has changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -25,10 +26,12 @@ from bess_pipeline.forecast_tables import (
     FORECAST,
     GATE_STATUS,
     NOT_PUBLISHED,
+    OUTCOMES,
     PATHS,
     PROVISIONAL,
     REFUSED,
     SCORE,
+    outcome_table,
 )
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
@@ -39,6 +42,8 @@ if TYPE_CHECKING:  # scikit-learn, SciPy and scoringrules: paid where something 
     from bess_pipeline.scenarios.gates import GateMaker
     from bess_pipeline.scenarios.scoring import GateScorer
 
+ONE_DAY = timedelta(days=1)
+MARKET_TABLES = (*sorted(set(OUTCOMES.values())), "market/system_price_revision", "market/fundamental_forecast")
 MADE_TABLES = (FORECAST, BASELINE, PATHS)  # in the order in which they are written
 
 
@@ -71,18 +76,18 @@ class GateDays:
         self.now = now
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
-        """The days with a gate that is not made under these settings, or not scored though the day has ended."""
+        """The days with a gate to make (anew) under these settings, or to score since the day has ended."""
         return [day for day in sorted(days) if not self.finished(day)]
 
     def finished(self, day: date) -> bool:
         """True when nothing is left to do for the day now, and its status says so."""
-        if not all(self._made(day, gate) for gate in GATES) or not (self._scored(day) or not self._ended(day)):
+        if not all(self._stands(day, gate) for gate in GATES) or not (self._scored(day) or not self._ended(day)):
             return False
         return self.lake.has(GATE_STATUS, day) and self.lake.stamp(GATE_STATUS, day).get("inputs") == self._inputs(day)
 
     def make(self, days: Sequence[date], *, again: bool = False) -> list[GateStatus]:
-        """Forecasts and scenarios of the gates of `days` that are not made yet, of all with `again`."""
-        wanted = [day for day in sorted(days) if again or not all(self._made(day, gate) for gate in GATES)]
+        """Forecasts and scenarios of the gates of `days` that do not stand yet, of all with `again`."""
+        wanted = [day for day in sorted(days) if again or not all(self._stands(day, gate) for gate in GATES)]
         if wanted:
             from bess_pipeline.scenarios.gates import GateMaker
 
@@ -118,14 +123,14 @@ class GateDays:
         stamp, before = self._stamp(), self.lake.stamp(PATHS, day)
         rows: dict[str, list[pd.DataFrame]] = {table: [] for table in MADE_TABLES}
         for gate in GATES:
-            if not again and self._made(day, gate):
+            if not again and self._stands(day, gate):
                 stamp |= {key: text for key, text in before.items() if key.endswith(f".{gate}")}
                 for table, frames in rows.items():
                     stored = self.lake.read(table, day, day)
                     frames.append(stored[stored["gate"] == gate])
             else:
-                made = maker.make(day, gate)
-                record = made.record | {"closed": "yes" if self._closed(day, gate) else ""}
+                tried_with, made = self._tried_with(), maker.make(day, gate)
+                record = made.record | {"closed": self._closed(day, gate), "tried_with": tried_with}
                 stamp |= {f"{key}.{gate}": text for key, text in record.items()}
                 for table, frames in rows.items():
                     frames.append(made.rows[table])
@@ -137,21 +142,41 @@ class GateDays:
         frames = []
         for gate in GATES:
             scored = scorer.score(day, gate)
+            stamp[f"absent.{gate}"] = " ".join(scored.absent)
+            stamp[f"looked_at.{gate}"] = self._outcomes(scored.absent, day)
             frames.append(scored.rows)
             stamp |= {f"reason.{gate}": scored.reason, f"status.{gate}": scored.status}
             stamp[f"notes.{gate}"] = "\n".join(scored.notes)
         self.lake.write(SCORE, day, _joined(SCORE, frames), stamp)
 
-    def _made(self, day: date, gate: timeline.Gate) -> bool:
-        """True when the gate's set stands: made under these settings, and since it closed where it has."""
+    def _stands(self, day: date, gate: timeline.Gate) -> bool:
+        """True when nothing would come of making the gate's set again under these settings.
+
+        It is made, and since the gate closed where it has; or it was refused, and no market data has come in since.
+        """
         stamp = self.lake.stamp(PATHS, day)
-        current = stamp.get("settings") == self._fingerprint and stamp.get(f"reason.{gate}") == ""
-        return current and (stamp.get(f"closed.{gate}") == "yes" or not self._closed(day, gate))
+        if stamp.get("settings") != self._fingerprint or f"reason.{gate}" not in stamp:
+            return False
+        if self._closed(day, gate) and not stamp.get(f"closed.{gate}"):
+            return False
+        return stamp[f"reason.{gate}"] == "" or stamp.get(f"tried_with.{gate}") == self._tried_with()
 
     def _scored(self, day: date) -> bool:
+        """True when scores are of this set, and nothing has come in of streams that had no outcome."""
         stamp = self.lake.stamp(SCORE, day)
-        stands = stamp.get("settings") == self._fingerprint and stamp.get("inputs") == self._paths_inputs(day)
-        return stands and all(stamp.get(f"status.{gate}") == COMPLETE for gate in GATES)
+        if stamp.get("settings") != self._fingerprint or stamp.get("inputs") != self._paths_inputs(day):
+            return False
+        absent = {gate: tuple(stamp.get(f"absent.{gate}", "").split()) for gate in GATES}
+        return all(stamp.get(f"looked_at.{gate}") == self._outcomes(names, day) for gate, names in absent.items())
+
+    def _tried_with(self) -> str:
+        """Stands for the market data that there is, and for the program."""
+        return f"{__version__} {self.lake.vintage(MARKET_TABLES)}"
+
+    def _outcomes(self, names: Iterable[str], day: date) -> str:
+        """Stands for the tables with the outcomes of some streams of a day; empty for no stream."""
+        tables = sorted({outcome_table(name) for name in names})
+        return self.lake.vintage(tables, [day - ONE_DAY, day]) if tables else ""
 
     def _made_statuses(self, day: date) -> list[GateStatus]:
         stamp = self.lake.stamp(PATHS, day)
@@ -165,8 +190,8 @@ class GateDays:
         notes = tuple(stamp.get(f"notes.{gate}", "").splitlines())
         return GateStatus(day, gate, "score", status, stamp.get(f"reason.{gate}", "it was never scored"), notes)
 
-    def _closed(self, day: date, gate: timeline.Gate) -> bool:
-        return timeline.gate_utc(day, gate) <= self.now()
+    def _closed(self, day: date, gate: timeline.Gate) -> str:
+        return "yes" if timeline.gate_utc(day, gate) <= self.now() else ""
 
     def _ended(self, day: date) -> bool:
         return gb_time.efa_day_bounds_utc(day)[1] <= self.now()

@@ -7,8 +7,9 @@ values (`generate.py`), the correlation itself (`correlation.py`), template days
 * schaake: the order of past days of the same shape.
 * independent: the copula without any correlation between markets. An ablation, to measure what dependence is worth.
 
-A stream with ranks of fewer than LEAST_DAYS days stands alone: independent of the others, with a correlation of
-exp(-hours apart / OWN_RANGE_H) between its own periods. Notes name it.
+A stream with ranks of fewer than LEAST_DAYS days (`template.known_days`) stands alone: independent of the others, with
+a correlation of exp(-hours apart / OWN_RANGE_H) between its own periods. Two streams with past days enough, but fewer
+than LEAST_PAIRS of them in common, have only the correlation that others imply, if any. Notes name them.
 """
 
 from __future__ import annotations
@@ -23,15 +24,14 @@ import numpy.typing as npt
 
 from bess_pipeline.forecasting.distribution import ForecastSet
 from bess_pipeline.scenarios.columns import Columns, rank_matrix
-from bess_pipeline.scenarios.correlation import normal_scores, shrunk_correlation
-from bess_pipeline.scenarios.template import choose_template, template_order
+from bess_pipeline.scenarios.correlation import LEAST_PAIRS, normal_scores, shrunk_correlation
+from bess_pipeline.scenarios.template import LEAST_DAYS, choose_template, known_days, template_order
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Method = Literal["copula", "schaake", "independent"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
-LEAST_DAYS = 20
 OWN_RANGE_H = 8.0
 GROUPS = ("response", "activation")  # products of one market: response_DCL, response_DCH …
 KEPT_CORRELATIONS = 4  # of both gates: models, and past ranks with them, are the same for a week
@@ -68,6 +68,8 @@ def draw_scores(
     elif known:
         own = columns.of(known)
         value[:, own] = _gaussian(rank[:, own], _part(columns, own), method == "independent", count, rng)
+        if method == "copula":
+            notes += _strangers(rank, columns, known)
     for name in sorted(alone):
         own = columns.of([name])
         value[:, own] = _drawn(own_correlation(columns.hour[own]), count, rng)
@@ -112,15 +114,29 @@ def _streams_by_history(rank: Array, columns: Columns) -> tuple[list[str], dict[
     known, alone = [], {}
     for index in np.unique(columns.stream):
         own = rank[:, columns.stream == index]
-        days = int((np.isfinite(own).mean(axis=1) > 0).sum())
-        varied = np.nanmax(own) > np.nanmin(own) if days else False
-        if days >= LEAST_DAYS and varied:
-            known.append(columns.name[index])
-        elif days >= LEAST_DAYS:
-            alone[columns.name[index]] = "past ranks without any variance"
+        name = columns.name[index]
+        days = int(known_days(rank, columns, name).sum())
+        if days < LEAST_DAYS:
+            alone[name] = f"past ranks of {days} days where {LEAST_DAYS} are needed"
+        elif np.nanmax(own) > np.nanmin(own):
+            known.append(name)
         else:
-            alone[columns.name[index]] = f"past ranks of {days} days where {LEAST_DAYS} are needed"
+            alone[name] = "past ranks without any variance"
     return known, alone
+
+
+def _strangers(rank: Array, columns: Columns, known: Sequence[str]) -> tuple[str, ...]:
+    """A note on each stream that has too few past days in common with others."""
+    seen = {name: np.isfinite(rank[:, columns.of([name])]).any(axis=1) for name in known}
+    notes = []
+    for place, name in enumerate(known):
+        others = [other for other in known[place + 1 :] if (seen[name] & seen[other]).sum() < LEAST_PAIRS]
+        if others:
+            words = (
+                f"fewer than {LEAST_PAIRS} past days together with {', '.join(others)}, so no correlation of their own"
+            )
+            notes.append(f"{name}: {words}")
+    return tuple(notes)
 
 
 def _part(columns: Columns, own: Integers) -> Columns:

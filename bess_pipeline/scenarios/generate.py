@@ -20,13 +20,13 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
-from threadpoolctl import threadpool_limits
 
 from bess_pipeline.errors import ScenarioError
 from bess_pipeline.forecasting.distribution import ForecastSet
 from bess_pipeline.scenarios.columns import NONE, Columns, columns_of
 from bess_pipeline.scenarios.dependence import METHODS, Method, draw_scores, own_correlation
 from bess_pipeline.scenarios.paths import ScenarioSet
+from bess_pipeline.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def generate(forecast: ForecastSet, count: int, method: Method, seed: int) -> Sc
         raise ScenarioError(f"unknown scenario method {method!r}: there are {', '.join(METHODS)}")
     columns = columns_of(forecast)
     rng = generator_of(forecast, method, seed)
-    with threadpool_limits(limits=1):  # sums of several threads differ in their last bits
+    with one_thread():
         scores = draw_scores(forecast, columns, method, count, rng)
         level = stratified_levels(scores.value, rng)
         value = {name: _values(forecast, name, columns, level, rng) for name in columns.name}

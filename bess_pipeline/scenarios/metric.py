@@ -9,9 +9,9 @@ group over all scenarios, so that a group of weight w adds w on average, whateve
 * the functionals of `money.py`, which plans earn by, as one group each.
 
 Weights (choices): 1 for day-ahead and for the system price, 0.5 for any other price, 1 in equal parts for all response
-products, and for their activation 0.25, because a MWh of it is worth little beside the capacity it is paid for;
-2 for each functional: as much
-as two whole paths, since a plan earns by them. A stream or functional that does not vary has no part in the distance.
+products, and for their activation 0.25, because a MWh of it is worth little beside the capacity it is paid for; 2 for
+each functional: as much as two whole paths, since a plan earns by them. A stream or functional that does not vary has
+no part in the distance.
 """
 
 from __future__ import annotations

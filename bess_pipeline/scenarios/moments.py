@@ -29,6 +29,7 @@ TAIL_TOLERANCE_SD = 0.5
 CORRELATION_TOLERANCE = 0.2
 TAIL = 0.05
 NEWTON_STEPS = 50
+LEAST_EXPONENT = -300.0  # of a weight's change: none is lost for want of digits
 SLACK = 0.05  # means are restored but for this times the tilt that it takes
 
 
@@ -111,7 +112,7 @@ def _potential(probability: Array, points: Array, tilt: Array) -> float:
 
 def _tilted(probability: Array, points: Array, tilt: Array) -> Array:
     exponent = points @ tilt
-    weight = probability * np.exp(exponent - exponent.max())
+    weight = probability * np.exp(np.maximum(exponent - exponent.max(), LEAST_EXPONENT))
     return np.asarray(weight / weight.sum())
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from bess_pipeline import gb_time
 from bess_pipeline.forecasting.streams import Clock
 from bess_pipeline.scenarios.dependence import market_of
-from bess_pipeline.scenarios.paths import ScenarioSet
+from bess_pipeline.scenarios.paths import ScenarioSet, period_hours
 
 Array = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def functionals(scenarios: ScenarioSet) -> dict[str, Array]:
         found["day-ahead less system price, GBP/MWh"] = difference
     products = [name for name in names if market_of(name) == "response"]
     if products:
-        total = np.sum([_of_day(scenarios, name) @ _hours(scenarios, name) for name in products], axis=0)
+        total = np.sum([_of_day(scenarios, name) @ _hours_of_day(scenarios, name) for name in products], axis=0)
         found["response revenue, GBP/MW"] = total / len(products)
     return found
 
@@ -64,8 +64,6 @@ def _spread(scenarios: ScenarioSet) -> Array:
     return np.asarray(day[:, -ends:].mean(axis=1) - day[:, :ends].mean(axis=1))
 
 
-def _hours(scenarios: ScenarioSet, name: str) -> Array:
-    """Length of each block of the trading day: 4 h, or 3 h and 5 h where clocks change."""
-    blocks = [gb_time.efa_block_of(start) for start in scenarios.start_utc[name][_in_day(scenarios, name)]]
-    bounds = [gb_time.efa_block_bounds_utc(day, block) for day, block in blocks]
-    return np.array([(end - start).total_seconds() / 3600 for start, end in bounds])
+def _hours_of_day(scenarios: ScenarioSet, name: str) -> Array:
+    starts = scenarios.start_utc[name][_in_day(scenarios, name)]
+    return period_hours(scenarios.streams[name].clock, starts)

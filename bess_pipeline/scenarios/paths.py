@@ -15,9 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from bess_pipeline import gb_time
-from bess_pipeline.forecasting.streams import Stream
+from bess_pipeline.forecasting.streams import Clock, Stream
 
 Array = npt.NDArray[np.float64]
+_HOURS: dict[Clock, float] = {"hour": 1.0, "half_hour": 0.5}
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,11 @@ def trading_day(scenarios: ScenarioSet) -> ScenarioSet:
         start_utc={name: at[kept[name]] for name, at in scenarios.start_utc.items()},
         value={name: values[:, kept[name]] for name, values in scenarios.value.items()},
     )
+
+
+def period_hours(clock: Clock, start_utc: pd.DatetimeIndex) -> Array:
+    """Length of each period (periods,), in hours: an EFA block has 4, and 3 or 5 where clocks change."""
+    if clock in _HOURS:
+        return np.full(start_utc.size, _HOURS[clock])
+    bounds = [gb_time.efa_block_bounds_utc(*gb_time.efa_block_of(start)) for start in start_utc]
+    return np.array([(end - start).total_seconds() / 3600 for start, end in bounds])

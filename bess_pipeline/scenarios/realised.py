@@ -8,6 +8,7 @@ from, which models make of forecasts without the day itself (`forecasting/`), an
 from __future__ import annotations
 
 from datetime import date
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +28,12 @@ def realised_ranks(forecast: pd.DataFrame, outcome: pd.DataFrame, seed: int) -> 
     twice keeps its second rank; NaN where there is no outcome, or the forecast was one value.
     """
     came = outcome.set_index(["stream", "start_utc"])["value"]
-    days = sorted(set(forecast["efa_date"]))
+    by_day = {cast("date", day): part for day, part in forecast.groupby("efa_date", sort=True)}
+    days = list(by_day)
     found: dict[str, list[Array]] = {}
     streams: dict[str, Stream] = {}
-    for row, day in enumerate(days):
-        marginals = marginals_from(forecast[forecast["efa_date"] == day], day)
+    for row, (day, part) in enumerate(by_day.items()):
+        marginals = marginals_from(part, day)
         for name, one in marginals.items():
             streams[name] = one.stream
             kept = found.setdefault(name, [np.full(one.stream.slots, np.nan) for _ in days])

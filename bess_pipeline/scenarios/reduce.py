@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from bess_pipeline.errors import ScenarioError
 from bess_pipeline.scenarios import medoids
@@ -23,6 +22,7 @@ from bess_pipeline.scenarios.metric import coordinates, distances
 from bess_pipeline.scenarios.moments import KeptMoment, kept_moments, moment_weights
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.scenarios.transport import transport_distance
+from bess_pipeline.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ def reduce_scenarios(
     """
     if k < 1:
         raise ScenarioError(f"a set cannot be reduced to {k} scenarios: ask for 1 or more")
-    with threadpool_limits(limits=1):  # sums of several threads differ in their last bits
+    with one_thread():
         gap = distances(coordinates(full, weight))
         chosen = _chosen(gap, full.probability, k)
         nearest = medoids.assign(gap, chosen)

@@ -37,9 +37,9 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.forecasting.distribution import Marginals
-from bess_pipeline.forecasting.streams import Clock, Stream
+from bess_pipeline.forecasting.streams import Stream
 from bess_pipeline.scenarios import multivariate, univariate
-from bess_pipeline.scenarios.paths import ScenarioSet
+from bess_pipeline.scenarios.paths import ScenarioSet, period_hours
 from bess_pipeline.scenarios.yardstick import Yardstick
 from bess_pipeline.threads import one_thread
 
@@ -48,7 +48,6 @@ Row = tuple[str, str, float]
 
 ALL = "all"
 COLUMNS = ("efa_date", "gate", "stream", "score", "value")
-_HOURS: dict[Clock, float] = {"hour": 1.0, "half_hour": 0.5, "efa_block": 4.0}
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def _variogram_rows(parts: list[_Scored], probability: Array, yardstick: Yardsti
     outcome, by_dimension = points[:, 0].copy(), np.ascontiguousarray(points[:, 1:])
     origin = min(part.start_utc[0] for part in parts)
     start_h = np.concatenate([np.asarray((p.start_utc - origin) / pd.Timedelta(hours=1)) for p in parts])
-    hours = np.repeat([_HOURS[p.stream.clock] for p in parts], [p.outcome.size for p in parts])
+    hours = np.concatenate([period_hours(p.stream.clock, p.start_utc) for p in parts])
     places = np.split(np.arange(outcome.size), np.cumsum([p.outcome.size for p in parts])[:-1])
     within, cross = list[Row](), list[Row]()
     for a, b in combinations_with_replacement(range(len(parts)), 2):

@@ -6,7 +6,7 @@ What does not: the formulas (`scores.py`, `univariate.py`, `multivariate.py`), a
 
 Single periods are scored from the stored quantiles, which hold the tails; paths from the stored scenarios, the set
 that plans are made with. The periods of the trading day count, not those of the day after it. Outcomes are the newest
-versions: prices as they are settled now.
+versions: prices as they are settled now. Activation that was assumed because it is not measured here is not waited for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pandas as pd
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.forecast_settings import ModelName
 from bess_pipeline.forecast_tables import BASELINE, COMPLETE, FORECAST, PATHS, PROVISIONAL, REFUSED, SCORE
+from bess_pipeline.forecasting.activation import ASSUMED
 from bess_pipeline.forecasting.distribution import Marginals
 from bess_pipeline.forecasting.fundamentals import instants
 from bess_pipeline.forecasting.market_panel import MarketPanel, panel_of_frames, read_panel
@@ -44,12 +45,13 @@ BASELINE_NAME: ModelName = "similar_day"
 
 @dataclass(frozen=True)
 class ScoredGate:
-    """Rows of `scenario/score` of a day and gate, and how far they are complete."""
+    """Rows of `scenario/score` of a day and gate, how far they are complete, and the streams without any outcome."""
 
     rows: pd.DataFrame
     status: str
     reason: str = ""
     notes: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 class GateScorer:
@@ -68,9 +70,10 @@ class GateScorer:
         if not marginals:
             return ScoredGate(schemas.empty_frame(SCORE), REFUSED, "there are no forecasts to score")
         outcomes = {name: outcome(self._came, one.stream, one.start_utc) for name, one in marginals.items()}
-        absent = [name for name, values in outcomes.items() if np.isnan(values).all()]
+        absent = tuple(name for name, values in outcomes.items() if np.isnan(values).all())
         if len(absent) == len(outcomes):
-            return ScoredGate(schemas.empty_frame(SCORE), REFUSED, "no outcome of any stream is in the lake")
+            reason = "no outcome of any stream is in the lake"
+            return ScoredGate(schemas.empty_frame(SCORE), REFUSED, reason, absent=absent)
         parts = [
             score_marginals(day, gate, marginals, outcomes, self.settings.seed),
             self._baseline_rows(day, gate, outcomes),
@@ -78,9 +81,10 @@ class GateScorer:
         ]
         rows = pd.concat([part for part in parts if len(part)], ignore_index=True)
         notes = tuple(_holes(name, values) for name, values in outcomes.items() if np.isnan(values).any())
-        if absent:
-            return ScoredGate(rows, PROVISIONAL, f"no outcome yet of {', '.join(absent)}", notes)
-        return ScoredGate(rows, COMPLETE, "", notes)
+        awaited = [name for name in absent if marginals[name].model != ASSUMED]
+        if awaited:
+            return ScoredGate(rows, PROVISIONAL, f"no outcome yet of {', '.join(awaited)}", notes, absent)
+        return ScoredGate(rows, COMPLETE, "", notes, absent)
 
     def _marginals(self, table: str, day: date, gate: str) -> dict[str, Marginals]:
         rows = self.lake.read(table, day, day)

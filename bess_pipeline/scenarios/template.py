@@ -26,8 +26,8 @@ Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-LEAST_TEMPLATE_DAYS = 20
-LEAST_OBSERVED = 0.5  # share of a stream's columns that a template day must have; gaps are bridged by straight lines
+LEAST_DAYS = 20
+LEAST_OBSERVED = 0.5  # share of a stream's columns that a past day must have; gaps are bridged by straight lines
 YEAR_DAYS = 365.25
 
 
@@ -43,21 +43,26 @@ class Template:
 def choose_template(
     rank: Array, days: Sequence[date], efa_date: date, columns: Columns, names: Sequence[str]
 ) -> Template:
-    """Days on which all streams `names` have ranks; the poorest stream is left out while these are too few."""
+    """Days on which all streams `names` have ranks; the poorest stream is left out while these are too few.
+
+    Every one of `names`, of which there is one at least, has `known_days` on LEAST_DAYS days.
+    """
     remaining = list(names)
-    has = {name: _has_stream(rank, columns, name) for name in names}
+    has = {name: known_days(rank, columns, name) for name in names}
     left_out: list[str] = []
-    while remaining:
-        usable = np.logical_and.reduce([has[name] for name in remaining])
-        if usable.sum() >= LEAST_TEMPLATE_DAYS or len(remaining) == 1:
-            break
+    while (usable := np.logical_and.reduce([has[name] for name in remaining])).sum() < LEAST_DAYS:
         left_out.append(min(remaining, key=lambda name: (int(has[name].sum()), name)))
         remaining.remove(left_out[-1])
-    if not remaining:
-        return Template(np.empty(0, dtype=np.int64), tuple(left_out), ())
     rows, notes = _alike(np.flatnonzero(usable), days, efa_date)
     order = sorted(rows.tolist(), key=lambda row: (_season_distance(days[row], efa_date), -days[row].toordinal()))
     return Template(np.array(order, dtype=np.int64), tuple(left_out), notes)
+
+
+def known_days(rank: Array, columns: Columns, name: str) -> Mask:
+    """Days (days,) on which a stream has at least LEAST_OBSERVED of its ranks on each day that it is forecast for."""
+    own = columns.of([name])
+    parts = [own[columns.lead[own] == lead] for lead in np.unique(columns.lead[own])]
+    return np.logical_and.reduce([np.isfinite(rank[:, part]).mean(axis=1) >= LEAST_OBSERVED for part in parts])
 
 
 def template_order(rank: Array, rows: Integers, columns: Columns, count: int, rng: np.random.Generator) -> Array:
@@ -70,22 +75,15 @@ def template_order(rank: Array, rows: Integers, columns: Columns, count: int, rn
     return np.asarray(place[np.arange(count) % len(chosen)] + rng.random((count, columns.count)))
 
 
-def _has_stream(rank: Array, columns: Columns, name: str) -> Mask:
-    """Days on which a stream has enough ranks on each of the days that it is forecast for."""
-    own = columns.of([name])
-    parts = [own[columns.lead[own] == lead] for lead in np.unique(columns.lead[own])]
-    return np.logical_and.reduce([np.isfinite(rank[:, part]).mean(axis=1) >= LEAST_OBSERVED for part in parts])
-
-
 def _alike(usable: Integers, days: Sequence[date], efa_date: date) -> tuple[Integers, tuple[str, ...]]:
     """The usable days of the same shape; of the same type, or of any, where those are too few."""
     shape, kind = _shape(efa_date), is_working_day(efa_date)
     same_shape = np.array([row for row in usable if _shape(days[row]) == shape], dtype=np.int64)
-    if same_shape.size >= LEAST_TEMPLATE_DAYS:
+    if same_shape.size >= LEAST_DAYS:
         return same_shape, ()
     same_type = np.array([row for row in usable if is_working_day(days[row]) == kind], dtype=np.int64)
     words = "working days" if kind else "weekends and bank holidays"
-    if same_type.size >= LEAST_TEMPLATE_DAYS:
+    if same_type.size >= LEAST_DAYS:
         return same_type, (f"only {same_shape.size} past days alike in both days: all {words} are the template",)
     return usable, (f"only {same_type.size} past {words}: all {usable.size} days are the template",)
 

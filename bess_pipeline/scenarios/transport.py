@@ -43,14 +43,21 @@ def transport_distance(distance: Array, supply: Array, demand: Array) -> float:
 
 
 def _solved(cost: Array, source: Integers, sink: Integers, supply: Array, demand: Array) -> tuple[float, Array]:
-    """The least cost over some arcs, and the price of each source and sink."""
-    ends = np.concatenate([source, supply.size + sink])
-    arcs = np.tile(np.arange(cost.size), 2)
-    balance = csr_array((np.ones(ends.size), (ends, arcs)), shape=(supply.size + demand.size, cost.size))
-    solved = linprog(cost, A_eq=balance, b_eq=np.concatenate([supply, demand]), method="highs-ds")
+    """The least cost over some arcs, and the price of each source and sink.
+
+    The last sink's balance follows from the others and is left out: with it, the last bits of very unequal weights make
+    the problem infeasible. Weights are made 1 on average, so that the solver's tolerance is small beside each.
+    """
+    scale = supply.size / supply.sum()
+    kept = np.flatnonzero(sink < demand.size - 1)
+    ends = np.concatenate([source, supply.size + sink[kept]])
+    arcs = np.concatenate([np.arange(cost.size), kept])
+    balance = csr_array((np.ones(ends.size), (ends, arcs)), shape=(supply.size + demand.size - 1, cost.size))
+    weight = np.concatenate([supply, demand[:-1]]) * scale
+    solved = linprog(cost, A_eq=balance, b_eq=weight, method="highs-ds")
     if solved.status != 0:
         raise SolverError(f"the distance of a reduced scenario set was not found: {solved.message}")
-    return float(solved.fun), np.asarray(solved.eqlin.marginals)
+    return max(float(solved.fun), 0.0) / scale, np.append(solved.eqlin.marginals, 0.0)
 
 
 def _cheapest(distance: Array) -> Mask:

@@ -10,27 +10,43 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import market_frames
 import pandas as pd
+import poisoned_lake
 import pytest
 import small_workspace
 from bess_command import Done, done, run_bess, tree
 
 from bess_pipeline import gb_time
+from bess_pipeline.commands.run import DEMO_FORECAST, DEMO_SCENARIOS
 from bess_pipeline.figures.style import strategy_label
+from bess_pipeline.forecasting.forecast import forget_trained
+from bess_pipeline.lake import Lake
 from bess_pipeline.report.tables import number
-from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
+from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE, NOW_UTC
 from bess_pipeline.sample_market import simulate
-from bess_pipeline.schemas import SCHEMA_VERSION
+from bess_pipeline.scenarios.daily import MADE_TABLES
+from bess_pipeline.scenarios.gates import GateMaker
+from bess_pipeline.schemas import SCHEMA_VERSION, validate
+from bess_pipeline.settings import RollingSettings, Settings, SolverSettings
+from bess_pipeline.trading.replay import Replay
 from bess_pipeline.warehouse import query, table_hashes
+from bess_pipeline.workspace import Workspace
 
 BESS = Path(sys.executable).with_name("bess")
 DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
 STRATEGIES = small_workspace.STRATEGIES
+GATES = ("day_ahead", "response")
+FORECAST_FIGURES = {
+    *(f"{kind}_{gate}.png" for kind in ("dependence", "rank_histograms", "skill_by_hour") for gate in GATES),
+    *(f"fan_{gate}_{DEMO_LAST_DAY}.png" for gate in GATES),
+    "fan_day_ahead_2026-04-13.png",
+}
 
 
 class Demo(NamedTuple):
@@ -75,8 +91,9 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
     said = demo.result.err.splitlines()
     assert said[0].startswith("the sample market listens on http://127.0.0.1:")
     jobs = [line.split(":")[0] for line in said[1:]]
-    assert jobs[-1] == "publishing warehouse, figures and report"
-    assert list(dict.fromkeys(jobs[:-1])) == ["ingest", "trade", "plan_ahead"]
+    assert jobs[-3:] == ["publishing warehouse, figures and report", "forecast", "forecasts, scenarios and scores"]
+    done_jobs = [job for job in dict.fromkeys(jobs) if not job.startswith(("forecast", "publishing"))]
+    assert done_jobs == ["ingest", "scenarios", "trade", "plan_ahead"]
     for step in ("report.html", "ui", "query", "plan"):
         assert re.search(rf"^  \w+: .*{step}", demo.result.out, re.MULTILINE), step
     assert "Simulated data: not real prices." in demo.result.out
@@ -217,7 +234,7 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
     days = (SHORT_DAY, DEMO_LAST_DAY)
     names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
-    names |= {"cumulative_pnl.png", "coverage.png", "wear.png"}
+    names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES
     assert {path.name for path in figures} == names
     for path in figures:
         content = path.read_bytes()
@@ -242,7 +259,7 @@ def test_again_it_computes_nothing_and_says_so(beside: Demo) -> None:
     before = tree(beside.workspace)
     again = done("demo")
     assert "nothing to compute: all 28 days are complete with these settings" in again.err
-    assert not re.search(r"^(ingest|trade|plan_ahead|publishing)", again.err, re.MULTILINE)
+    assert not re.search(r"^(ingest|scenarios|trade|plan_ahead|publishing)", again.err, re.MULTILINE)
     printed, first = (result.out.split("\n\nworkspace ")[0] for result in (again, beside.result))
     assert printed == first
     after = tree(beside.workspace)
@@ -313,3 +330,148 @@ def test_a_day_outside_the_demo_is_no_part_of_it(beside: Demo) -> None:
     result = run_bess("--workspace", beside.workspace, "plan", "--date", str(DEMO_FIRST_DAY - timedelta(days=1)))
     assert (result.status, result.out) == (1, "")
     assert "has no day_ahead_rolling plan for 2026-03-14" in result.err
+
+
+# --- forecasts and scenarios -------------------------------------------------------------------
+
+FORECAST_DAYS = gb_time.days_between(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY)
+MADE_DAYS = [*FORECAST_DAYS, date(2026, 4, 12), date(2026, 4, 13)]  # and the coming two
+RESPONSE = 6  # products
+ASSUMED = 4  # of them, whose energy has a published figure
+
+
+def half_hours(day: date) -> int:
+    return sum(gb_time.periods_in_day(one) for one in (day, day + timedelta(days=1)))
+
+
+def test_each_gate_of_each_day_has_forecasts_scenarios_and_scores(demo: Demo) -> None:
+    status = demo.sql("SELECT * FROM scenario.gate_status ORDER BY efa_date, gate, step")
+    assert len(status) == len(MADE_DAYS) * len(GATES) * 3
+    ended = status[pd.to_datetime(status["efa_date"]).dt.date <= DEMO_LAST_DAY]
+    assert set(ended["status"]) == {"complete"}
+    coming = status[pd.to_datetime(status["efa_date"]).dt.date > DEMO_LAST_DAY]
+    assert set(coming.loc[coming["step"] == "score", "status"]) == {"not_published"}
+    open_gates = coming[(coming["step"] != "score") & (coming["status"] != "complete")]
+    assert {(str(row["efa_date"])[:10], row["gate"], row["status"]) for row in open_gates.to_dict("records")} == {
+        ("2026-04-13", "response", "provisional")
+    }
+    assert "forecasts, scenarios and scores: 14 of 14 days are complete" in demo.result.err
+    assert "the last 14 of the days" in demo.result.err
+
+
+def test_every_period_of_both_days_is_forecast_once_for_each_stream(demo: Demo) -> None:
+    for table in ("price_forecast", "baseline_forecast"):
+        rows = demo.sql(f"SELECT efa_date, gate, stream, count(*) AS n FROM forecast.{table} GROUP BY ALL")
+        for (day, gate), found in rows.groupby(["efa_date", "gate"]):
+            count, n = found.set_index("stream")["n"], half_hours(pd.Timestamp(day).date())
+            expected = {"day_ahead": n // 2, "system_price": n, "market_index": n}
+            assert {name: count[name] for name in expected} == expected, (day, gate)
+            assert count.filter(like="response_").tolist() == [12] * RESPONSE
+            assert count.filter(like="activation_").tolist() == [n] * ASSUMED
+        assert len(rows) == len(MADE_DAYS) * len(GATES) * (3 + RESPONSE + ASSUMED)
+    paths = demo.sql(
+        "SELECT efa_date, gate, stream, count(DISTINCT scenario) AS paths, count(*) AS n, "
+        "sum(probability) / count(DISTINCT start_utc) AS total FROM scenario.price_path GROUP BY ALL"
+    )
+    forecast = demo.sql("SELECT efa_date, gate, stream, count(*) AS n FROM forecast.price_forecast GROUP BY ALL")
+    both = paths.merge(forecast, on=["efa_date", "gate", "stream"], suffixes=("", "_forecast"))
+    assert len(both) == len(paths) == len(forecast)
+    assert set(paths["paths"]) == {DEMO_SCENARIOS["reduced"]}
+    assert (both["n"] == both["n_forecast"] * both["paths"]).all()
+    assert paths["total"].to_numpy() == pytest.approx(1.0)
+
+
+def test_no_gate_used_what_it_did_not_know(demo: Demo) -> None:
+    """The stamp of each partition says when the newest value became known; gates by the clock, written anew here."""
+    lake = Workspace(demo.workspace).lake
+    for day in MADE_DAYS:
+        stamp = lake.stamp("forecast/price_forecast", day)
+        assert stamp["seed"] == "20260329"
+        for gate in GATES:
+            known = datetime.fromisoformat(stamp[f"known_utc.{gate}"])
+            closes = market_frames.gate(day, gate)
+            assert closes - timedelta(days=1) < known <= closes, (day, gate)
+
+
+def test_fallbacks_are_kept_in_words(demo: Demo) -> None:
+    notes = "\n".join(demo.sql("SELECT DISTINCT notes FROM scenario.gate_status WHERE step = 'forecast'")["notes"])
+    assert "activation_DCL: assumed, 0.003125 MWh/MW in every half-hour, because nothing was measured" in notes
+    assert "activation_DML: not forecast, nothing was measured and no figure is published" in notes
+    assert "final-run prices used as features" in notes
+    assert re.search(r"day_ahead: \w+ chosen on the last 14 known days \(similar_day .* CRPS .*; lear .*\)", notes)
+
+
+def test_scores_have_skill_where_the_sample_market_has_signal(beside: Demo) -> None:
+    skill = demo_table(beside, "--file", Path(__file__).parents[2] / "sql/queries/skill_over_baselines.sql")
+    assert {(row["gate"], row["stream"]) for row in skill} >= {(gate, "market_index") for gate in GATES}
+    page = (beside.workspace / "reports" / "forecasts.html").read_text(encoding="utf-8")
+    for words in ("simulated", "day-ahead gate", "response gate", "coverage"):
+        assert words in page.lower(), words
+    assert page.count("data:image/png;base64,") == len(FORECAST_FIGURES)
+
+
+def demo_table(demo: Demo, *arguments: object) -> list[dict[str, object]]:
+    rows = done("--workspace", demo.workspace, "query", *arguments, "--json").json
+    assert isinstance(rows, list)
+    return rows
+
+
+class Poisoned(NamedTuple):
+    """A copy of the demo whose settings plan with stored forecasts, and the day that is made again in it."""
+
+    lake: Lake
+    settings: Settings
+    day: date
+
+    def made(self, gate: str) -> dict[str, bytes]:
+        """Tables of a gate of the day as they come out of the lake as it is now, by name."""
+        maker = GateMaker(self.settings, self.lake, [self.day])
+        forget_trained()
+        rows = maker.make(self.day, gate).rows  # type: ignore[arg-type]
+        return {table: content(validate(table, frame)) for table, frame in rows.items()}
+
+    def stored(self, gate: str) -> dict[str, bytes]:
+        frames = {table: self.lake.read(table, self.day, self.day) for table in MADE_TABLES}
+        return {table: content(frame[frame["gate"] == gate]) for table, frame in frames.items()}
+
+    def plan(self) -> bytes:
+        """The plans of the day, made from the stored forecast of its day-ahead gate."""
+        replay = Replay(self.settings, self.lake, lambda: NOW_UTC, lambda: [DEMO_FIRST_DAY], lambda day: None)
+        statuses = replay.plan([self.day])
+        assert {one.status for one in statuses} == {"complete"}
+        return content(self.lake.read("trading/plan", self.day, self.day))
+
+
+def content(frame: pd.DataFrame) -> bytes:
+    return frame.reset_index(drop=True).to_csv().encode()
+
+
+@pytest.fixture
+def poisonable(demo: Demo, tmp_path: Path) -> Poisoned:
+    shutil.copytree(demo.workspace / "lake", tmp_path / "lake")
+    settings = Settings(
+        forecast=Settings().forecast.model_copy(update=DEMO_FORECAST),
+        scenarios=Settings().scenarios.model_copy(update=DEMO_SCENARIOS),
+        rolling=RollingSettings(forecast="chosen"),
+        solver=SolverSettings(guarded=False),
+    )
+    return Poisoned(Lake(tmp_path / "lake", tmp_path / "quarantine"), settings, date(2026, 4, 8))
+
+
+def test_what_became_known_after_a_gate_changes_no_forecast_scenario_or_plan(poisonable: Poisoned) -> None:
+    """Prices, versions, auctions, fundamentals and activation: all absurd from the gate on; then what was known, too.
+
+    What was stored came from another process, before: so the same seed gives the same bytes as well.
+    """
+    day = poisonable.day
+    clean, planned = {gate: poisonable.stored(gate) for gate in GATES}, poisonable.plan()
+    for gate in reversed(GATES):  # the earlier gate knows less: what is absurd then was so at the later one
+        instant = market_frames.gate(day, gate)
+        assert poisoned_lake.poison(poisonable.lake, instant, day - timedelta(days=9), date(2026, 4, 13)) > 1000
+        assert poisonable.made(gate) == clean[gate], gate
+    assert poisonable.plan() == planned
+    poisoned_lake.change_known_evenings(poisonable.lake, day, 30)
+    rows = GateMaker(poisonable.settings, poisonable.lake, [day]).make(day, "day_ahead").rows["forecast/price_forecast"]
+    assert content(validate("forecast/price_forecast", rows)) != clean["day_ahead"]["forecast/price_forecast"]
+    poisonable.lake.write("forecast/price_forecast", day, rows)
+    assert poisonable.plan() != planned

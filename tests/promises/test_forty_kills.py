@@ -1,8 +1,9 @@
 """Promises P2, P8 and P9 (fault 25): `bess backfill` killed by SIGKILL at 40 random moments ends as if undisturbed.
 
 Eight workspaces, five kills each, every one followed by a restart; 32 of the killed processes are forked from one
-that has everything imported (`warm_bess.py`), eight are started anew. The moments are drawn with a seed: ten in each
-phase of a run (start-up, ingestion, trading, publishing), anywhere in it, later phases after earlier ones.
+that has everything imported (`warm_bess.py`), eight are started anew. The moments are drawn with a seed: eight in each
+phase of a run (start-up, ingestion, forecasts and scenarios, trading, publishing), anywhere in it, later phases after
+earlier ones.
 """
 
 from __future__ import annotations
@@ -79,9 +80,8 @@ class Backfill:
 
 
 def moments(draw: random.Random) -> list[list[tuple[str, float]]]:
-    """Five (phase, share of it) for each workspace, in the order of phases, each phase as often as the others."""
-    more = draw.sample(PHASES * (WORKSPACES // len(PHASES)), WORKSPACES)
-    return [[(phase, draw.random()) for phase in sorted((*PHASES, one), key=PHASES.index)] for one in more]
+    """One (phase, share of it) in each phase for each workspace, in the order of phases."""
+    return [[(phase, draw.random()) for phase in PHASES] for _ in range(WORKSPACES)]
 
 
 def require_free_locks(root: Path) -> None:

@@ -83,11 +83,14 @@ def test_fan_chart_with_gaps_and_streams_that_are_not_there() -> None:
     came["response_DCL"][:] = np.nan
     rows = outcome_rows(many, came)
     rows = rows[~((rows["stream"] == "system_price") & (rows.groupby("stream").cumcount() < 6))]
-    figure = fan_chart(forecast_rows(many), rows, [*NAMES, "response_DRL"], SPRING, PROVENANCE)
+    expected = forecast_rows(many)
+    expected.loc[expected["stream"] == "day_ahead", list(QUANTILES)] = 70.0
+    figure = fan_chart(expected, rows, [*NAMES, "response_DRL"], SPRING, PROVENANCE)
     said = words(figure)
     assert "System price, £/MWh (outcome of 40 of 46 periods)" in said
     assert "DCL clearing price, £/MW/h (no outcome)" in said
     assert said.count("no forecast") == 1
+    assert said.count("(known at the gate)") == 1
     drawn = figure.axes[1].lines[1].get_ydata()
     assert np.isnan(np.asarray(drawn, dtype=float)[:6]).all(), "what is missing is not drawn through"
 
@@ -153,21 +156,26 @@ def rows() -> pd.DataFrame:
 def test_rank_histograms_show_a_biased_stream(rows: pd.DataFrame) -> None:
     figure = rank_histograms(rows, "day_ahead", PROVENANCE)
     said = words(figure)
-    for part in ("(24 days)", "system price: p < 0.001", "all: average rank", "90 % band", "days", "recorded GB data"):
+    for part in ("(24 days)", "system price: p < 0.001", "all: average", "90 % band", "days", "recorded GB data"):
         assert part in said, part
     assert "DCL price: p = " in said
     biased = next(axes for axes in figure.axes if axes.get_title(loc="left").startswith("system price"))
     heights = [bar.get_height() for bar in biased.patches if bar.get_height() and bar.get_width() < 0.2]
     assert heights == [24]
+    fewer = rows[(rows["score"] != "average_rank") | (rows["efa_date"] < DAY + timedelta(days=11))]
+    said = words(rank_histograms(fewer, "day_ahead", PROVENANCE))
+    assert said.count(", 11 days") == 1, "a panel of fewer days than the others says so"
 
 
 def test_coverage_says_how_often(rows: pd.DataFrame) -> None:
     figure = coverage_figure(rows, "day_ahead", 1, PROVENANCE)
     assert "system price" in words(figure)
     points = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    found = {(int(line.get_ydata()[0]), round(float(line.get_xdata()[0]))) for line in points}
+    found = {(round(line.get_ydata()[0]), round(float(line.get_xdata()[0]))) for line in points}
     assert {x for place, x in found if NAMES[place] == "system_price"} == {0}
     assert all(x > 30 for place, x in found if NAMES[place] != "system_price")
+    heights = [float(line.get_ydata()[0]) for line in points]
+    assert len(set(heights)) == len(heights) == 9, "no point or interval lies on another"
 
 
 def test_skill_by_hour_shows_where_it_lies(rows: pd.DataFrame) -> None:

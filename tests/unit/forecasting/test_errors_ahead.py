@@ -12,6 +12,7 @@ from bess_pipeline.forecasting.errors_ahead import (
     ErrorQuantiles,
     forecaster_of_intervals,
     forecaster_of_points,
+    old_days_factor,
     recency,
     weighted_quantiles,
 )
@@ -84,6 +85,38 @@ def test_intervals_a_third_too_narrow_are_corrected() -> None:
     quantile, _ = found.ahead(question)
     inside = (drawn[DAYS:] >= quantile[:, LOW]) & (drawn[DAYS:] <= quantile[:, HIGH])
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_days_ahead_that_are_forecast_worse_than_old_days_get_the_wider_intervals_they_need() -> None:
+    """Old days are forecast as well as can be (sd 1), the last four weeks and days ahead in a noisier way (sd 1.25)."""
+    rng = np.random.default_rng(6)
+    drawn = rng.normal(size=(DAYS + FRESH, 24))
+    noisy = 0.75 * rng.normal(size=drawn.shape)
+    question = _question(drawn[:DAYS])
+    as_old = np.zeros((DAYS, 24))
+    point = np.where(np.arange(DAYS)[:, None] >= DAYS - 28, noisy[:DAYS], as_old)
+    inside = {}
+    for name, known in (("told", as_old), ("not told", None)):
+        found = forecaster_of_points(name, question, point, lambda asked: np.zeros(asked.base.shape), known)
+        quantile, _ = found.ahead(question)
+        error = (drawn - noisy)[DAYS:]
+        inside[name] = ((error >= quantile[:, LOW]) & (error <= quantile[:, HIGH])).mean()
+    assert inside["told"] == pytest.approx(0.9, abs=0.02)
+    assert inside["not told"] < 0.86
+    past, _ = forecaster_of_points("told", question, point, lambda asked: asked.base, as_old).past(question.usable)
+    old = drawn[: DAYS - 30]
+    share = ((old >= past[: DAYS - 30, :, LOW]) & (old <= past[: DAYS - 30, :, HIGH])).mean()
+    assert share == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_factor_of_old_days_is_the_ratio_on_the_same_days_within_limits() -> None:
+    outcome = np.zeros((6, 2))
+    as_old = np.full((6, 2), 2.0)
+    for now, expected in ((2.4, 1.2), (9.0, 1.5), (0.1, 0.8), (2.0, 1.0)):
+        point = as_old.copy()
+        point[4:] = now
+        np.testing.assert_allclose(old_days_factor(outcome, point, as_old)[:4], expected)
+        np.testing.assert_allclose(old_days_factor(outcome, point, as_old)[4:], 1.0)
 
 
 def test_a_short_history_gives_wider_intervals() -> None:

@@ -21,13 +21,15 @@ from scenario_forecasts import (
     forecast_set,
 )
 from scipy.optimize import linprog
+from scipy.stats import wasserstein_distance
 
 from bess_pipeline.errors import ScenarioError
 from bess_pipeline.forecasting import streams
+from bess_pipeline.scenarios.dependence import Method
 from bess_pipeline.scenarios.generate import generate
 from bess_pipeline.scenarios.medoids import exchange, forward_selection
 from bess_pipeline.scenarios.metric import coordinates, distances
-from bess_pipeline.scenarios.moments import tail_mean
+from bess_pipeline.scenarios.moments import moment_weights, tail_mean
 from bess_pipeline.scenarios.money import functionals
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.scenarios.reduce import reduce_scenarios
@@ -36,8 +38,8 @@ from bess_pipeline.scenarios.transport import transport_distance
 THREE = [DAY_AHEAD, SYSTEM_PRICE, RESPONSE[0]]
 
 
-def scenarios(count: int, seed: int = 1, chosen: list = EIGHT) -> ScenarioSet:
-    return generate(forecast_set(chosen, Law().history(chosen, 60, seed)), count, "copula", seed)
+def scenarios(count: int, seed: int = 1, chosen: list = EIGHT, method: Method = "schaake") -> ScenarioSet:
+    return generate(forecast_set(chosen, Law().history(chosen, 60, seed)), count, method, seed)
 
 
 def unequal(full: ScenarioSet, seed: int = 1) -> ScenarioSet:
@@ -119,6 +121,19 @@ def test_transport_between_any_weights(seed: int) -> None:
     assert transport_distance(gap, supply, demand) == pytest.approx(plain_transport(gap, supply, demand), rel=1e-6)
 
 
+def test_weights_may_differ_by_any_factor() -> None:
+    """Weights of a heavy tail, the least 1e-9 of the greatest: against the area between two distribution functions."""
+    rng = np.random.default_rng(0)
+    points = np.sort(rng.standard_normal(200))
+    full = replace(scenarios(200, 1, [SYSTEM_PRICE]), probability=(raw := rng.pareto(0.5, 200) + 1e-9) / raw.sum())
+    assert reduce_scenarios(full, 10).distance > 0
+    demand = np.where(np.arange(200) % 10 == 0, full.probability, 0.0)[::10]
+    gap = np.abs(points[:, None] - points[None, ::10])
+    found = transport_distance(gap, full.probability, demand / demand.sum())
+    exact = wasserstein_distance(points, points[::10], full.probability, demand / demand.sum())
+    assert found == pytest.approx(exact, rel=1e-6)
+
+
 @pytest.mark.parametrize("k", [20, 99])
 def test_all_scenarios_kept_lose_nothing(k: int) -> None:
     full = unequal(scenarios(20))
@@ -132,7 +147,7 @@ def test_all_scenarios_kept_lose_nothing(k: int) -> None:
 
 
 def test_rows_probabilities_and_means() -> None:
-    full = scenarios(1000, 2)
+    full = scenarios(1000, 2, method="copula")
     plain, corrected = (reduce_scenarios(full, 50, correct_means=correct) for correct in (False, True))
     assert (np.diff(plain.chosen) > 0).all()
     assert (plain.nearest[plain.chosen] == np.arange(50)).all()
@@ -173,6 +188,17 @@ def test_moments_are_those_of_the_sets() -> None:
     assert kept["correlation of day_ahead and system_price"].full == pytest.approx(
         expected[0, 1] / np.sqrt(expected[0, 0] * expected[1, 1])
     )
+
+
+def test_no_scenario_loses_all_its_weight_to_correct_means() -> None:
+    """Both kept lie far above the mean, one much further: all that can be done is to keep to the nearer one."""
+    full = scenarios(1000, 1, [SYSTEM_PRICE])
+    far = np.zeros(1000)
+    far[2:] = -1000.0 * (np.arange(998) % 2)
+    far[:2] = 30_000.0, 60_000.0
+    full = replace(full, value={"system_price": np.repeat(far[:, None], 96, axis=1)})
+    weight = moment_weights(full, np.array([0, 1]), np.array([0.5, 0.5]))
+    assert 0 < weight[1] < 1e-100
 
 
 def test_a_tail_mean_splits_the_atom_on_its_border() -> None:

@@ -55,6 +55,26 @@ def test_every_score_of_a_day(day: date) -> None:
     assert found["all", "variogram_score"] == pytest.approx(np.mean(cross + inner))
 
 
+@pytest.mark.parametrize(("day", "pairs"), [(date(2026, 3, 29), 5), (DAY, 6), (date(2025, 10, 26), 7)])
+def test_blocks_are_as_long_as_the_clocks_make_them(day: date, pairs: int) -> None:
+    """The first block (23:00 to 03:00 local) has 3, 4 or 5 hours; those that start up to 2 h after it are pairs too."""
+    many, came = scenario_set(8, day, np.random.default_rng(1)), outcome(day, np.random.default_rng(2))
+    starts = many.start_utc["day_ahead"]
+    first = many.start_utc["response_DCL"][1] + pd.Timedelta(hours=2)
+    assert (starts <= first).sum() == pairs + 1
+    kept = np.where(np.arange(6) == 0, came["response_DCL"], np.nan)
+    weight = 1 / (1 + np.maximum((starts - many.start_utc["response_DCL"][1]) / pd.Timedelta(hours=1), 0.0))
+    used = np.asarray(starts <= first)
+    scale = {name: YARDSTICK.spread[name] for name in STREAMS}
+    price = (np.vstack([came["day_ahead"], many.value["day_ahead"]]) - 60.0)[:, used] / scale["day_ahead"]
+    block = (np.append(came["response_DCL"][0], many.value["response_DCL"][:, 0]) - 60.0) / scale["response_DCL"]
+    apart = np.sqrt(np.abs(price - block[:, None]))
+    term = (apart[1:].mean(axis=0) - apart[0]) ** 2 - apart[1:].var(axis=0, ddof=1) / 8
+    expected = np.average(term, weights=np.asarray(weight)[used])
+    found = table(score_day(many, {"day_ahead": came["day_ahead"], "response_DCL": kept}, YARDSTICK, seed=3))
+    assert found["day_ahead|response_DCL", "variogram_score"] == pytest.approx(expected)
+
+
 def test_the_same_arguments_give_the_same_bytes_and_streams_do_not_disturb_each_other() -> None:
     rng = np.random.default_rng(2)
     many, came = scenario_set(60, DAY, rng), outcome(DAY, rng)
@@ -169,9 +189,9 @@ def test_yardstick_of_history() -> None:
 
 @pytest.fixture(scope="module")
 def window() -> pd.DataFrame:
-    """Sixty days of a right forecast; baselines that are too high, and without dependence between markets."""
+    """Forty days of a right forecast; baselines that are too high, and without dependence between markets."""
     rng, parts = np.random.default_rng(8), []
-    for k in range(60):
+    for k in range(40):
         day = DAY + timedelta(days=k)
         came, high = outcome(day, rng), scenario_set(60, day, rng)
         parts.append(score_day(scenario_set(60, day, rng), came, YARDSTICK, 1))
@@ -186,7 +206,7 @@ def test_a_right_forecast_beats_its_baselines_where_it_should(window: pd.DataFra
     summary = score_window(window, seed=1, baselines=("similar_day", "independent"))
     found = summary.set_index(["stream", "score", "baseline"])
     better = found.loc[("day_ahead", "crps", "similar_day")]
-    assert better["days"] == 60
+    assert better["days"] == 40
     assert 0.0 < better["skill_low"] < better["skill"] < better["skill_high"] < 1.0
     assert better["skill"] == pytest.approx(1 - better["value"] / better["baseline_value"])
     assert better["p_better"] < 1e-3
