@@ -37,7 +37,7 @@ FIRST, DAYS, COUNT = date(2025, 2, 3), 200, 200
 STREAMS = ("day_ahead", "system_price", "market_index", *(stream.name for stream in RESPONSE.values()))
 SETTINGS = ForecastSettings(models=("similar_day", "lear", "niv_regimes"), lear_window_days=(84, 365))
 FORWARD = SETTINGS.model_copy(update={"choice_days": 180, "calibration_days": 545})
-FORWARD_DAYS = 175  # of each piece: 25 weeks, each forecast by fits that saw nothing later
+FORWARD_DAYS = 174  # of each piece, up to the last day known whole: 25 weeks, forecast by fits that saw nothing later
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def long_simulation(seeds: tuple[int, ...]) -> pd.DataFrame:
         fitted = fit_streams(known, FORWARD, None, [name for name in known.streams if name not in NOT_FORECAST])
         everything = np.ones(len(known.days), dtype=bool)
         away = {name: known.outcome[name, 0] - one.by_lead[0].past(everything)[1] for name, one in fitted.items()}
-        piece = pd.DataFrame({name: np.nanmean(one[-FORWARD_DAYS - 1 : -1], axis=1) for name, one in away.items()})
+        piece = pd.DataFrame({name: np.nanmean(one[-FORWARD_DAYS - 2 : -2], axis=1) for name, one in away.items()})
         pieces.append(piece)
     return pd.concat(pieces, ignore_index=True)
 
