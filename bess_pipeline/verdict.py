@@ -12,7 +12,7 @@ from datetime import date
 
 from bess_pipeline.lake import Lake
 
-COMPLETE = "complete"
+COMPLETE, NOT_PUBLISHED = "complete", "not_published"
 # No trading day waits for these yet.
 NOT_NEEDED = frozenset({"market/response_energy", "market/fundamental_forecast", "market/settlement_stack"})
 
@@ -45,9 +45,12 @@ def not_complete(lake: Lake, days: Sequence[date], *, trading: bool = True) -> l
 
 
 def forecast_words(lake: Lake, days: Sequence[date]) -> str:
-    """Of how many days forecasts, scenarios and scores are complete, and the first problems; no day waits for them."""
+    """Of how many days forecasts, scenarios and scores are complete, and the first problems; no day waits for them.
+
+    Scores of days that have not ended are none of them.
+    """
     rows = [row for day in days for row in lake.read("scenario/gate_status", day, day).to_dict("records")]
-    bad = [row for row in rows if row["status"] != COMPLETE]
+    bad = [row for row in rows if row["status"] not in (COMPLETE, NOT_PUBLISHED)]
     complete = {row["efa_date"] for row in rows} - {row["efa_date"] for row in bad}
     said = f"forecasts, scenarios and scores: {len(complete)} of {len(days)} days are complete"
     shown = [f"{row['efa_date']} {row['gate']} {row['step']} {row['status']}: {row['reason']}" for row in bad[:3]]

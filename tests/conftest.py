@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+# Before NumPy is imported: tests run in several processes, whose threads of small matrix products only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 PROJECT = Path(__file__).resolve().parents[1]
 REALDATA = PROJECT.parent / "shared" / "realdata"
 

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from small_workspace import CHEAP_FORECASTS
+
 from bess_pipeline.sample_market import MarketServer
 
 TESTS = Path(__file__).resolve().parent
@@ -56,9 +58,9 @@ class Life:
 
 
 def environment(server: MarketServer, **more: str) -> dict[str, str]:
-    """The settings of a `bess` process that asks `server`, with seven days of history and no copies of figures."""
+    """Settings of a `bess` process that asks `server`: seven days of history, cheap forecasts, no copied figures."""
     urls = {f"BESS_SOURCES__{name.upper()}": url for name, url in server.base_urls.items()}
-    return os.environ | urls | {
+    return os.environ | urls | CHEAP_FORECASTS | {
         "BESS_SOURCES__MODE": "sample",
         "BESS_TRADING__HISTORY_DAYS": "7",
         "BESS_REPORT__COPY_FIGURES_TO": "",

@@ -17,7 +17,15 @@ CLOCK_CHANGE = date(2026, 3, 29)
 NEXT_DAY = date(2026, 4, 2)
 DAYS = 5
 STRATEGIES = ("day_ahead_perfect_foresight", "day_ahead_rolling", "rule_based")
-ENVIRONMENT = {
+# What makes forecasts and scenarios cheap: their own tests make them as they are by default.
+CHEAP_FORECASTS = {
+    "BESS_FORECAST__MODELS": '["similar_day"]',
+    "BESS_FORECAST__CALIBRATION_DAYS": "14",
+    "BESS_FORECAST__MINIMUM_HISTORY_DAYS": "14",
+    "BESS_SCENARIOS__COUNT": "20",
+    "BESS_SCENARIOS__REDUCED": "5",
+}
+ENVIRONMENT = CHEAP_FORECASTS | {
     "BESS_TRADING__HISTORY_DAYS": "7",
     "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",
     "BESS_SOURCES__MODE": "sample",

@@ -21,7 +21,7 @@ from bess_pipeline.settings import STATE_FOLDER_VARIABLE, Settings, config_file,
 from bess_pipeline.sources.breaker import Breaker
 from bess_pipeline.sources.provider_state import provider_key, shared_state
 from bess_pipeline.sources.redaction import public_url
-from bess_pipeline.verdict import not_complete
+from bess_pipeline.verdict import forecast_words, not_complete
 from bess_pipeline.warehouse import query
 
 
@@ -42,6 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
         "settings": _settings,
         "workspace": _workspace,
         "data": _data,
+        "forecasts": _forecasts,
         "database": _database,
         "providers": _providers,
     }
@@ -103,6 +104,13 @@ def _data_quality(runtime: Runtime) -> list[Finding]:
     found = [Finding(f"coverage of {one.dataset}", one.sound, _with_holes(quality, one)) for one in summaries(quality)]
     found += [Finding(f"lateness of {one.source}", True, str(one)) for one in lateness(quality)]
     return [*found, Finding("revisions", True, revisions), _quarantine(quality)]
+
+
+def _forecasts(runtime: Runtime) -> str:
+    """How forecasts and scenarios went; no trading day waits for them, so nothing here is unsound."""
+    lake = runtime.workspace.lake
+    days = lake.days("scenario/gate_status")
+    return forecast_words(lake, days) if days else "none made yet"
 
 
 def _with_holes(quality: DataQuality, summary: Summary) -> str:

@@ -66,13 +66,15 @@ def standard_errors(marginals: Marginals, outcome: Array) -> Array:
     return np.where((width <= 0) & (error == 0), 0.0, scaled)
 
 
-def update(marginals: Marginals, information: DispatchInformation, memory: ErrorMemory) -> Marginals:
+def update_at_dispatch(marginals: Marginals, information: DispatchInformation, memory: ErrorMemory) -> Marginals:
     """The forecast as a dispatch decision sees it: periods from the one decided on moved by the newest known error.
 
-    `marginals` is the half-hourly forecast made at a gate of D-1 for D and the day after. Periods that are over, and
-    those further than FARTHEST_HALF_HOURS from the newest known value, stay as they are; so does everything where no
-    value of D is known yet.
+    `marginals` is the half-hourly forecast made at a gate of D-1 for D and the day after (ValueError for a stream on
+    another clock). Periods that are over, and those further than FARTHEST_HALF_HOURS from the newest known value, stay
+    as they are; so does everything where no value of D is known yet.
     """
+    if marginals.stream.clock != "half_hour":
+        raise ValueError(f"{marginals.stream.name} is not forecast by half-hour and is not updated at dispatch")
     known = information.value.get(marginals.stream.name)
     if known is None:
         return marginals

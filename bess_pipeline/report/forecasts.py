@@ -77,7 +77,8 @@ def write_forecast_page(
             pictures[f"skill_by_hour_{gate}"] = png_bytes(
                 skill_by_hour(scores, gate, BASELINE_NAME, settings.seed, provenance)
             )
-    page = build_page(score_table(scores, settings.seed), status, pictures, window, planned, provenance, as_of)
+    scored = Window(min(scores["efa_date"]), max(scores["efa_date"])) if len(scores) else window
+    page = build_page(score_table(scores, settings.seed), status, pictures, scored, planned, provenance, as_of)
     return _written(workspace, page, pictures)
 
 

@@ -8,6 +8,7 @@ from, which models make of forecasts without the day itself (`forecasting/`), an
 from __future__ import annotations
 
 from datetime import date
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def realised_ranks(forecast: pd.DataFrame, outcome: pd.DataFrame, seed: int) -> 
     twice keeps its second rank; NaN where there is no outcome, or the forecast was one value.
     """
     came = outcome.set_index(["stream", "start_utc"])["value"]
-    by_day = dict(list(forecast.groupby("efa_date", sort=True)))
+    by_day = {cast("date", day): part for day, part in forecast.groupby("efa_date", sort=True)}
     days = list(by_day)
     found: dict[str, list[Array]] = {}
     streams: dict[str, Stream] = {}

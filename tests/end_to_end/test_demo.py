@@ -42,8 +42,9 @@ DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
 STRATEGIES = small_workspace.STRATEGIES
 GATES = ("day_ahead", "response")
+DAILY_FIGURES = ("dependence", "rank_histograms", "interval_coverage", "skill_by_hour")
 FORECAST_FIGURES = {
-    *(f"{kind}_{gate}.png" for kind in ("dependence", "rank_histograms", "skill_by_hour") for gate in GATES),
+    *(f"{kind}_{gate}.png" for kind in DAILY_FIGURES for gate in GATES),
     *(f"fan_{gate}_{DEMO_LAST_DAY}.png" for gate in GATES),
     "fan_day_ahead_2026-04-13.png",
 }

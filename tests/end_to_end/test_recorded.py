@@ -80,7 +80,7 @@ def backfill(folder: Path, replay: Replay, first: date, last: date, **settings: 
     """`bess backfill` of recorded days into `folder`/gb, with that folder as the working directory."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
-        for name, value in {**replay.exports, **settings}.items():
+        for name, value in {**replay.exports, **small_workspace.CHEAP_FORECASTS, **settings}.items():
             monkeypatch.setenv(name, value)
         return run_bess("--workspace", "gb", "backfill", "--from", first, "--to", last)
 
@@ -256,6 +256,7 @@ def statuses(database: Path) -> dict[tuple[date, str], str]:
     return {(pd.Timestamp(row.efa_date).date(), row.strategy): row.status for row in rows.itertuples()}
 
 
+@pytest.mark.slow
 def test_fault_29_a_maintenance_page_for_one_days_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NESO answers HTML with status 200 to every ask for the N2EX prices of the last of five product days."""
     first, bad = small_workspace.FIRST, small_workspace.LAST
@@ -291,6 +292,7 @@ def test_fault_29_a_maintenance_page_for_one_days_prices(tmp_path: Path, monkeyp
     assert set(statuses(Path("five/bess.duckdb")).values()) == {"complete"}
 
 
+@pytest.mark.slow
 def test_a_damaged_recorded_table(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five half-hours of one day are missing from the market index, and so from the day-ahead leg."""
     bad, first, last = date(2024, 10, 27), date(2024, 10, 25), date(2024, 10, 29)
@@ -305,6 +307,8 @@ def test_a_damaged_recorded_table(tables: Path, tmp_path: Path, monkeypatch: pyt
             frame = frame[~gone]
         frame.to_parquet(tmp_path / "tables" / f"{name}.parquet")
     monkeypatch.chdir(tmp_path)
+    for name, value in small_workspace.CHEAP_FORECASTS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("BESS_TRADING__HISTORY_DAYS", "10")
     command = ("--workspace", "gb", "backfill", "--from", first, "--to", last)
 

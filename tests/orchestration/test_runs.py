@@ -20,6 +20,8 @@ from bess_pipeline.orchestration.jobs import (
     PLAN_AHEAD,
     PUBLISH,
     PUBLISH_ASSETS,
+    SCENARIO_ASSETS,
+    SCENARIOS,
     TRADE,
     TRADE_ASSETS,
     asset_key,
@@ -41,6 +43,7 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "trading/cashflow": 3 * 46 * 3,
     "trading/run_status": 3,
     "risk/daily_pnl": 3 * 3,
+    "scenario/gate_status": 2 * 3,  # of two gates, three steps
 }
 CHECKED = {
     "market/system_price": {"period_counts", "price_bounds"},
@@ -48,6 +51,8 @@ CHECKED = {
     "market/market_index_price": {"period_counts", "price_bounds"},
     "market/auction_clearing": {"period_counts", "price_bounds"},
     "market/fundamental_forecast": {"period_counts", "price_bounds"},
+    "forecast/price_forecast": {"quantiles_ordered", "known_at_the_gate"},
+    "scenario/price_path": {"probabilities_sum_to_1"},
     "trading/dispatch": {"energy_balance"},
     "trading/cashflow": {"cash_reconciles"},
     "trading/run_status": {"opening_is_previous_closing"},
@@ -85,7 +90,7 @@ def number(materialisation: dg.AssetMaterialization, name: str) -> object:
 
 
 def test_a_backfill_is_one_run_a_job_over_its_range(instance: dg.DagsterInstance) -> None:
-    for job in (INGEST, TRADE):
+    for job in (INGEST, SCENARIOS, TRADE):
         run = run_of(instance, job)
         assert run.status == dg.DagsterRunStatus.SUCCESS
         assert run.tags[RANGE_END_TAG] == str(LAST)
@@ -96,7 +101,9 @@ def test_a_backfill_is_one_run_a_job_over_its_range(instance: dg.DagsterInstance
     assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
 
 
-@pytest.mark.parametrize(("job", "assets"), [(TRADE, TRADE_ASSETS), (INGEST, INGEST_ASSETS)])
+@pytest.mark.parametrize(
+    ("job", "assets"), [(TRADE, TRADE_ASSETS), (INGEST, INGEST_ASSETS), (SCENARIOS, SCENARIO_ASSETS)]
+)
 def test_a_range_run_marks_every_partition_with_its_own_rows(
     instance: dg.DagsterInstance, job: str, assets: Sequence[str]
 ) -> None:
@@ -128,7 +135,7 @@ def test_coming_days_are_listed_as_not_complete_with_the_reason(instance: dg.Dag
 
 def test_every_check_of_a_good_run_passes(instance: dg.DagsterInstance) -> None:
     found: dict[str, set[str]] = {}
-    for job in (INGEST, TRADE):
+    for job in (INGEST, SCENARIOS, TRADE):
         logs = instance.all_logs(run_of(instance, job).run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         for entry in logs:
             assert entry.dagster_event is not None

@@ -86,6 +86,7 @@ def test_a_new_workspace_starts_with_the_last_ended_day(tmp_path: Path, monkeypa
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_dagster_runs_what_the_schedule_asks_for(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = tick(small_copy, monkeypatch, "2026-04-02T10:30:00Z")
     definitions = build_defs(load_settings(workspace=small_copy))

@@ -17,7 +17,7 @@ from bess_pipeline.sources.faults import Failure
 from bess_pipeline.sources.provider_state import provider_key, shared_state
 from bess_pipeline.workspace import Workspace
 
-CHECKS = ["python", "settings", "workspace", "data", "database", "providers"]
+CHECKS = ["python", "settings", "workspace", "data", "forecasts", "database", "providers"]
 
 
 def findings(workspace: Path) -> dict[str, str]:
@@ -44,6 +44,9 @@ def test_a_sound_workspace(small: Path) -> None:
     assert "holds simulated data, day-ahead source neso_n2ex" in found["workspace"]
     assert "chains start on 2026-03-27" in found["workspace"]
     assert "2026-03-27 to 2026-03-31, 5 trading days, all complete" in found["data"]
+    assert found["forecasts"].startswith(
+        "forecasts, scenarios and scores: 6 of 7 days are complete; 2026-04-02 response "
+    )
     assert "bess.duckdb opens" in found["database"]
     assert "none is left alone" in found["providers"]
     lines = done("--workspace", small, "doctor").out.splitlines()
@@ -60,6 +63,7 @@ def test_a_new_workspace_is_well_and_says_what_to_run(tmp_path: Path, monkeypatc
     assert not bad(tmp_path / "new")
     assert "holds nothing yet: run `bess demo`" in found["workspace"]
     assert found["data"] == "no partition yet"
+    assert found["forecasts"] == "none made yet"
     assert not (tmp_path / "new").exists()
 
 

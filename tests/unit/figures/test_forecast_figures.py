@@ -83,11 +83,14 @@ def test_fan_chart_with_gaps_and_streams_that_are_not_there() -> None:
     came["response_DCL"][:] = np.nan
     rows = outcome_rows(many, came)
     rows = rows[~((rows["stream"] == "system_price") & (rows.groupby("stream").cumcount() < 6))]
-    figure = fan_chart(forecast_rows(many), rows, [*NAMES, "response_DRL"], SPRING, PROVENANCE)
+    expected = forecast_rows(many)
+    expected.loc[expected["stream"] == "day_ahead", list(QUANTILES)] = 70.0
+    figure = fan_chart(expected, rows, [*NAMES, "response_DRL"], SPRING, PROVENANCE)
     said = words(figure)
     assert "System price, £/MWh (outcome of 40 of 46 periods)" in said
     assert "DCL clearing price, £/MW/h (no outcome)" in said
     assert said.count("no forecast") == 1
+    assert said.count("(known at the gate)") == 1
     drawn = figure.axes[1].lines[1].get_ydata()
     assert np.isnan(np.asarray(drawn, dtype=float)[:6]).all(), "what is missing is not drawn through"
 

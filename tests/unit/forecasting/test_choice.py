@@ -66,6 +66,16 @@ def test_among_equal_values_the_lowest_crps_is_chosen_and_noise_counts_in_pairs(
     assert chosen([best, worse], 2.0).name == "best"
 
 
+def test_a_candidate_beaten_in_error_and_order_is_out_before_anything_is_solved() -> None:
+    rng = np.random.default_rng(4)
+    price = daily_shape() + rng.normal(size=(60, 24))
+    near, far = price + rng.normal(size=price.shape), price + 20.0 * rng.normal(size=price.shape)
+    question = Question(information({HOURLY: price}), HOURLY, 0, np.zeros(price.shape), ForecastSettings())
+    scores = past_scores([Told("near", near), Told("far", far)], question, SIMPLE)
+    assert [score.value_gbp is None for score in scores] == [False, True]
+    assert chosen(scores, 100.0).name == "near"
+
+
 def test_days_that_a_candidate_did_not_forecast_are_not_compared() -> None:
     price = daily_shape() + np.random.default_rng(3).normal(size=(40, 24))
     missing = price.copy()

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 from planted import HOURLY, daily_shape, information
+from sklearn.linear_model import Lasso
 
 from bess_pipeline.forecast_settings import ForecastSettings
 from bess_pipeline.forecasting.information import Information
 from bess_pipeline.forecasting.knowledge import recent_mean
-from bess_pipeline.forecasting.lear import lear
+from bess_pipeline.forecasting.lear import _fit, _prepare, lear
 from bess_pipeline.forecasting.model import Question
 from bess_pipeline.forecasting.yardsticks import similar_day
 
@@ -61,3 +62,27 @@ def test_a_known_outcome_does_change_the_forecast() -> None:
 def test_the_same_information_gives_the_same_bytes() -> None:
     found = [lear(_question(_windy()[0])).ahead(_question(_windy()[0])) for _ in range(2)]
     assert found[0][0].tobytes() == found[1][0].tobytes()
+
+
+def test_its_regression_is_scikit_learns_lasso_of_each_component_wherever_it_starts_from() -> None:
+    """The objective of each lasso lies within a thousandth of the one that scikit-learn's own class reaches."""
+    question = _question(_windy()[0])
+    prepared = _prepare(question)
+    rows = prepared.usable
+    patterns, alpha = np.eye(24)[[3, 18]], np.array([0.05, 0.2])
+    before = _fit(prepared, rows & (np.arange(DAYS) < 100), (patterns, alpha))
+    regressors = prepared.regressors[rows] - prepared.regressors[rows].mean(axis=0)
+    target = (prepared.target[rows] - prepared.target[rows].mean(axis=0)) @ patterns.T
+    for start in (None, before):
+        found = _fit(prepared, rows, (patterns, alpha), start).by_component
+        for k in range(2):
+            exact = Lasso(alpha=alpha[k], fit_intercept=False, tol=1e-8, max_iter=100_000).fit(regressors, target[:, k])
+            size = float((target[:, k] ** 2).mean()) / 2.0
+            reached, least = (_objective(regressors, target[:, k], one, alpha[k]) for one in (found[k], exact.coef_))
+            assert least <= reached <= least + 2e-3 * size
+            assert np.abs(found[k] - exact.coef_).max() < 0.05
+
+
+def _objective(regressors: np.ndarray, target: np.ndarray, coefficient: np.ndarray, alpha: float) -> float:
+    rest = target - regressors @ coefficient
+    return float((rest**2).mean() / 2.0 + alpha * np.abs(coefficient).sum())

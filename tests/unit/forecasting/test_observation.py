@@ -9,11 +9,12 @@ import market_frames as market
 import numpy as np
 import pandas as pd
 import pytest
+from sample_panel import sample_panel
 from trading_frames import day_ahead, recorded_index_as_day_ahead, system_price
 
 from bess_pipeline import gb_time
 from bess_pipeline.forecasting.information import LAGS, LEADS
-from bess_pipeline.forecasting.market_panel import panel_of_frames, read_panel
+from bess_pipeline.forecasting.market_panel import panel_of_frames
 from bess_pipeline.forecasting.observation import (
     FINAL_RUN_NOTE,
     WITHIN_DAY_NOTE,
@@ -22,7 +23,6 @@ from bess_pipeline.forecasting.observation import (
     window,
 )
 from bess_pipeline.settings import DataSettings
-from bess_pipeline.workspace import Workspace
 
 ONE_DAY = timedelta(days=1)
 DAY = date(2024, 2, 20)
@@ -143,20 +143,18 @@ def test_a_dispatch_decision_by_hand() -> None:
         observe_dispatch(panel, datetime(2024, 2, 20, 12, 10, tzinfo=UTC))
 
 
-def test_the_sample_market_is_seen_whole(small: Path) -> None:
+def test_the_sample_market_is_seen_whole() -> None:
     """A day after the clock change: every value of the days before it, of forecasts every half-hour of its days."""
     day = date(2026, 3, 31)
-    lake = Workspace(small).lake
-    panel = read_panel(lake, *window(day, 2), DataSettings())
+    panel = sample_panel(1, *window(day, 2))
     known = observe(panel, day, "day_ahead", 2)
     assert {"day_ahead", "system_price", "net_imbalance_volume", "market_index", "response_DCL"} <= set(known.streams)
     assert count(known.outcome["system_price", 0])[0] == 46
     assert count(known.outcome["day_ahead", 0]) == [23, 24, 0]
     assert count(known.outcome["response_DCL", 0]) == [6, 6, 0]
     assert count(known.fundamental["demand", 0]) == [46, 48, 48]
-    price = lake.read("market/day_ahead_price", day - ONE_DAY, day - ONE_DAY)
-    noon = price.loc[price["settlement_period"] == 25, "day_ahead_price_gbp_mwh"].item()
-    assert known.lagged["day_ahead", 1][2, 13] == noon
+    at_noon = panel.half_hours.place(np.array([pd.Timestamp("2026-03-30T11:00Z").value // 1000]))  # London's
+    assert known.lagged["day_ahead", 1][2, 13] == panel.values["day_ahead"].value[at_noon].item()
 
 
 def test_recorded_data_over_both_clock_changes(realdata: Path) -> None:

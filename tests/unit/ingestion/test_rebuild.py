@@ -137,6 +137,7 @@ def spoilt(market: MarketTables) -> Iterator[tuple[str, MarketTables]]:
         system_price_gbp_mwh=prices["system_price_gbp_mwh"].mask(noon, 77.0)))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", ["less", "absurd", "revised"])
 @pytest.mark.parametrize("clock", ["runs", "stands still"])
 def test_a_history_of_answers_gives_what_it_gave(

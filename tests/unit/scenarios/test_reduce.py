@@ -25,6 +25,7 @@ from scipy.stats import wasserstein_distance
 
 from bess_pipeline.errors import ScenarioError
 from bess_pipeline.forecasting import streams
+from bess_pipeline.scenarios.dependence import Method
 from bess_pipeline.scenarios.generate import generate
 from bess_pipeline.scenarios.medoids import exchange, forward_selection
 from bess_pipeline.scenarios.metric import coordinates, distances
@@ -37,8 +38,8 @@ from bess_pipeline.scenarios.transport import transport_distance
 THREE = [DAY_AHEAD, SYSTEM_PRICE, RESPONSE[0]]
 
 
-def scenarios(count: int, seed: int = 1, chosen: list = EIGHT) -> ScenarioSet:
-    return generate(forecast_set(chosen, Law().history(chosen, 60, seed)), count, "copula", seed)
+def scenarios(count: int, seed: int = 1, chosen: list = EIGHT, method: Method = "schaake") -> ScenarioSet:
+    return generate(forecast_set(chosen, Law().history(chosen, 60, seed)), count, method, seed)
 
 
 def unequal(full: ScenarioSet, seed: int = 1) -> ScenarioSet:
@@ -146,7 +147,7 @@ def test_all_scenarios_kept_lose_nothing(k: int) -> None:
 
 
 def test_rows_probabilities_and_means() -> None:
-    full = scenarios(1000, 2)
+    full = scenarios(1000, 2, method="copula")
     plain, corrected = (reduce_scenarios(full, 50, correct_means=correct) for correct in (False, True))
     assert (np.diff(plain.chosen) > 0).all()
     assert (plain.nearest[plain.chosen] == np.arange(50)).all()

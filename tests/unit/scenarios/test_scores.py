@@ -189,9 +189,9 @@ def test_yardstick_of_history() -> None:
 
 @pytest.fixture(scope="module")
 def window() -> pd.DataFrame:
-    """Sixty days of a right forecast; baselines that are too high, and without dependence between markets."""
+    """Forty days of a right forecast; baselines that are too high, and without dependence between markets."""
     rng, parts = np.random.default_rng(8), []
-    for k in range(60):
+    for k in range(40):
         day = DAY + timedelta(days=k)
         came, high = outcome(day, rng), scenario_set(60, day, rng)
         parts.append(score_day(scenario_set(60, day, rng), came, YARDSTICK, 1))
@@ -206,7 +206,7 @@ def test_a_right_forecast_beats_its_baselines_where_it_should(window: pd.DataFra
     summary = score_window(window, seed=1, baselines=("similar_day", "independent"))
     found = summary.set_index(["stream", "score", "baseline"])
     better = found.loc[("day_ahead", "crps", "similar_day")]
-    assert better["days"] == 60
+    assert better["days"] == 40
     assert 0.0 < better["skill_low"] < better["skill"] < better["skill_high"] < 1.0
     assert better["skill"] == pytest.approx(1 - better["value"] / better["baseline_value"])
     assert better["p_better"] < 1e-3
