@@ -17,7 +17,8 @@ from bess_pipeline.scenarios.scoring import BASELINE_NAME
 from bess_pipeline.scenarios.validation import INDEPENDENT, ValidatedDay
 
 COVERAGE_TARGET = (0.85, 0.95)
-COVERAGE, CRPS, ENERGY, CROSS = "coverage_90", "crps", "energy_score", "cross_variogram_score"
+RANKS_LEVEL = 0.01
+COVERAGE, RANK, CRPS, ENERGY, CROSS = "coverage_90", "rank", "crps", "energy_score", "cross_variogram_score"
 ALL = "all"
 
 
@@ -50,7 +51,7 @@ def summarise(days: Sequence[ValidatedDay], seed: int) -> Summary:
 
 
 def failures(summary: Summary) -> list[str]:
-    """What is outside its bounds, a sentence each: intervals that hold too few or too many, and no skill shown."""
+    """What is outside its bounds, a sentence each: intervals that hold too few or too many, uneven ranks, no skill."""
     low, high = COVERAGE_TARGET
     found = []
     for name in summary.uncertain:
@@ -60,6 +61,9 @@ def failures(summary: Summary) -> list[str]:
                 f"{name}: the 90 % interval held {100 * share:.1f} % of outcomes, asked for are {100 * low:.0f} to "
                 f"{100 * high:.0f} %"
             )
+        uniform = summary.row(name, RANK)["p_uniform_holm"]
+        if uniform < RANKS_LEVEL:
+            found.append(f"{name}: outcomes do not take all ranks alike (chi-square, Holm-corrected p {uniform:.4f})")
         for score in (CRPS, ENERGY):
             row = summary.row(name, score)
             if not row["skill_low"] > 0:
@@ -86,7 +90,7 @@ def lines(summary: Summary) -> list[str]:
 
 def _stream_line(summary: Summary, name: str) -> str:
     crps, energy = summary.row(name, CRPS), summary.row(name, ENERGY)
-    inside, rank = summary.row(name, COVERAGE), summary.row(name, "rank")
+    inside, rank = summary.row(name, COVERAGE), summary.row(name, RANK)
     return (
         f"{name:<16} {crps['value']:7.3f} {_skill(crps):>31} {crps['p_better']:6.3f}  {energy['value']:7.3f} "
         f"{_skill(energy):>24} {energy['p_better']:6.3f}  {100 * inside['value']:5.1f} %  {rank['p_uniform_holm']:7.4f}"
