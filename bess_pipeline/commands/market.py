@@ -6,6 +6,8 @@ serving it (`sample_market/server.py`).
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ Say = Callable[[str], None]
 
 def serve(tables: Path | None, port: int, announce: Say, hint: Say) -> None:
     """Serve until Ctrl-C or SIGTERM; `announce` gets the line `listening on http://…` when ready."""
+    stop = _stop_on_signals()  # before anyone is told that it runs, and may end it
     market = load_tables(tables) if tables else simulate()
     with MarketServer(market, port=port) as server:
         announce(f"listening on {server.url}")
@@ -26,14 +29,11 @@ def serve(tables: Path | None, port: int, announce: Say, hint: Say) -> None:
             hint(f"  export BESS_SOURCES__{name.upper()}={url}")
         if market.origin == "simulated":
             hint("  export BESS_SOURCES__MODE=sample")
-        _wait_for_signal()
+        stop.wait()
 
 
-def _wait_for_signal() -> None:
-    import signal
-    import threading
-
+def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    return stop

@@ -23,20 +23,22 @@ _LOGGERS_THAT_PRINT_ADDRESSES = (
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without the given secrets (plain or percent-encoded) and without any `securityToken=` value."""
-    for secret in secrets:
-        for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
-            if form:
-                text = text.replace(form, REDACTED)
+    for form in _forms(secrets):
+        text = text.replace(form, REDACTED)
     return _SECRET_PARAMETER.sub(rf"\g<1>{REDACTED}", text)
 
 
 def redact_bytes(content: bytes, secrets: Iterable[str]) -> bytes:
     """`content` with every occurrence of a secret replaced; an answer that echoes none is unchanged."""
-    for secret in secrets:
-        for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
-            if form:
-                content = content.replace(form.encode(), REDACTED.encode())
+    for form in _forms(secrets):
+        content = content.replace(form.encode(), REDACTED.encode())
     return content
+
+
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """As secrets are written, plain or percent-encoded; longest first, because one may begin with another."""
+    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote_plus(secret)) if form}
+    return sorted(forms, key=lambda form: (-len(form), form))
 
 
 def public_url(url: str) -> str:

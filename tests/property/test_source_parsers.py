@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bess_pipeline import schemas
@@ -217,6 +217,7 @@ def test_omitted_points_change_nothing(pairs: list[tuple[float, float]], minutes
 
 
 @FEW
+@example(secret="abc%", around="")
 @given(
     secret=st.text(alphabet="abc+/% &=é", min_size=4, max_size=40).filter(lambda text: text.strip() == text),
     around=st.text(alphabet="XYZ <>", max_size=20),
