@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # Before NumPy is imported: tests run in several processes, whose threads of small matrix products only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -44,10 +45,17 @@ def realdata() -> Path:
 
 @pytest.fixture(scope="session")
 def small_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five trading days of the sample market (`small_workspace.py`); read-only."""
+    """Five trading days of the sample market (`small_workspace.py`); read-only, built once for all processes."""
     from small_workspace import build
 
-    return build(tmp_path_factory.mktemp("small"))
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with FileLock(shared / "small.lock"):
+        if not (shared / "small.built").exists():
+            (shared / "small").mkdir()
+            build(shared / "small")
+            (shared / "small.built").touch()
+        return Path(shutil.copytree(shared / "small", own / "small_of_its_own")) / "small"
 
 
 @pytest.fixture

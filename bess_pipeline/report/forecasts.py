@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ from bess_pipeline.workspace import Workspace
 
 TABLE = ("crps", "coverage_90", "energy_score", "variogram_score")
 NO_NUMBER = "\N{EN DASH}"
+FEWEST_DAYS = 10  # scored, for pictures of a window: with fewer they would show chance alone
+DEPENDENCE_DAYS = 90  # the last days whose outcomes the scenarios are held against
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def write_forecast_page(
         for day in [planned] if gate == GATES[0] else []:
             pictures |= _fan(own, outcome, day, gate, provenance)
         pictures |= _fan(own[own["efa_date"] <= window.last], outcome, window.last, gate, provenance)
-        pictures |= _dependence(settings, workspace, own, outcome, planned, gate, provenance)
-        if (scores["gate"] == gate).any():
+        if scores.loc[scores["gate"] == gate, "efa_date"].nunique() >= FEWEST_DAYS:
+            pictures |= _dependence(settings, workspace, own, outcome, planned, gate, provenance)
             pictures[f"rank_histograms_{gate}"] = png_bytes(rank_histograms(scores, gate, provenance))
             pictures[f"interval_coverage_{gate}"] = png_bytes(coverage_figure(scores, gate, settings.seed, provenance))
             pictures[f"skill_by_hour_{gate}"] = png_bytes(
@@ -141,6 +143,7 @@ def build_page(
             remarks=_remarks(weak),
             pictures=[(_caption(name), base64.b64encode(png).decode("ascii")) for name, png in pictures.items()],
             gate_label=gate_label,
+            fewest_days=FEWEST_DAYS,
         )
     )
 
@@ -176,13 +179,15 @@ def _dependence(
     gate: timeline.Gate,
     provenance: Provenance,
 ) -> dict[str, bytes]:
-    """Dependence as it came over the window, beside that of the scenarios of `day`."""
+    """Dependence as it came on the last days before `day`, beside that of its scenarios."""
     paths = rows_of(workspace, "scenario.price_path", Window(day, day))
     drawn_streams = set(forecast.loc[forecast["efa_date"] == day, "stream"])
     paths = paths[(paths["gate"] == gate) & paths["stream"].isin(drawn_streams)]
     if paths.empty:
         return {}
-    history, streams = realised_ranks(forecast[forecast["efa_date"] < day], outcome, settings.seed)
+    earliest = day - timedelta(days=DEPENDENCE_DAYS)
+    past_forecast = forecast[(forecast["efa_date"] < day) & (forecast["efa_date"] >= earliest)]
+    history, streams = realised_ranks(past_forecast, outcome, settings.seed)
     known = {name: one.stream for name, one in marginals_from(forecast[forecast["efa_date"] == day], day).items()}
     closes, method = timeline.gate_utc(day, gate), settings.scenarios.method
     scenarios = scenarios_from(paths, known, day, gate, closes, method, settings.seed)

@@ -300,6 +300,7 @@ def count(process: subprocess.Popen[str]) -> int:
     return int(process.stdout.readline())
 
 
+@pytest.mark.slow
 def test_an_analysts_session_and_the_pipeline_do_not_meet(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second process keeps the database open while a day is added: it keeps its snapshot and stops nobody."""
     with held_open(small_copy / "bess.duckdb") as analyst:

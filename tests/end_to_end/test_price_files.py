@@ -41,11 +41,14 @@ def write_csv(path: str, step: timedelta, price: Callable[[datetime], float], la
 def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty working directory, a short history, and hourly day-ahead prices up to the last day but one."""
     monkeypatch.chdir(tmp_path)
+    for name, value in small_workspace.CHEAP_FORECASTS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("BESS_TRADING__HISTORY_DAYS", "7")
     monkeypatch.setenv("BESS_SOURCES__DAY_AHEAD", "file")
     monkeypatch.setenv("BESS_SOURCES__DAY_AHEAD_FILE", "day_ahead.csv")
 
 
+@pytest.mark.slow
 def test_a_workspace_from_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     write_csv("day_ahead.csv", timedelta(hours=1), day_ahead, last=LAST - timedelta(days=1))
     write_csv("system.csv", timedelta(minutes=30), system)

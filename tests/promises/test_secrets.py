@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from canary import TOKEN, files_with_token, holds_token
 from ingest_tools import cut
+from small_workspace import CHEAP_FORECASTS
 
 from bess_pipeline.lake import Lake
 from bess_pipeline.sample_market import MarketServer, simulate
@@ -63,7 +64,7 @@ def _backfill(folder: Path, server: MarketServer, entsoe_url: str) -> subprocess
     urls = server.base_urls | ({"entsoe_base_url": entsoe_url} if entsoe_url else {})
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BESS_", "DAGSTER_"))}
     environment |= {f"BESS_SOURCES__{name.upper()}": url for name, url in urls.items()}
-    environment |= {
+    environment |= CHEAP_FORECASTS | {
         "ENTSOE_API_TOKEN": TOKEN,
         "BESS_SOURCES__MODE": "sample",
         "BESS_SOURCES__DAY_AHEAD": "entsoe",
