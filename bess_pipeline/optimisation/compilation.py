@@ -88,14 +88,14 @@ def compile_path(problem: EnergyProblem) -> CompiledPath:
     groups = problem.cycle_groups if daily else np.zeros(problem.periods, dtype=np.int64)
     coefficients = path_coefficients(problem)
     packed = tuple((name, _packed(values)) for name, values in coefficients.items())
-    return _compile(_pattern_battery(problem.battery), groups.tobytes(), packed)
+    return _compile(pattern_battery(problem.battery), groups.tobytes(), packed)
 
 
 def _packed(values: FloatArray) -> bytes:
     return values[:1].tobytes() if (values == values[0]).all() else values.tobytes()
 
 
-def _pattern_battery(battery: Battery) -> Battery:
+def pattern_battery(battery: Battery) -> Battery:
     """A battery with the same constraints and efficiencies; its other numbers stand in no matrix."""
 
     def present(limit: float | None) -> float | None:

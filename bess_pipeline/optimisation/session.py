@@ -98,6 +98,21 @@ class ArraySession:
         )
         self._binaries += count
 
+    def use(self, solver: str, *, crossover: bool = True) -> None:
+        """Choose HiGHS's algorithm ("choose", "simplex", "ipm", "hipo"); SolverError where this HiGHS lacks it."""
+        done = [self._solver.setOptionValue("solver", solver)]
+        done.append(self._solver.setOptionValue("run_crossover", "on" if crossover else "off"))
+        if any(status == highspy.HighsStatus.kError for status in done):
+            raise SolverError(f"this installation of HiGHS has no solver named {solver}")
+
+    def set_cost(self, cost: FloatArray) -> None:
+        """Change the cost of every column; the last solution stays feasible."""
+        self._change(cost)
+
+    def set_bounds(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Change the bounds of every column."""
+        self._change(bounds=(lower, upper))
+
     def start_from(self, column: FloatArray) -> None:
         """Offer the solver a feasible point (of all columns, binaries included)."""
         point = highspy.HighsSolution()

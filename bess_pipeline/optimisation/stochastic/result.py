@@ -1,0 +1,101 @@
+"""What a plan is worth in each scenario, and the answer of a solver.
+
+What belongs here: `TwoStageSolution` and the accounts of a plan with its recourse. What does not: how
+either was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bess_pipeline.optimisation.problem import FloatArray
+from bess_pipeline.optimisation.status import SolveStatus
+from bess_pipeline.optimisation.stochastic.certificate import Duals
+from bess_pipeline.optimisation.stochastic.numbers import ELASTIC
+from bess_pipeline.optimisation.stochastic.programme import Programme
+from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
+from bess_pipeline.risk.measures import risk_measures
+
+
+@dataclass(frozen=True)
+class TwoStageSolution:
+    """A plan with its recourse in every scenario.
+
+    plan (columns of the plan), MW; recourse (N, columns of a scenario), MWh; profit_gbp (N,): of the horizon, after
+    wear, with the value of the closing energy; loss_gbp (N,): of the committed day; objective_gbp, maximised, and
+    bound_gbp, a proven upper bound of it (of the linear problem); gap: (bound - objective) / max(1, |objective|);
+    penalty_gbp: expected cost of broken limits, part of the profit; duals: of the linear problem; method, iterations
+    and seconds: how it was found.
+    """
+
+    plan: FloatArray
+    recourse: FloatArray
+    profit_gbp: FloatArray
+    loss_gbp: FloatArray
+    expected_profit_gbp: float
+    cvar_gbp: float
+    value_at_risk_gbp: float
+    penalty_gbp: float
+    objective_gbp: float
+    bound_gbp: float
+    gap: float
+    duals: Duals
+    method: str
+    iterations: int
+    seconds: float
+    status: SolveStatus = SolveStatus.OPTIMAL
+
+
+def account(
+    programme: Programme,
+    risk: RiskAversion,
+    plan: FloatArray,
+    recourse: FloatArray,
+    bound_gbp: float,
+    duals: Duals,
+    how: tuple[str, int, float],
+) -> TwoStageSolution:
+    """The accounts of a plan and its recourse; bound_gbp: proven upper bound of the objective, maximised."""
+    cost = scenario_costs(programme, plan, recourse)
+    loss = (programme.loss * recourse).sum(axis=1) + programme.plan_loss @ plan
+    tail = risk_measures(loss, risk.confidence, programme.probability)
+    mean = -float(programme.probability @ cost)
+    objective = (1 - risk.weight) * mean - risk.weight * tail.cvar
+    return TwoStageSolution(
+        plan=plan,
+        recourse=recourse,
+        profit_gbp=-cost,
+        loss_gbp=loss,
+        expected_profit_gbp=mean,
+        cvar_gbp=tail.cvar,
+        value_at_risk_gbp=tail.var,
+        penalty_gbp=float(programme.probability @ penalties(programme, recourse)),
+        objective_gbp=objective,
+        bound_gbp=bound_gbp,
+        gap=relative_gap(objective, bound_gbp),
+        duals=duals,
+        method=how[0],
+        iterations=how[1],
+        seconds=how[2],
+    )
+
+
+def relative_gap(objective_gbp: float, bound_gbp: float) -> float:
+    """(bound - objective) / max(1, |objective|), not below 0."""
+    return max((bound_gbp - objective_gbp) / max(1.0, abs(objective_gbp)), 0.0)
+
+
+def scenario_costs(programme: Programme, plan: FloatArray, recourse: FloatArray) -> FloatArray:
+    """Cost of the horizon in each scenario, (N,), GBP."""
+    return np.asarray((programme.cost * recourse).sum(axis=1) + programme.plan_cost @ plan)
+
+
+def penalties(programme: Programme, recourse: FloatArray) -> FloatArray:
+    """Cost of broken limits in each scenario, (N,), GBP."""
+    found = np.zeros(recourse.shape[0])
+    for name, where in programme.path.columns.items():
+        if name in ELASTIC:
+            found += (programme.cost[:, where] * recourse[:, where]).sum(axis=1)
+    return found
