@@ -9,6 +9,7 @@ scenario by scenario close what is left (`multicut.py`), from the best plan foun
 
 from __future__ import annotations
 
+from copy import deepcopy
 from time import perf_counter
 
 import numpy as np
@@ -17,6 +18,7 @@ from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.problem import FloatArray
 from bess_pipeline.optimisation.stochastic.certificate import Duals, cost_bound
 from bess_pipeline.optimisation.stochastic.interior_point import InteriorPoint, Iterate
+from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
 from bess_pipeline.optimisation.stochastic.programme import Programme
 from bess_pipeline.optimisation.stochastic.restore import restore
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account, relative_gap
@@ -63,20 +65,46 @@ def plan_objective(programme: Programme, risk: RiskAversion, plan: FloatArray, r
     return account(programme, risk, plan, recourse, np.inf, nothing, ("", 0, 0.0)).objective_gbp
 
 
+def decompose(
+    programme: Programme, risk: RiskAversion, *, gap: float = 1e-6, time_limit_s: float = 600.0
+) -> TwoStageSolution:
+    """A plan with its proven gap, at most `gap` unless time ran out. SolverError where no method finds any plan."""
+    started = perf_counter()
+    found = solve_interior(programme, risk, gap=gap, time_limit_s=time_limit_s)
+    if found is not None and found.gap <= gap:
+        return found
+    left = max(time_limit_s - (perf_counter() - started), 0.0)
+    return solve_multicut(programme, risk, gap=gap, time_limit_s=left, start=found)
+
+
 def solve_interior(
     programme: Programme, risk: RiskAversion, *, gap: float = 1e-6, time_limit_s: float = 600.0
 ) -> TwoStageSolution | None:
     """The interior point method's answer with its proven gap, small or not; None where it has nothing to say."""
-    started = perf_counter()
     structure = structure_of(programme)
     if structure is None:
         return None
-    best, point = BestKnown(programme, structure, risk), InteriorPoint(programme, structure, risk)
+    return solve_from(InteriorPoint(programme, structure, risk), structure, risk, gap, time_limit_s)[0]
+
+
+def solve_from(
+    point: InteriorPoint,
+    structure: Structure,
+    risk: RiskAversion,
+    gap: float,
+    time_limit_s: float,
+    keep_at: float = 0.0,
+) -> tuple[TwoStageSolution | None, InteriorPoint | None]:
+    """The answer of the method begun at a point, and a copy of it from when its own gap first fell below `keep_at`."""
+    started, programme = perf_counter(), point.programme
+    best, kept = BestKnown(programme, structure, risk), None
     idle = iterations = 0
     try:
         while iterations < MOST_ITERATIONS and best.gap > gap and idle < PATIENCE:
             iterate = point.iterate()
             iterations += 1
+            if kept is None and iterate.gap < keep_at:
+                kept = deepcopy(point)
             if iterate.gap <= LOOK_FROM * gap:
                 idle = 0 if best.look(iterate) else idle + 1
             if perf_counter() - started > time_limit_s:
@@ -84,6 +112,6 @@ def solve_interior(
     except SolverError:
         pass  # the best so far stands, with its gap
     if best.answer is None or best.duals is None:
-        return None
+        return None, kept
     how = ("interior_point", iterations, perf_counter() - started)
-    return account(programme, risk, *best.answer, -best.cost_bound, best.duals, how)
+    return account(programme, risk, *best.answer, -best.cost_bound, best.duals, how), kept

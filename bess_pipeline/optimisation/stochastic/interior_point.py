@@ -43,6 +43,15 @@ class InteriorPoint:
     def __init__(self, programme: Programme, structure: Structure, risk: RiskAversion) -> None:
         self._system = System(programme, structure, risk)
 
+    @property
+    def programme(self) -> Programme:
+        """What it solves."""
+        return self._system.programme
+
+    def turn(self, risk: RiskAversion) -> None:
+        """Go on with another risk aversion, both strictly between 0 and 1, from where it stands."""
+        self._system.turn(risk)
+
     def iterate(self) -> Iterate:
         """One step of predictor and corrector. SolverError when no step can be taken any more."""
         system = self._system

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bess_pipeline.optimisation.problem import FloatArray
-from bess_pipeline.optimisation.status import SolveStatus
 from bess_pipeline.optimisation.stochastic.certificate import Duals
 from bess_pipeline.optimisation.stochastic.numbers import ELASTIC
 from bess_pipeline.optimisation.stochastic.programme import Programme
@@ -27,7 +26,8 @@ class TwoStageSolution:
     wear, with the value of the closing energy; loss_gbp (N,): of the committed day; objective_gbp, maximised, and
     bound_gbp, a proven upper bound of it (of the linear problem); gap: (bound - objective) / max(1, |objective|);
     penalty_gbp: expected cost of broken limits, part of the profit; duals: of the linear problem; method, iterations
-    and seconds: how it was found.
+    and seconds: how it was found; binaries: directions of charge and discharge that had to be decided, in all scenarios;
+    notes: sentences a reader of the plan must see.
     """
 
     plan: FloatArray
@@ -45,7 +45,8 @@ class TwoStageSolution:
     method: str
     iterations: int
     seconds: float
-    status: SolveStatus = SolveStatus.OPTIMAL
+    binaries: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def account(

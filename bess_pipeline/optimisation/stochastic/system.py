@@ -185,6 +185,28 @@ class System:
         self.spanning_multiplier = duals.copy()
         self.spanning_box = Box(np.full((kinds, 1), -np.inf), upper, np.minimum(activity, upper - scale), duals)
 
+    def turn(self, risk: RiskAversion) -> None:
+        """The same point in the problem of another risk aversion: every price times the change of the mean's weight, and
+        tail prices as far again as the tail's weight went; what a loss costs an excess follows."""
+        scale = (1 - risk.weight) / (1 - self.risk.weight)
+        farther = risk.weight / self.risk.weight / scale - 1.0
+        for box in self.boxes:
+            box.dual_low, box.dual_high = box.dual_low * scale, box.dual_high * scale
+        for over in self.overs:
+            over.cost, over.dual = over.cost * scale, over.dual * scale
+        for row in self.rows:
+            row.multiplier = row.multiplier * scale
+        self.spanning_multiplier, self.plan_rows_dual = self.spanning_multiplier * scale, self.plan_rows_dual * scale
+        tail, last = self.spanning_multiplier[-1] * farther, self.spanning_overs[-1]
+        for over in self._losing():
+            over.dual = np.maximum(over.dual + over.loss * tail, 0.1 * over.dual)
+        assert last is not None
+        last.cost, last.dual = last.cost * (1 + farther), last.dual * (1 + farther)
+        self.spanning_multiplier[-1] += tail
+        self.spanning_box.dual_high[-1] += tail
+        self.risk, self._mean = risk, (1 - risk.weight) * self.programme.probability
+        self._read_costs()
+
     # --- residuals ----------------------------------------------------------------------------------------
 
     def _activity(self, row: LocalRow) -> FloatArray:

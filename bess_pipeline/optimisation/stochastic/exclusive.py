@@ -1,0 +1,122 @@
+"""Charge and discharge exclude each other in every scenario: what the linear problem leaves to be decided.
+
+What belongs here: finding overlaps, and deciding directions there. What does not: the linear problems.
+
+The linear problem bounds the exclusive one. Where its answer overlaps (only where burning energy pays or makes room
+for a plan), binaries are added there, the problem is solved again, and so on until nothing overlaps. In the extensive
+form that is done with the plan free; after a decomposition the plan stays, each scenario that overlaps is decided
+exactly at that plan, and the gap to the linear bound is what is certified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from scipy.sparse import csc_array, vstack
+from scipy.sparse import hstack as beside
+
+from bess_pipeline.errors import SolverError
+from bess_pipeline.optimisation.problem import FloatArray, IntArray
+from bess_pipeline.optimisation.session import ArraySession, LinearArrays, Solution
+from bess_pipeline.optimisation.stochastic.extensive import extensive_arrays, extensive_cost
+from bess_pipeline.optimisation.stochastic.programme import Programme
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account
+from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
+from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE
+
+OVERLAP_MWH = 1e-6
+MOST_ROUNDS = 50
+
+
+def overlaps(programme: Programme, recourse: FloatArray) -> IntArray:
+    """(count, 2): scenario and period in which a recourse charges and discharges at once."""
+    where = programme.path.columns
+    both = np.minimum(recourse[:, where[CHARGE]], recourse[:, where[DISCHARGE]])
+    return np.argwhere(both > OVERLAP_MWH)
+
+
+def exclude_at_plan(programme: Programme, risk: RiskAversion, solution: TwoStageSolution) -> TwoStageSolution:
+    """The same plan with the best recourse that never charges and discharges at once; bound and duals stay."""
+    recourse, binaries = solution.recourse.copy(), 0
+    for n in np.unique(overlaps(programme, recourse)[:, 0]):
+        recourse[n], used = _scenario(programme, risk, solution, int(n))
+        binaries += used
+    if not binaries:
+        return solution
+    how = (solution.method, solution.iterations, solution.seconds)
+    found = account(programme, risk, solution.plan, recourse, solution.bound_gbp, solution.duals, how)
+    return replace(found, binaries=binaries, notes=solution.notes)
+
+
+def exclude_everywhere(
+    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, time_limit_s: float
+) -> TwoStageSolution:
+    """The best plan of the extensive form with binaries where it overlaps; at the time limit, the plan as it was."""
+    fallback = exclude_at_plan(programme, risk, solution)
+    if not fallback.binaries:
+        return fallback
+    started = perf_counter()
+    arrays = replace(extensive_arrays(programme), cost=extensive_cost(programme, risk))
+    (count, columns), size = programme.cost.shape, programme.plan.lower.size
+    session, binaries = ArraySession(arrays, time_limit_s), 0
+    recourse = solution.recourse
+    while perf_counter() - started < time_limit_s:
+        where = overlaps(programme, recourse)
+        if not where.size:
+            how = (f"{solution.method}+milp", 0, perf_counter() - started)
+            bound = min(solution.bound_gbp, -answer.bound)
+            found = account(programme, risk, column[:size], recourse, bound, solution.duals, how)
+            found = replace(found, binaries=binaries)
+            return max(found, replace(fallback, bound_gbp=bound), key=lambda one: one.objective_gbp)
+        offset = size + where[:, 0] * columns
+        _decide(session, programme, offset, where[:, 1])
+        binaries += where.shape[0]
+        answer = session.solve()
+        if answer.column is None:
+            break
+        column = answer.column
+        recourse = column[size : size + count * columns].reshape(count, columns)
+    return fallback
+
+
+def _decide(session: ArraySession, programme: Programme, offset: IntArray | int, period: IntArray) -> None:
+    where, energy = programme.path.columns, programme.problem.energy
+    limits = (energy.charge_limit_mwh[period], energy.discharge_limit_mwh[period])
+    session.add_exclusivity(offset + where[CHARGE].start + period, offset + where[DISCHARGE].start + period, limits)
+
+
+def _scenario(
+    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int
+) -> tuple[FloatArray, int]:
+    """The best exclusive recourse of one scenario at the plan and its VaR, and the binaries that took."""
+    session, binaries = ArraySession(_scenario_arrays(programme, risk, solution, n), 60.0), 0
+    size, recourse = programme.cost.shape[1], solution.recourse[n]
+    for _ in range(MOST_ROUNDS):
+        period = overlaps(programme, recourse[None])[:, 1]
+        if not period.size:
+            return recourse, binaries
+        _decide(session, programme, 0, period)
+        binaries += period.size
+        answer: Solution = session.solve()
+        if answer.column is None:
+            break
+        recourse = answer.column[:size]
+    raise SolverError(f"no dispatch of scenario {n} was found that never charges and discharges at once")
+
+
+def _scenario_arrays(programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int) -> LinearArrays:
+    rows, width = programme.row_upper.shape[1], programme.plan.lower.size
+    taken = programme.technology.of(n, rows, width) @ solution.plan
+    loss = csc_array(np.append(programme.loss[n], -1.0)[None, :])
+    wider = beside([programme.path.matrix, csc_array((rows, 1))])
+    most = solution.value_at_risk_gbp - float(programme.plan_loss[n] @ solution.plan)
+    return LinearArrays(
+        csc_array(vstack([wider, loss])),
+        np.append((1 - risk.weight) * programme.cost[n], risk.weight / (1 - risk.confidence)),
+        np.append(programme.lower, 0.0),
+        np.append(programme.upper, np.inf),
+        np.append(programme.row_lower[n] - taken, -np.inf),
+        np.append(programme.row_upper[n] - taken, most),
+    )
