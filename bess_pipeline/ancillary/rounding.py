@@ -1,0 +1,99 @@
+"""Offers in the steps they are sold in, rounded so that they can still be kept.
+
+What belongs here: whole MW of response and reserve, 0.1 MW of energy. What does not: how much is best
+(`optimisation/`), and limit prices of orders.
+
+Every rule of power, energy and volume asks for more, never for less, when a contract grows. So ancillary offers are
+rounded down, and no rule can be broken by it. Energy moves the state both ways: its volumes are rounded one after
+another, the nearest step first, and one that would leave the limits is passed over (domain reference 4.4: whole MW;
+3.1: 0.1 MW lots).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bess_pipeline.ancillary.products import OFFER_STEP_MW
+from bess_pipeline.ancillary.rows import TOLERANCE, FloatArray
+from bess_pipeline.ancillary.windows import IntArray
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.battery.physics import after_standing_losses_mwh, stored_change_mwh
+from bess_pipeline.errors import ContractBreachError
+from bess_pipeline.gb_time import HALF_HOUR_H
+
+ENERGY_STEP_MW = 0.1
+
+
+@dataclass(frozen=True)
+class EnergyLimits:
+    """What a plan of energy must keep in each half-hour, arrays (half-hours,).
+
+    charge_mw, discharge_mw: most baseline power that ratings and contracts leave, AC; lowest_mwh, highest_mwh: stored
+    energy at the end of the half-hour, as the next one requires; extra_mwh: change of stored energy beside the
+    baseline (expected activation).
+    """
+
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    lowest_mwh: FloatArray
+    highest_mwh: FloatArray
+    extra_mwh: FloatArray
+
+
+def whole_offers_mw(mw: FloatArray, step_mw: float = OFFER_STEP_MW) -> FloatArray:
+    """MW rounded down to whole steps (a hair below a step counts as the step), never negative."""
+    return np.asarray(np.maximum(np.floor(mw / step_mw + TOLERANCE), 0.0) * step_mw)
+
+
+def rounded_energy_mw(
+    net_mw: FloatArray, product: IntArray, battery: Battery, opening_mwh: float, limits: EnergyLimits
+) -> FloatArray:
+    """Planned net export (half-hours,), MW, in steps of 0.1 MW that keep the limits, constant within each product.
+
+    product (half-hours,): the energy product (hour or half-hour) each half-hour belongs to; net_mw is constant in it.
+    Tried for each product in turn: the nearest step, the other one beside it, and so on outwards, towards the planned
+    state first. Raises ContractBreachError when no step within 1 MW keeps the limits.
+    """
+    rounded = np.empty_like(net_mw)
+    state, planned = opening_mwh, opening_mwh
+    for one in dict.fromkeys(product.tolist()):
+        at = np.flatnonzero(product == one)
+        steps = _candidates(float(net_mw[at[0]]))
+        paths = {step: _path(battery, state, step, limits.extra_mwh[at]) for step in steps}
+        kept = [step for step in steps if _keeps(step, paths[step], limits, at)]
+        if not kept:
+            raise ContractBreachError(
+                f"no step of {ENERGY_STEP_MW:g} MW within 1 MW of {net_mw[at[0]]:g} MW keeps power and state of energy in "
+                f"half-hour {at[0]} of the plan: leave more room in it"
+            )
+        planned = _path(battery, planned, float(net_mw[at[0]]), limits.extra_mwh[at])[-1]
+        nearest = [step for step in kept if abs(step - net_mw[at[0]]) <= ENERGY_STEP_MW] or kept[:1]
+        best = min(nearest, key=lambda step: abs(paths[step][-1] - planned))
+        rounded[at], state = best, paths[best][-1]
+    return rounded
+
+
+def _candidates(net_mw: float) -> list[float]:
+    """Steps within 1 MW, the nearest first."""
+    middle = int(np.rint(net_mw / ENERGY_STEP_MW))
+    steps = [round((middle + n) * ENERGY_STEP_MW, 10) for n in range(-10, 11)]
+    return sorted(steps, key=lambda step: (abs(step - net_mw), abs(step)))
+
+
+def _path(battery: Battery, state_mwh: float, net_mw: float, extra_mwh: FloatArray) -> list[float]:
+    hours = np.asarray(HALF_HOUR_H)
+    change = float(stored_change_mwh(battery, np.maximum(-net_mw, 0.0), np.maximum(net_mw, 0.0), hours))
+    states = []
+    for extra in extra_mwh.tolist():
+        state_mwh = float(after_standing_losses_mwh(battery, np.asarray(state_mwh), HALF_HOUR_H)) + change + extra
+        states.append(state_mwh)
+    return states
+
+
+def _keeps(net_mw: float, states_mwh: list[float], limits: EnergyLimits, at: IntArray) -> bool:
+    states = np.asarray(states_mwh)
+    power = (net_mw <= limits.discharge_mw[at] + TOLERANCE) & (-net_mw <= limits.charge_mw[at] + TOLERANCE)
+    energy = (states >= limits.lowest_mwh[at] - TOLERANCE) & (states <= limits.highest_mwh[at] + TOLERANCE)
+    return bool((power & energy).all())
