@@ -47,7 +47,7 @@ class ServicePlan:
 def planned_breaches(
     plan: ServicePlan, battery: Battery, settings: AncillarySettings, availability: Availability = ALWAYS
 ) -> list[Breach]:
-    """Every rule that a plan breaks by more than 1e-6 MW or MWh, in the order of half-hours; empty when it keeps all."""
+    """Every rule that a plan breaks by more than 1e-6 MW or MWh, in the order of half-hours."""
     products, horizon, mw = plan.products, plan.horizon, plan.mw
     limits = power_limits(battery, availability, (horizon.periods,))
     found = rating_breaches(

@@ -53,8 +53,9 @@ def rounded_energy_mw(
     """Planned net export (half-hours,), MW, in steps of 0.1 MW that keep the limits, constant within each product.
 
     product (half-hours,): the energy product (hour or half-hour) each half-hour belongs to; net_mw is constant in it.
-    Tried for each product in turn: the nearest step, the other one beside it, and so on outwards, towards the planned
-    state first. Raises ContractBreachError when no step within 1 MW keeps the limits.
+    For each product in turn: of the steps beside the plan that keep the limits, the one that leads nearest to the
+    planned state, so that rounding does not add up; else the nearest step that keeps them. Raises ContractBreachError
+    when none within 1 MW does.
     """
     rounded = np.empty_like(net_mw)
     state, planned = opening_mwh, opening_mwh
@@ -65,8 +66,8 @@ def rounded_energy_mw(
         kept = [step for step in steps if _keeps(step, paths[step], limits, at)]
         if not kept:
             raise ContractBreachError(
-                f"no step of {ENERGY_STEP_MW:g} MW within 1 MW of {net_mw[at[0]]:g} MW keeps power and state of energy in "
-                f"half-hour {at[0]} of the plan: leave more room in it"
+                f"no step of {ENERGY_STEP_MW:g} MW within 1 MW of {net_mw[at[0]]:g} MW keeps power and state of energy "
+                f"in half-hour {at[0]} of the plan: leave more room in it"
             )
         planned = _path(battery, planned, float(net_mw[at[0]]), limits.extra_mwh[at])[-1]
         nearest = [step for step in kept if abs(step - net_mw[at[0]]) <= ENERGY_STEP_MW] or kept[:1]
