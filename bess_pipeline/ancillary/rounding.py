@@ -70,7 +70,7 @@ def rounded_energy_mw(
                 f"in half-hour {at[0]} of the plan: leave more room in it"
             )
         planned = _path(battery, planned, float(net_mw[at[0]]), limits.extra_mwh[at])[-1]
-        nearest = [step for step in kept if abs(step - net_mw[at[0]]) <= ENERGY_STEP_MW] or kept[:1]
+        nearest = [step for step in kept if abs(step - net_mw[at[0]]) < ENERGY_STEP_MW - TOLERANCE] or kept[:1]
         best = min(nearest, key=lambda step: abs(paths[step][-1] - planned))
         rounded[at], state = best, paths[best][-1]
     return rounded
