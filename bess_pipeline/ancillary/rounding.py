@@ -3,10 +3,10 @@
 What belongs here: whole MW of response and reserve, 0.1 MW of energy. What does not: how much is best
 (`optimisation/`), and limit prices of orders.
 
-Every rule of power, energy and volume asks for more, never for less, when a contract grows. So ancillary offers are
-rounded down, and no rule can be broken by it. Energy moves the state both ways: its volumes are rounded one after
-another, the nearest step first, and one that would leave the limits is passed over (domain reference 4.4: whole MW;
-3.1: 0.1 MW lots).
+At a given state of energy every rule asks for more, never for less, when a contract grows, so ancillary offers are
+rounded down (domain reference 4.4: whole MW). Energy moves the state both ways: its volumes are rounded one after
+another to steps that keep the limits (3.1: 0.1 MW lots). Both together move the expected state a little, so `offers.py`
+puts them together and checks again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,14 @@ from bess_pipeline.errors import ContractBreachError
 from bess_pipeline.gb_time import HALF_HOUR_H
 
 ENERGY_STEP_MW = 0.1
+
+
+class NoStepError(ContractBreachError):
+    """No step of energy keeps the limits up to the end of half-hour `period` (from 0)."""
+
+    def __init__(self, message: str, period: int = 0) -> None:
+        super().__init__(message)
+        self.period = period
 
 
 @dataclass(frozen=True)
@@ -54,24 +62,29 @@ def rounded_energy_mw(
 
     product (half-hours,): the energy product (hour or half-hour) each half-hour belongs to; net_mw is constant in it.
     For each product in turn: of the steps beside the plan that keep the limits, the one that leads nearest to the
-    planned state, so that rounding does not add up; else the nearest step that keeps them. Raises ContractBreachError
-    when none within 1 MW does.
+    planned state, so that rounding does not add up; else the nearest step that keeps them. Raises NoStepError when
+    none within 1 MW does.
     """
     rounded = np.empty_like(net_mw)
     state, planned = opening_mwh, opening_mwh
     for one in dict.fromkeys(product.tolist()):
         at = np.flatnonzero(product == one)
-        steps = _candidates(float(net_mw[at[0]]))
-        paths = {step: _path(battery, state, step, limits.extra_mwh[at]) for step in steps}
-        kept = [step for step in steps if _keeps(step, paths[step], limits, at)]
-        if not kept:
-            raise ContractBreachError(
-                f"no step of {ENERGY_STEP_MW:g} MW within 1 MW of {net_mw[at[0]]:g} MW keeps power and state of energy "
-                f"in half-hour {at[0]} of the plan: leave more room in it"
+        wanted, extra = float(net_mw[at[0]]), limits.extra_mwh[at]
+        planned = _path(battery, planned, wanted, extra)[-1]
+        paths: dict[float, list[float]] = {}
+        for step in _candidates(wanted):
+            if paths and abs(step - wanted) >= ENERGY_STEP_MW - TOLERANCE:
+                break  # one beside the plan keeps the limits already
+            path = _path(battery, state, step, extra)
+            if _keeps(step, path, limits, at):
+                paths[step] = path
+        if not paths:
+            raise NoStepError(
+                f"no step of {ENERGY_STEP_MW:g} MW within 1 MW of {wanted:g} MW keeps power and state of energy in "
+                f"half-hour {at[0]} of the plan: leave more room in it",
+                int(at[-1]),
             )
-        planned = _path(battery, planned, float(net_mw[at[0]]), limits.extra_mwh[at])[-1]
-        nearest = [step for step in kept if abs(step - net_mw[at[0]]) < ENERGY_STEP_MW - TOLERANCE] or kept[:1]
-        best = min(nearest, key=lambda step: abs(paths[step][-1] - planned))
+        best = min(paths, key=lambda step: abs(paths[step][-1] - planned))
         rounded[at], state = best, paths[best][-1]
     return rounded
 
