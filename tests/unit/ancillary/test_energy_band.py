@@ -13,6 +13,7 @@ from bess_pipeline.ancillary.energy_band import (
     band_breaches,
     band_mwh,
     band_rows,
+    band_shortfall_mwh,
     energy_volume_mwh,
     recovery_mwh,
     required_by_direction,
@@ -142,3 +143,21 @@ def test_activation_moves_the_rows_as_it_moves_the_rule() -> None:
     assert rows.coefficient.shape == (3, HORIZON.periods, 3, 2)
     assert rows.coefficient[1, :, 1, 0] == pytest.approx(path_by_hand(1.0, energy[1, 0].tolist()))
     assert rows.coefficient[2, :, 1, 0] == pytest.approx(path_by_hand(1.0, energy[2, 0].tolist()))
+
+
+def test_many_scenarios_at_once_are_each_one_alone() -> None:
+    """Rows, shortfall and breaches of three scenarios with states of their own, one product a direction: all exact."""
+    rng, products = np.random.default_rng(3), ("DRL", "DMH")
+    energy, state = rng.uniform(0, 0.4, (3, 2, HORIZON.periods)), rng.uniform(5, 95, (3, HORIZON.periods))
+    mw, battery = mw_of(products, HORIZON, DRL=30, DMH=40), unit(50, 100, 0.9)
+    missing = band_shortfall_mwh(battery, required_by_direction(products, HORIZON, mw, energy), state)
+    values = np.concatenate([np.broadcast_to(mw.T, (3, *mw.T.shape)), state[..., None]], axis=-1)
+    assert band_rows(products, HORIZON, battery, energy).excess(values)[..., :2] == pytest.approx(
+        np.moveaxis(missing, 1, 2)
+    )
+    for n in range(3):
+        found = band_breaches(products, HORIZON, battery, mw, state[n], energy[n])
+        outside = {(one.rule, one.period) for one in found if one.rule != "usable energy"}
+        names = ("energy to discharge", "room to charge")
+        assert outside == {(names[row], t) for row, t in np.argwhere(missing[n] > 1e-6).tolist()}
+        assert outside

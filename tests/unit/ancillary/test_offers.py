@@ -54,7 +54,7 @@ def test_whole_mw_are_held_by_the_state_there_is() -> None:
 def test_mw_are_given_up_where_no_step_of_energy_holds_them() -> None:
     """m MW of DR low draw 0.05 m MWh a half-hour that the plan does not charge back, from 45 MWh.
 
-    Before the last half-hour of block 1 the requirement is m less the last four deliveries, 0.8 m, and 0.35 m have gone:
+    Before the last half-hour of block 1 the requirement is m less four deliveries, 0.8 m, and 0.35 m have gone:
     1.15 m <= 45 holds 39 MW (a step of energy may add 0.5 MWh, for 40 it takes 1). Block 2 has what that leaves.
     """
     horizon = blocks(2)
