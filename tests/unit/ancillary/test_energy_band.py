@@ -148,8 +148,8 @@ def test_activation_moves_the_rows_as_it_moves_the_rule() -> None:
 def test_many_scenarios_at_once_are_each_one_alone() -> None:
     """Rows, shortfall and breaches of three scenarios with states of their own, one product a direction: all exact."""
     rng, products = np.random.default_rng(3), ("DRL", "DMH")
-    energy, state = rng.uniform(0, 0.4, (3, 2, HORIZON.periods)), rng.uniform(5, 95, (3, HORIZON.periods))
-    mw, battery = mw_of(products, HORIZON, DRL=30, DMH=40), unit(50, 100, 0.9)
+    energy, state = rng.uniform(0, 0.4, (3, 2, HORIZON.periods)), rng.uniform(0, 100, (3, HORIZON.periods))
+    mw, battery = mw_of(products, HORIZON, DRL=60, DMH=80), unit(80, 100, 0.9)
     missing = band_shortfall_mwh(battery, required_by_direction(products, HORIZON, mw, energy), state)
     values = np.concatenate([np.broadcast_to(mw.T, (3, *mw.T.shape)), state[..., None]], axis=-1)
     assert band_rows(products, HORIZON, battery, energy).excess(values)[..., :2] == pytest.approx(
