@@ -50,7 +50,7 @@ def half_hour_payments_gbp(mw: FloatArray, price_gbp_mw_h: FloatArray) -> FloatA
 
 def unavailable_periods(missing_mwh: FloatArray) -> np.ndarray:
     """Half-hours that start outside the requirement by `energy_band.band_shortfall_mwh`, (..., 2, half-hours)."""
-    return np.asarray(missing_mwh > TOLERANCE)
+    return np.asarray(~(missing_mwh <= TOLERANCE))  # an unknown state is not taken as met
 
 
 def lost_availability_gbp(

@@ -62,6 +62,7 @@ def test_each_direction_loses_by_its_own_requirement_and_reserve_by_its_half_hou
     payment = window_payments_gbp(PRODUCTS, horizon, mw, price)
     missing = np.zeros((2, horizon.periods))
     missing[0, 1], missing[1, 5] = 0.3, 1e-9
+    assert unavailable_periods(np.array([np.nan, 0.0, -3.0])).tolist() == [True, False, False]
     lost = lost_availability_gbp(PRODUCTS, horizon, payment, unavailable_periods(missing))
     assert np.argwhere(lost > 0).tolist() == [[0, 1], [2, 1]]
     assert lost[2, 1] == pytest.approx(4 * 5 * 0.5)  # a half-hour of reserve, all of its payment
