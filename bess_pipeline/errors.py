@@ -45,3 +45,7 @@ class OriginError(BessError):
 
 class SolverError(BessError):
     """An optimisation ended without an optimal, re-checked schedule."""
+
+
+class ContractBreachError(BessError):
+    """A plan cannot keep a rule of a service it would be contracted for; nothing of it is offered."""

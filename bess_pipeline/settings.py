@@ -41,6 +41,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
@@ -268,6 +269,7 @@ class Settings(BaseSettings):
     trading: TradingSettings = TradingSettings()
     degradation: DegradationSettings = DegradationSettings()
     rolling: RollingSettings = RollingSettings()
+    ancillary: AncillarySettings = AncillarySettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
