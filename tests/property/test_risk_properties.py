@@ -1,0 +1,52 @@
+"""CVaR is a coherent measure of risk, and its tail weights attribute it exactly, whatever the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from bess_pipeline.risk.measures import tail
+
+POUNDS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 2))
+CONFIDENCES = st.sampled_from([0.5, 0.75, 0.9, 0.95, 0.975, 0.99])
+
+
+@st.composite
+def distributions(draw: st.DrawFn, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """(outcomes, parts) P&L and the probabilities of the outcomes."""
+    count = draw(st.integers(1, 25))
+    weights = draw(arrays(np.float64, count, elements=st.floats(0.01, 1.0)))
+    return draw(arrays(np.float64, (count, parts), elements=POUNDS)), weights / weights.sum()
+
+
+@given(distributions(2), CONFIDENCES, st.floats(0.0, 50.0), POUNDS)
+def test_cvar_is_coherent(case: tuple[np.ndarray, np.ndarray], confidence: float, factor: float, sure: float) -> None:
+    pnl, chance = case
+    one, other = (tail(column, confidence, chance).cvar_gbp for column in pnl.T)
+    size = 1e-9 * (np.abs(pnl).max() * (1.0 + factor) + abs(sure) + 1.0)
+    assert tail(pnl.sum(axis=1), confidence, chance).cvar_gbp <= one + other + size  # subadditive
+    assert tail(pnl[:, 0] + sure, confidence, chance).cvar_gbp == pytest.approx(one - sure, abs=size)  # translation
+    assert tail(pnl[:, 0] * factor, confidence, chance).cvar_gbp == pytest.approx(one * factor, abs=size)
+    better = np.maximum(pnl[:, 0], pnl[:, 1])
+    assert tail(better, confidence, chance).cvar_gbp <= one + size  # monotone
+
+
+@given(distributions(1), CONFIDENCES, st.randoms(use_true_random=False))
+def test_tail_weights_are_a_share_of_the_probability_of_the_worst(
+    case: tuple[np.ndarray, np.ndarray], confidence: float, random: object
+) -> None:
+    pnl, chance = case[0][:, 0], case[1]
+    found = tail(pnl, confidence, chance)
+    assert found.weights.sum() == pytest.approx(1.0, abs=1e-12)
+    assert (found.weights >= 0.0).all()
+    assert (found.weights * (1.0 - confidence) <= chance + 1e-9).all()
+    assert (found.weights[-pnl < found.var_gbp] == 0.0).all()
+    assert found.cvar_gbp == pytest.approx(-(found.weights @ pnl), rel=1e-12, abs=1e-9)
+    assert found.cvar_gbp >= found.var_gbp - 1e-9 * (1.0 + abs(found.var_gbp))
+    order = np.arange(pnl.size)
+    random.shuffle(order)  # type: ignore[attr-defined]
+    moved = tail(pnl[order], confidence, chance[order])
+    assert moved.weights == pytest.approx(found.weights[order], abs=1e-9)
