@@ -17,7 +17,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bess_pipeline.figures import style
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.risk.pnl import daily_totals, drawdown_series
+from bess_pipeline.risk.drawdown import drawdown_series
+from bess_pipeline.risk.pnl import daily_totals
 
 FLAT_KGBP = 0.06  # the limits that matplotlib gives to a line at zero
 
