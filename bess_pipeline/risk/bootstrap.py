@@ -46,8 +46,9 @@ def optimal_block_days(daily: ArrayLike) -> float:
     -------
     float
         `(2 G^2 / D)^(1/3) T^(1/3)`, G = sum of lambda(k/M) |k| R(k), D = 2 (sum of lambda(k/M) R(k))^2 with the
-        flat-top window lambda, at most `min(3 sqrt(T), T/3)` (Patton, Politis and White 2009). M is twice the first lag from which on
-        `max(5, log10 T)` autocorrelations in a row are within 2 sqrt(log10(T)/T), as in those authors' own code.
+        flat-top window lambda, at most `min(3 sqrt(T), T/3)` (Patton, Politis and White 2009). M is twice the first lag
+        from which on `max(5, log10 T)` autocorrelations in a row are within 2 sqrt(log10(T)/T), as in those authors'
+        own code.
         1 for a series that is constant or shorter than 8 days.
     """
     values = _series(daily)

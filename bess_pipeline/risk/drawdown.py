@@ -24,7 +24,7 @@ class Drawdown:
 
     `peak_date` is None when the fall began at the start of the window, before any day had settled; `recovery_date`,
     the first day at or above that peak, is None when there was none yet; all dates are None when cumulative cash never
-    fell. length_days: from peak to recovery, or to the last day; longest_days: the same of the fall that lasted longest.
+    fell. length_days: from peak to recovery, or to the last day; longest_days: that of the fall that lasted longest.
     """
 
     depth_gbp: float

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bess_pipeline.risk.attribution import euler_split
 from bess_pipeline.risk.measures import tail
+from bess_pipeline.risk.waterfall import Level, waterfall
 
 POUNDS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 2))
 CONFIDENCES = st.sampled_from([0.5, 0.75, 0.9, 0.95, 0.975, 0.99])
@@ -50,3 +55,21 @@ def test_tail_weights_are_a_share_of_the_probability_of_the_worst(
     random.shuffle(order)  # type: ignore[attr-defined]
     moved = tail(pnl[order], confidence, chance[order])
     assert moved.weights == pytest.approx(found.weights[order], abs=1e-9)
+
+
+@given(st.integers(1, 8).flatmap(distributions), CONFIDENCES)
+def test_contributions_sum_to_the_cvar_and_the_mean(case: tuple[np.ndarray, np.ndarray], confidence: float) -> None:
+    pnl, chance = case
+    found = euler_split(pd.DataFrame(pnl), confidence, chance)
+    total = [math.fsum(row) for row in pnl]
+    whole = tail(total, confidence, chance)
+    pounds = 1e-9 * max(abs(whole.cvar_gbp), float(np.abs(pnl).max()))
+    assert math.fsum(found["cvar_contribution_gbp"]) == pytest.approx(whole.cvar_gbp, abs=pounds)
+    assert math.fsum(found["expected_gbp"]) == pytest.approx(chance @ total, abs=pounds)
+
+
+@given(st.lists(POUNDS, min_size=2, max_size=8))
+def test_a_waterfall_leaves_nothing_over(pnl: list[float]) -> None:
+    levels = [Level(f"replay {n}", "cash", f"step {n}") for n in range(len(pnl))]
+    table = waterfall({(level.replay, level.basis): value for level, value in zip(levels, pnl, strict=True)}, levels)
+    assert pnl[0] + math.fsum(table["change_gbp"]) == pytest.approx(pnl[-1], rel=1e-9, abs=1e-9 * max(map(abs, pnl)))
