@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bess_pipeline import gb_time
-from bess_pipeline.risk.measures import FloatArray, Tail, tail
+from bess_pipeline.risk.measures import FloatArray, tail
 
 ATTRIBUTION_COLUMNS = ("component", "expected_gbp", "cvar_contribution_gbp")
 LISTED_WEIGHT = 1e-9  # tail weight from which on a day is a tail day: rounding is none
@@ -79,29 +79,49 @@ def tail_days(
     ----------
     streams : components by stream (`by_stream`), indexed by EFA day.
     confidence : of the tail of the daily sums.
+    half_hours, price_columns : see `worst_days`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `worst_days`, and tail_weight (sums to 1) and share_of_cvar (NaN where CVaR is no loss).
+    """
+    total = row_sums(streams.to_numpy(dtype="float64"))
+    whole = tail(total, confidence)
+    weight = pd.Series(whole.weights, index=streams.index)
+    days = worst_days(streams, int((weight > LISTED_WEIGHT).sum()), half_hours, price_columns)
+    listed = weight.loc[days["efa_date"]].to_numpy()
+    share = -days["pnl_gbp"] * listed / whole.cvar_gbp if whole.cvar_gbp > 0.0 else math.nan
+    return days.assign(tail_weight=listed, share_of_cvar=share)
+
+
+def worst_days(
+    streams: pd.DataFrame, count: int, half_hours: pd.DataFrame, price_columns: tuple[str, ...]
+) -> pd.DataFrame:
+    """The `count` days that earned least (all, if there are fewer), the worst first, with what happened in them.
+
+    Parameters
+    ----------
+    streams : components by stream (`by_stream`), indexed by EFA day.
     half_hours : prices with start_utc and `price_columns`; half-hours of other days are ignored.
     price_columns : columns to list the lowest and highest value of. A price that is missing all day gives NaN.
 
     Returns
     -------
     DataFrame
-        efa_date, pnl_gbp, tail_weight (sums to 1), share_of_cvar, lost (streams that lost, the largest loss first,
-        with their GBP; empty if none did), and lowest_/highest_ of each price column.
+        efa_date, pnl_gbp, lost (streams that lost, the largest loss first, with their GBP; empty if none did), and
+        lowest_ and highest_ of each price column.
     """
-    values = streams.to_numpy(dtype="float64")
-    total = row_sums(values)
-    whole = tail(total, confidence)
-    ranked = [n for n in np.argsort(total, kind="stable") if whole.weights[n] > LISTED_WEIGHT]
-    dates = gb_time.efa_columns(half_hours["start_utc"])["efa_date"]
-    prices = {column: half_hours[column].groupby(dates.to_numpy()) for column in price_columns}
+    total = row_sums(streams.to_numpy(dtype="float64"))
+    dates = gb_time.efa_columns(half_hours["start_utc"])["efa_date"].to_numpy()
+    prices = {column: half_hours[column].groupby(dates) for column in price_columns}
     extremes = {f"lowest_{column}": price.min() for column, price in prices.items()}
     extremes |= {f"highest_{column}": price.max() for column, price in prices.items()}
     rows = []
-    for n in ranked:
-        day = streams.index[n]
-        row = {"efa_date": day, "pnl_gbp": total[n], "tail_weight": whole.weights[n]}
-        row |= {"share_of_cvar": _share_of_cvar(whole, n, total[n]), "lost": _lost(streams.iloc[n])}
-        rows.append(row | {name: values_of.get(day, math.nan) for name, values_of in extremes.items()})
+    for place in np.argsort(total, kind="stable")[:count]:
+        day = streams.index[place]
+        row = {"efa_date": day, "pnl_gbp": total[place], "lost": _lost(streams.iloc[place])}
+        rows.append(row | {name: extreme.get(day, math.nan) for name, extreme in extremes.items()})
     return pd.DataFrame(rows)
 
 
@@ -121,11 +141,6 @@ def _wide(rows: pd.DataFrame, component: pd.Series, amount: str) -> pd.DataFrame
         index="efa_date", columns="component", values=amount, aggfunc="sum", fill_value=0.0
     )
     return table.rename_axis(index="efa_date", columns=None)
-
-
-def _share_of_cvar(whole: Tail, place: int, pnl_gbp: float) -> float:
-    """Part of CVaR that one outcome makes; NaN where CVaR is no loss, for then shares mean nothing."""
-    return -pnl_gbp * float(whole.weights[place]) / whole.cvar_gbp if whole.cvar_gbp > 0.0 else math.nan
 
 
 def _lost(day: pd.Series) -> str:

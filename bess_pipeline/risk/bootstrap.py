@@ -14,7 +14,7 @@ Several series are resampled on the same days, so that an interval of a differen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,31 +108,59 @@ def interval(
     seed: int,
     confidence: float = 0.95,
 ) -> Interval:
-    """Percentile interval of a statistic of one or several daily series.
+    """Percentile interval of one statistic: see `intervals`."""
+    return intervals(
+        [statistic],
+        daily,
+        mean_block_days=mean_block_days,
+        replicates=replicates,
+        seed=seed,
+        confidence=confidence,
+    )[0]
+
+
+def intervals(
+    statistics: Sequence[Statistic],
+    daily: ArrayLike,
+    *,
+    mean_block_days: float,
+    replicates: int,
+    seed: int,
+    confidence: float = 0.95,
+) -> list[Interval]:
+    """Percentile intervals of statistics of one or several daily series, all of the same replicates.
 
     Parameters
     ----------
-    statistic : of an array (replicates, T) or, for several series, (replicates, K, T): one value per replicate.
+    statistics : of an array (replicates, T) or, for several series, (replicates, K, T): one value per replicate.
     daily : (T,) or (K, T), finite. All K series are resampled on the same days.
-    mean_block_days, replicates, seed : see `resampled_days`; the same seed gives the same interval.
-    confidence : of the interval, two-sided.
+    mean_block_days, replicates, seed : see `resampled_days`; the same seed gives the same intervals.
+    confidence : of the intervals, two-sided.
 
     Returns
     -------
-    Interval
-        NaN ends where more than a tenth of the replicates have no value (NaN), such as a Sortino ratio without a loss.
+    list of Interval
+        One per statistic. NaN ends where more than a tenth of the replicates have no value (NaN), such as a Sortino
+        ratio without a loss.
     """
     values = _series(daily)
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"a confidence lies between 0 and 1, not at {confidence:g}")
     draw = np.random.default_rng(seed)
     at_once = max(1, CHUNK // values.size)
-    found = []
+    replicated: list[list[FloatArray]] = [[] for _ in statistics]
     for done in range(0, replicates, at_once):
         places = resampled_days(values.shape[-1], min(at_once, replicates - done), mean_block_days, draw)
-        found.append(np.asarray(statistic(np.moveaxis(values[..., places], -2, 0)), dtype="float64"))
-    replicated = np.concatenate(found)
-    value = float(np.asarray(statistic(values[np.newaxis]))[0])
+        sample = np.moveaxis(values[..., places], -2, 0)
+        for found, statistic in zip(replicated, statistics, strict=True):
+            found.append(np.asarray(statistic(sample), dtype="float64"))
+    return [
+        _percentiles(float(np.asarray(statistic(values[np.newaxis]))[0]), np.concatenate(found), confidence)
+        for found, statistic in zip(replicated, statistics, strict=True)
+    ]
+
+
+def _percentiles(value: float, replicated: FloatArray, confidence: float) -> Interval:
     if np.isnan(value) or np.isnan(replicated).mean() > LARGEST_UNDEFINED_SHARE:
         return Interval(value, float("nan"), float("nan"))
     low, high = np.nanquantile(replicated, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])

@@ -5,7 +5,7 @@ strategies (`waterfall.py`).
 
 Half-hours of two days are matched by London clock time (the second of the hour that comes twice is a slot of its own),
 so that an evening peak meets an evening peak on 23- and 25-hour days too. Per stream and slot, with volumes q and
-prices p of the day before (0) and of the day (1), and r the price that the P&L of the day before was first reported with:
+prices p of the day before (0) and of the day (1), and r the price its P&L was first reported with:
 
     revision = q0 (p0 - r0),   price = (q0 + q1)/2 (p1 - p0),   volume = (p0 + p1)/2 (q1 - q0)
 
