@@ -4,7 +4,7 @@ What belongs here: which measures are taken of which days, in which unit. What d
 `drawdown.py`), intervals (`bootstrap.py`) and the days' P&L (`pnl.py`).
 
 Bases: *cash* (wear left out) and *after_wear*; drawdown is of the cumulative pounds of either (domain reference 8).
-Windows: all days there are, and those of the last n calendar days where the history is that long. In pounds and per MW of rating.
+Windows: all days there are, and those of the last n calendar days where the history is that long. In pounds and per MW.
 """
 
 from __future__ import annotations
