@@ -101,11 +101,11 @@ def capture_by_month(daily_gbp: pd.DataFrame, bounds: Mapping[str, str]) -> pd.D
         if strategy not in daily_gbp or bound not in daily_gbp:
             continue
         pair = daily_gbp[[strategy, bound]].dropna()
-        months = pd.to_datetime(pd.Series(pair.index, index=pair.index)).dt.to_period("M")
-        for month, days in pair.groupby(months.to_numpy()):
+        months = pd.Index([day.replace(day=1) for day in pair.index], dtype=object)
+        for month, days in pair.groupby(months):
             total = days.sum()
             share = total[strategy] / total[bound] if total[bound] > 0.0 else float("nan")
-            rows.append((month.start_time.date(), strategy, share, len(days)))
+            rows.append((month, strategy, share, len(days)))
     return pd.DataFrame(rows, columns=["month", "strategy", "capture", "days"])
 
 
