@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
 
 from bess_pipeline.figures import style
 from bess_pipeline.figures.days import window_label
 from bess_pipeline.figures.provenance import Provenance
 
 ROW = 0.5  # inches
+NUMBER_X, CAPTURE_X = 0.735, 0.825  # of the figure's width
 
 
 @style.styled
@@ -37,7 +39,7 @@ def ladder_figure(
     figure = Figure(figsize=(10.0, 1.95 + ROW * max(len(rows), 1)))
     height = figure.get_figheight()
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.27, right=0.755, top=1 - 0.92 / height, bottom=0.8 / height)
+    figure.subplots_adjust(left=0.26, right=0.715, top=1 - 0.92 / height, bottom=0.8 / height)
     colours = style.strategy_colours(rows["strategy"])
     for place, row in enumerate(rows.to_dict("records")):
         _rung(axes, place, row, colours[row["strategy"]])
@@ -48,8 +50,8 @@ def ladder_figure(
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(f"£k/MW/year, with {confidence:.0%} intervals of a stationary block bootstrap")
     axes.xaxis.set_major_formatter(style.thousands())
-    figure.text(0.775, 1 - 0.86 / height, "£k/MW/year", fontsize=8.5, color=style.GREY)
-    figure.text(0.865, 1 - 0.86 / height, "capture of its bound", fontsize=8.5, color=style.GREY)
+    figure.text(NUMBER_X, 1 - 0.86 / height, "£k/MW/year", fontsize=8.5, color=style.GREY)
+    figure.text(CAPTURE_X, 1 - 0.86 / height, "capture of its bound", fontsize=8.5, color=style.GREY)
     style.heading(
         figure,
         f"What each strategy is worth a year, {window_label(dates)}",
@@ -67,12 +69,13 @@ def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> N
         axes.plot([low, low, np.nan, high, high], [place - 0.12, place + 0.12, np.nan, place - 0.12, place + 0.12],
                   color=colour, linewidth=1.2)  # fmt: skip
     axes.plot(value, place, "o", color=colour, markersize=6.5)
-    beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9.0}
-    axes.text(1.04, place, f"{value:,.1f}", **beside)
+    across = blended_transform_factory(axes.figure.transFigure, axes.transData)
+    beside: dict[str, Any] = {"transform": across, "va": "center", "fontsize": 9.0}
+    axes.text(NUMBER_X, place, f"{value:,.1f}", **beside)
     share, least, most = (row[name] for name in ("capture", "capture_low", "capture_high"))
     if np.isfinite(share):
         ends = f"  ({least:.0%} to {most:.0%})" if np.isfinite(least) and np.isfinite(most) else ""
-        axes.text(1.226, place, f"{share:.1%}{ends}", **beside)
+        axes.text(CAPTURE_X, place, f"{share:.1%}{ends}", **beside)
 
 
 def _days(rows: pd.DataFrame) -> str:

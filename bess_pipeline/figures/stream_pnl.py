@@ -6,10 +6,12 @@ What belongs here: the drawing. What does not: the sums (`risk/pnl.py`).
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -20,6 +22,14 @@ from bess_pipeline.figures.days import day_axis, window_label
 from bess_pipeline.figures.provenance import Provenance
 
 LONGEST_DAILY, LONGEST_WEEKLY = 62, 420  # days: beyond these, bars are weeks, then months
+TOTAL: dict[str, Any] = {
+    "color": style.BLACK,
+    "linewidth": 0,
+    "marker": "o",
+    "markersize": 4.6,
+    "markeredgecolor": "white",
+    "markeredgewidth": 0.9,
+}
 
 
 @style.styled
@@ -27,14 +37,14 @@ def stream_pnl(daily_pnl: pd.DataFrame, strategy: str, power_mw: float, provenan
     """Stacked P&L by stream of one strategy, k GBP a day (a week or a month in long windows), of `risk/daily_pnl` rows.
 
     Streams that earn stand on the zero line, streams that lose hang below it, each day by its own sign; a stream that
-    never moved is left out. The line is P&L after wear.
+    never moved is left out. The dots are P&L after wear.
     """
     rows = daily_pnl[daily_pnl["strategy"] == strategy]
     figure = Figure(figsize=(10.0, 4.8))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.085, right=0.975, top=0.775, bottom=0.145)
     bars, step = binned(rows)
-    _stack(axes, bars)
+    _stack(axes, bars, step)
     style.zero_line(axes)
     axes.set_ylabel(f"P&L a {step}, £k")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
@@ -72,28 +82,28 @@ def binned(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return table[known + [stream for stream in moved if stream not in known]].rename_axis(columns=None), step
 
 
-def _stack(axes: Axes, bars: pd.DataFrame) -> None:
+def _stack(axes: Axes, bars: pd.DataFrame, step: str) -> None:
     if bars.empty:
+        axes.set_yticks([])
         return
-    width = _widths(bars.index)
+    left, width = _extent(bars.index, step)
     above, below = np.zeros(len(bars)), np.zeros(len(bars))
     for stream, colour in _colours(list(bars.columns)).items():
         amount = bars[stream].to_numpy() / 1000.0
         base = np.where(amount >= 0.0, above, below)
-        axes.bar(bars.index, amount, width, bottom=base, color=colour, align="edge", linewidth=0)
+        axes.bar(left, amount, width, bottom=base, color=colour, align="edge", linewidth=0)
         above, below = above + np.maximum(amount, 0.0), below + np.minimum(amount, 0.0)
-    middle = [day + timedelta(days=half) for day, half in zip(bars.index, width / 2.0, strict=True)]
     total = bars.sum(axis=1).to_numpy() / 1000.0
-    axes.plot(middle, total, color="white", linewidth=3.2, zorder=3, solid_capstyle="round")
-    axes.plot(middle, total, color=style.BLACK, linewidth=1.3, marker="o", markersize=2.6, zorder=3.1)
+    axes.plot(left + width / 2.0, total, **TOTAL, zorder=3)
 
 
-def _widths(first: pd.Index) -> np.ndarray:
-    """Days each bar is drawn wide: up to the next one, less a gap; a hole in the days stays a hole."""
-    days = np.array([day.toordinal() for day in first], dtype="float64")
-    gaps = np.diff(days)
-    usual = float(np.median(gaps)) if gaps.size else 1.0
-    return np.append(np.minimum(gaps, usual * 1.15), usual) * 0.86
+def _extent(first: pd.Index, step: str) -> tuple[np.ndarray, np.ndarray]:
+    """Left edge and width of each bar, days: a day around its date, a week or month from its first day."""
+    days = date2num(list(first))
+    if step == "day":
+        return days - 0.43, np.full(len(days), 0.86)
+    length = np.array([7.0 if step == "week" else pd.Period(day, "M").days_in_month for day in first])
+    return days, length * 0.88
 
 
 def _colours(streams: list[str]) -> dict[str, str]:
@@ -104,6 +114,6 @@ def _legend(figure: Figure, streams: list[str]) -> None:
     handles: list[Patch | Line2D] = [
         Patch(color=colour, label=stream.replace("_", " ")) for stream, colour in _colours(streams).items()
     ]
-    handles.append(Line2D([], [], color=style.BLACK, linewidth=1.3, marker="o", markersize=2.6, label="after wear"))
+    handles.append(Line2D([], [], **TOTAL, label="after wear"))
     top = 1 - 0.62 / figure.get_figheight()
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, top), ncols=9, columnspacing=1.2)

@@ -26,8 +26,10 @@ def tail_contribution(
     """Bars of `risk/attribution` rows of one strategy: component_kind, component, expected_gbp, cvar_contribution_gbp.
 
     Both bars of a component are P&L a day in k GBP: of a mean day, and of a day in the tail (minus its contribution to
-    CVaR), so that a component that hedges points to the right in the tail too. Kinds without a row are left out.
+    CVaR), so that a component that hedges points to the right in the tail too. Components that never moved, and kinds
+    without a row, are left out.
     """
+    attribution = attribution[(attribution[["expected_gbp", "cvar_contribution_gbp"]] != 0.0).any(axis=1)]
     kinds = [kind for kind in TITLES if (attribution["component_kind"] == kind).any()]
     rows = {kind: attribution[attribution["component_kind"] == kind] for kind in kinds}
     most = max((len(part) for part in rows.values()), default=1)
@@ -35,6 +37,7 @@ def tail_contribution(
     height = figure.get_figheight()
     panels = figure.subplots(1, max(len(kinds), 1), squeeze=False)[0]
     figure.subplots_adjust(left=0.115, right=0.985, top=1 - 1.16 / height, bottom=0.76 / height, wspace=0.55)
+    panels[0].set_axis_off()
     for axes, kind in zip(panels, kinds, strict=False):
         _panel(axes, rows[kind], TITLES[kind], most)
     handles = [Patch(color=EXPECTED_COLOUR, label="mean day"), Patch(color=TAIL_COLOUR, label="day in the tail")]
@@ -57,6 +60,7 @@ def _subtitle(rows: dict[str, pd.DataFrame], days: int, provenance: Provenance) 
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, title: str, most: int) -> None:
+    axes.set_axis_on()
     place = np.arange(len(rows))
     for offset, amount, colour in (
         (-0.19, rows["expected_gbp"], EXPECTED_COLOUR),

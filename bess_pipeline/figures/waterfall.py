@@ -30,7 +30,7 @@ def waterfall_figure(
     days = list(dates)
     figure = Figure(figsize=(10.0, 5.0))
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.09, right=0.975, top=0.83, bottom=0.245)
+    figure.subplots_adjust(left=0.09, right=0.975, top=0.84, bottom=0.215)
     levels = [start_gbp, *steps["level_gbp"]]
     span = max(*levels, 0.0) - min(*levels, 0.0) or 1.0
     _level(axes, 0, start_gbp, style.BLACK, span)
@@ -42,9 +42,10 @@ def waterfall_figure(
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")
     style.zero_line(axes)
-    axes.set_ylim(min(*levels, 0.0) / 1000.0 - span * 0.0001, (max(*levels, 0.0) + 0.12 * span) / 1000.0)
-    if min(levels) < 0.0:
-        axes.set_ylim(bottom=(min(levels) - 0.12 * span) / 1000.0)
+    lowest = min(*levels, 0.0)
+    axes.set_ylim(
+        (lowest - (0.08 * span if lowest < 0.0 else 0.0)) / 1000.0, (max(*levels, 0.0) + 0.12 * span) / 1000.0
+    )
     axes.set_ylabel("P&L over the window, £k")
     axes.yaxis.set_major_formatter(style.thousands())
     style.heading(
@@ -79,14 +80,14 @@ def _number(axes: Axes, place: int, above_gbp: float, span: float, text: str) ->
 
 def _labels(steps: pd.DataFrame) -> list[str]:
     first, last = steps.iloc[0], steps.iloc[-1]
-    middle = [f"{row['step']}\n{_leads_to(row)}" for row in steps.to_dict("records")]
+    middle = [f"{row['step']}\n\N{RIGHTWARDS ARROW} {_leads_to(row)}" for row in steps.to_dict("records")]
     return [_replay(first["from_replay"], first["from_basis"]), *middle, _replay(last["to_replay"], last["to_basis"])]
 
 
 def _leads_to(row: Mapping[Hashable, Any]) -> str:
     """The replay that a step leads to, or the basis where the replay stays."""
     if row["from_replay"] == row["to_replay"]:
-        return f"to {row['to_basis'].replace('_', ' ')}"
+        return str(row["to_basis"]).replace("_", " ")
     return _replay(row["to_replay"], row["to_basis"])
 
 
