@@ -71,7 +71,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str, most: int) -> None:
     axes.set_yticks(place, [str(name).replace("_", " ") for name in rows["component"]])
     axes.set_ylim(most - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(style.thousands())
     axes.set_xlabel("P&L a day, £k")
     axes.set_title(title)

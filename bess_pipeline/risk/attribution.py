@@ -12,6 +12,8 @@ contribution earns in the tail: it hedges. VaR has no such stable split and gets
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from bess_pipeline import gb_time
 from bess_pipeline.risk.measures import FloatArray, tail
 
 ATTRIBUTION_COLUMNS = ("component", "expected_gbp", "cvar_contribution_gbp")
+SAME_GBP = 1e-6
 LISTED_WEIGHT = 1e-9  # tail weight from which on a day is a tail day: rounding is none
 
 
@@ -49,6 +52,28 @@ def euler_split(components: pd.DataFrame, confidence: float, probability: ArrayL
             "cvar_contribution_gbp": -_weighted(whole.weights, values) + 0.0,
         }
     )
+
+
+def attribution_rows(
+    kinds: Mapping[str, pd.DataFrame],
+    as_of: date,
+    strategy: str,
+    confidence: float,
+    probability: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """Columns of `risk/attribution`: the Euler split of one strategy's outcomes by each kind of component.
+
+    kinds: stream, block, driver … to the components of that kind, all of the same outcomes in the same order. Raises
+    ValueError where two kinds do not add up to the same P&L in every outcome (to 1e-6 GBP).
+    """
+    sums = {kind: row_sums(parts.to_numpy(dtype="float64")) for kind, parts in kinds.items()}
+    first = next(iter(sums))
+    for kind, total in sums.items():
+        if total.shape != sums[first].shape or not np.allclose(total, sums[first], rtol=0.0, atol=SAME_GBP):
+            raise ValueError(f"the components by {kind} and by {first} are not of the same P&L")
+    parts = [euler_split(frame, confidence, probability).assign(component_kind=kind) for kind, frame in kinds.items()]
+    rows = pd.concat(parts, ignore_index=True).assign(efa_date=as_of, strategy=strategy, confidence=confidence)
+    return rows[["efa_date", "strategy", "confidence", "component_kind", *ATTRIBUTION_COLUMNS]]
 
 
 def by_stream(daily_pnl: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bess_pipeline import gb_time
 from bess_pipeline.risk.attribution import euler_split
+from bess_pipeline.risk.explain import explain
 from bess_pipeline.risk.measures import tail
 from bess_pipeline.risk.waterfall import Level, waterfall
 
@@ -73,3 +76,20 @@ def test_a_waterfall_leaves_nothing_over(pnl: list[float]) -> None:
     levels = [Level(f"replay {n}", "cash", f"step {n}") for n in range(len(pnl))]
     table = waterfall({(level.replay, level.basis): value for level, value in zip(levels, pnl, strict=True)}, levels)
     assert pnl[0] + math.fsum(table["change_gbp"]) == pytest.approx(pnl[-1], rel=1e-9, abs=1e-9 * max(map(abs, pnl)))
+
+
+@given(
+    st.sampled_from([(date(2026, 3, 28), date(2026, 3, 29)), (date(2026, 10, 25), date(2026, 10, 26))]),
+    arrays(np.float64, (2, 50, 3), elements=st.floats(-500.0, 500.0)),
+)
+def test_price_volume_and_revision_explain_the_whole_change(days: tuple[date, date], numbers: np.ndarray) -> None:
+    rows = []
+    for day, block in zip(days, numbers, strict=True):
+        starts = gb_time.efa_half_hours(day)
+        volume, price, first = block[: len(starts)].T
+        rows.append(pd.DataFrame({"start_utc": starts, "volume": volume, "price": price, "first_price": first}))
+    before, now = (frame.assign(stream="day_ahead") for frame in rows)
+    found = explain(before, now)
+    reported = math.fsum(before["volume"] * before["first_price"])
+    change = math.fsum(now["volume"] * now["price"]) - reported
+    assert found["change_gbp"].sum() == pytest.approx(change, rel=1e-9, abs=1e-9 * np.abs(numbers).max() ** 2 + 1e-9)

@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from bess_pipeline import gb_time
-from bess_pipeline.risk.attribution import by_block, by_driver, by_stream, euler_split, tail_days
+from bess_pipeline.risk.attribution import (
+    attribution_rows,
+    by_block,
+    by_driver,
+    by_stream,
+    euler_split,
+    tail_days,
+    worst_days,
+)
 
 SPRING = date(2026, 3, 29)
 
@@ -92,3 +100,20 @@ def test_a_tail_that_earns_has_no_shares() -> None:
     days = tail_days(streams().abs(), 0.6, pd.DataFrame({"start_utc": gb_time.efa_half_hours(SPRING)}), ())
     assert days["share_of_cvar"].isna().all()
     assert (days["lost"] == "").all()
+
+
+def test_kinds_of_components_are_of_one_pnl_and_share_its_tail() -> None:
+    whole = streams()
+    halves = pd.DataFrame({"early": whole.sum(axis=1) * 0.25, "late": whole.sum(axis=1) * 0.75})
+    rows = attribution_rows({"stream": whole, "block": halves}, SPRING, "a", 0.6)
+    sums = rows.groupby("component_kind")["cvar_contribution_gbp"].sum()
+    assert sums["stream"] == pytest.approx(sums["block"], rel=1e-12)
+    assert list(rows.columns[:4]) == ["efa_date", "strategy", "confidence", "component_kind"]
+    with pytest.raises(ValueError, match="by block and by stream are not of the same P&L"):
+        attribution_rows({"stream": whole, "block": halves + 0.01}, SPRING, "a", 0.6)
+
+
+def test_worst_days_are_as_many_as_asked_for_or_all() -> None:
+    prices = pd.DataFrame({"start_utc": gb_time.efa_half_hours(SPRING)})
+    assert worst_days(streams(), 2, prices, ())["pnl_gbp"].tolist() == [-250.0, 10.0]
+    assert len(worst_days(streams(), 9, prices, ())) == 4

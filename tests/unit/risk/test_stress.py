@@ -37,7 +37,8 @@ def tables(**changes: object) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 
 
 def given(**changes: object) -> stress.Position:
-    return stress.position(*tables(**changes))
+    opening = float(changes.pop("opening", 50.0))  # type: ignore[arg-type]
+    return stress.position(*tables(**changes), opening)
 
 
 def test_a_spike_is_paid_for_being_short_where_it_costs_most() -> None:
@@ -98,7 +99,7 @@ def test_twice_the_activation_is_bought_back_and_unpaid() -> None:
 
 
 def test_a_dispatch_that_a_shock_makes_impossible_has_a_negative_margin() -> None:
-    empty = given(energy_mwh=np.array([20.0, 18.9, 8.3, 5.2]))
+    empty = given(energy_mwh=np.array([20.0, 18.9, 8.3, 5.2]), opening=10.6)
     assert stress.activation_increase(empty, BATTERY, 3.0).margin_after_mwh == pytest.approx(0.2 - 2.0 / ETA)
 
 
@@ -107,7 +108,7 @@ def test_all_shocks_have_words_and_missing_prices_move_nothing() -> None:
     assert len({one.shock for one in results}) == len(results) == 5
     assert all(one.words and np.isfinite(one.pnl_change_gbp) for one in results)
     dispatch, cash, price = tables()
-    unknown = stress.position(dispatch, cash, price[:0])
+    unknown = stress.position(dispatch, cash, price[:0], 50.0)
     assert stress.activation_increase(unknown, BATTERY, 2.0).pnl_change_gbp == 0.0
 
 
@@ -115,4 +116,27 @@ def test_a_position_is_of_one_strategy() -> None:
     dispatch, cash, price = tables()
     for wrong in (dispatch[:0], dispatch.assign(strategy=list("aabb"))):
         with pytest.raises(ValueError, match="one strategy"):
-            stress.position(wrong, cash, price)
+            stress.position(wrong, cash, price, 50.0)
+
+
+def test_what_no_longer_fits_is_imbalance_when_it_was_wanted() -> None:
+    """Opened at 6 MWh and not charged, the battery has 1 MWh to give in the second half-hour and none in the third."""
+    poor = given(opening=6.0, energy_mwh=6.0 + given().energy_mwh - 50.0)
+    found = stress.asset_outage(poor, BATTERY, 0.5)
+    assert found.start_utc == poor.start_utc[0]
+    asked, possible = 1.0 + 10.0, 1.0 * ETA  # AC
+    assert found.undelivered_mwh == pytest.approx(asked - possible)
+    usual_closing = 6.0 + ETA * 10.0 - 11.0 / ETA
+    assert usual_closing < 5.0  # so even without the outage some of the last discharge did not fit
+    usual = (ETA * 10.0 + 1.0 - 1.0 / ETA) * ETA
+    cash = 10.0 * -50.0 - 80.0  # not charged, and no response paid
+    cash += (possible - 1.0) * 40.0 + (0.0 - usual) * 100.0
+    assert found.pnl_change_gbp == pytest.approx(cash)
+    assert found.margin_after_mwh == pytest.approx(6.0 - 11.0 / ETA - 5.0)
+
+
+def test_energy_that_goes_both_ways_costs_its_losses() -> None:
+    """1 MWh out and 1 MWh in within the half-hour: as much again leaves the store poorer by the round trip's loss."""
+    both = given(activation_import_mwh=np.array([0.0, 1.0, 0.0, 0.0]), metered_mwh=np.array([-10.0, 0.0, 10.0, 0.0]))
+    found = stress.activation_increase(both, BATTERY, 2.0)
+    assert found.pnl_change_gbp == pytest.approx((ETA - 1.0 / ETA) / ETA * PRICE.mean())
