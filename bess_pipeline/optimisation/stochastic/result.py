@@ -15,7 +15,7 @@ from bess_pipeline.optimisation.stochastic.certificate import Duals
 from bess_pipeline.optimisation.stochastic.numbers import ELASTIC
 from bess_pipeline.optimisation.stochastic.programme import Programme
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
-from bess_pipeline.risk.measures import risk_measures
+from bess_pipeline.risk.measures import tail
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ def account(
     """The accounts of a plan and its recourse; bound_gbp: proven upper bound of the objective, maximised."""
     cost = scenario_costs(programme, plan, recourse)
     loss = (programme.loss * recourse).sum(axis=1) + programme.plan_loss @ plan
-    tail = risk_measures(loss, risk.confidence, programme.probability)
+    worst = tail(-loss, risk.confidence, programme.probability)
     mean = -float(programme.probability @ cost)
-    objective = (1 - risk.weight) * mean - risk.weight * tail.cvar
+    objective = (1 - risk.weight) * mean - risk.weight * worst.cvar_gbp
     return TwoStageSolution(
         plan=plan,
         recourse=recourse,
         profit_gbp=-cost,
         loss_gbp=loss,
         expected_profit_gbp=mean,
-        cvar_gbp=tail.cvar,
-        value_at_risk_gbp=tail.var,
+        cvar_gbp=worst.cvar_gbp,
+        value_at_risk_gbp=worst.var_gbp,
         penalty_gbp=float(programme.probability @ penalties(programme, recourse)),
         objective_gbp=objective,
         bound_gbp=bound_gbp,
