@@ -172,9 +172,7 @@ def add_ramp_limit(model: pyo.ConcreteModel, numbers: PathNumbers, coefficients:
     model.ramp_down = pyo.Constraint(model.PERIODS, rule=down)
 
 
-def add_cycle_limit(
-    model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, delivery: Delivery
-) -> None:
+def add_cycle_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, delivery: Delivery) -> None:
     """Energy discharged in a day <= cycles a day x usable energy."""
     members = _periods_by_day(problem)
 
@@ -209,8 +207,7 @@ def add_warranty_budget(model: pyo.ConcreteModel, numbers: PathNumbers, delivery
 
     def budget(m: pyo.ConcreteModel, horizon: int) -> object:
         total = sum(
-            m.discharge_mwh[t] + delivery.discharged(m, t) - delivery.beyond(m, t, "warranty_budget")
-            for t in m.PERIODS
+            m.discharge_mwh[t] + delivery.discharged(m, t) - delivery.beyond(m, t, "warranty_budget") for t in m.PERIODS
         )
         return total <= float(numbers.right_hand_side["warranty_budget"][horizon])
 

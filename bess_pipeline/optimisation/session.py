@@ -119,10 +119,11 @@ class ArraySession:
         point.col_value = column.tolist()
         self._solver.setSolution(point)
 
-    def solve(self) -> Solution:
-        """Solve to optimality or to the time limit; never raises for a status."""
+    def solve(self, time_limit_s: float | None = None) -> Solution:
+        """Solve to optimality or to the time limit (None: the session's); never raises for a status."""
         started = perf_counter()
-        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + self._time_limit_s)
+        limit_s = self._time_limit_s if time_limit_s is None else time_limit_s
+        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + limit_s)
         self._solver.run()
         seconds = perf_counter() - started
         status = _STATUS.get(self._solver.getModelStatus(), SolveStatus.UNKNOWN)

@@ -21,8 +21,8 @@ from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 
 @dataclass(frozen=True)
 class Duals:
-    """Prices of the minimised problem, GBP per unit: rows (N, rows) of the scenarios, plan_rows; tail (N,): what a pound
-    of each scenario's loss weighs through CVaR."""
+    """Prices of the minimised problem, GBP per unit: rows (N, rows) of the scenarios, plan_rows; tail (N,): what a
+    pound of each scenario's loss weighs through CVaR."""
 
     rows: FloatArray
     plan_rows: FloatArray
@@ -71,8 +71,9 @@ def cost_bound(programme: Programme, risk: RiskAversion, duals: Duals) -> float:
     upper = np.where(np.isfinite(programme.upper), programme.upper, reach_mwh(programme))
     at_columns = float((np.maximum(reduced.recourse, 0.0) @ programme.lower).sum())
     at_columns += float((np.minimum(reduced.recourse, 0.0) @ upper).sum())
-    at_plan = np.maximum(reduced.plan, 0.0) @ programme.plan.lower + np.minimum(reduced.plan, 0.0) @ programme.plan.upper
-    return at_rows + at_columns + float(at_plan)
+    at_columns += float(np.maximum(reduced.plan, 0.0) @ programme.plan.lower)
+    at_columns += float(np.minimum(reduced.plan, 0.0) @ programme.plan.upper)
+    return at_rows + at_columns
 
 
 def reach_mwh(programme: Programme) -> float:

@@ -62,7 +62,9 @@ def _check_periods(problem: StochasticProblem) -> None:
         if index.min() < -1 or not np.array_equal(used, np.arange(used.size)):
             raise UserInputError(f"{name} must number what it names 0, 1, 2, ... without a gap, and -1 for none")
     if not 1 <= problem.committed_periods <= periods:
-        raise UserInputError(f"{problem.committed_periods} committed periods do not lie within the {periods} of the horizon")
+        raise UserInputError(
+            f"{problem.committed_periods} committed periods do not lie within the {periods} of the horizon"
+        )
     limit = np.asarray(problem.imbalance_limit_mw)
     if not (np.isfinite(limit) & (limit >= 0)).all():
         raise UserInputError("the imbalance limit must be 0 MW or more, and finite, in every period")

@@ -272,11 +272,11 @@ class Elimination:
         energy += k
         energy[:-1] -= kept[1:, None] * k[1:]
         _add_columns(columns, self._beta, k)
-        for j, value in self._flow_of.items():
-            _add_columns(columns, {j: -1.0}, value[0] * u[0] + value[1] * u[1])
+        for j, of_flow in self._flow_of.items():
+            _add_columns(columns, {j: -1.0}, of_flow[0] * u[0] + of_flow[1] * u[1])
         state = self._along(energy)
-        for j, value in self._now.items():
-            _add_columns(columns, {j: -1.0}, value * state)
+        for j, of_state in self._now.items():
+            _add_columns(columns, {j: -1.0}, of_state * state)
         self._scatter(columns, plan, spanning, 0)
         self._scatter({j: -value * state[:-1] for j, value in self._next.items()}, plan, spanning, 1)
         step_plan, step_spanning = self._solve_columns(plan, spanning)
@@ -316,8 +316,8 @@ class Elimination:
         state = self._along(energy)
         g = self._weights.balance.row.flow[:, :, None]
         first, second = flow
-        for j, value in self._flow_of.items():
-            first, second = first - value[0] * at[j], second - value[1] * at[j]
+        for j, of_flow in self._flow_of.items():
+            first, second = first - of_flow[0] * at[j], second - of_flow[1] * at[j]
         u = self._inverse_times(first, second)
         gap = state - right.balance + g[0] * u[0] + g[1] * u[1]
         gap[1:] -= self._structure.kept[1:, None] * state[:-1]

@@ -22,7 +22,7 @@ from bess_pipeline.optimisation.problem import FloatArray, IntArray
 from bess_pipeline.optimisation.session import ArraySession, LinearArrays, Solution
 from bess_pipeline.optimisation.stochastic.extensive import extensive_arrays, extensive_cost
 from bess_pipeline.optimisation.stochastic.programme import Programme
-from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account, with_bound
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE
 
@@ -58,26 +58,23 @@ def exclude_everywhere(
     if not fallback.binaries:
         return fallback
     started = perf_counter()
-    arrays = replace(extensive_arrays(programme), cost=extensive_cost(programme, risk))
     (count, columns), size = programme.cost.shape, programme.plan.lower.size
-    session, binaries = ArraySession(arrays, time_limit_s), 0
-    recourse = solution.recourse
-    while perf_counter() - started < time_limit_s:
+    arrays = replace(extensive_arrays(programme), cost=extensive_cost(programme, risk))
+    session, binaries, recourse = ArraySession(arrays, time_limit_s), 0, solution.recourse
+    while (left_s := time_limit_s - (perf_counter() - started)) > 0:
         where = overlaps(programme, recourse)
-        if not where.size:
-            how = (f"{solution.method}+milp", 0, perf_counter() - started)
-            bound = min(solution.bound_gbp, -answer.bound)
-            found = account(programme, risk, column[:size], recourse, bound, solution.duals, how)
-            found = replace(found, binaries=binaries)
-            return max(found, replace(fallback, bound_gbp=bound), key=lambda one: one.objective_gbp)
-        offset = size + where[:, 0] * columns
-        _decide(session, programme, offset, where[:, 1])
+        _decide(session, programme, size + where[:, 0] * columns, where[:, 1])
         binaries += where.shape[0]
-        answer = session.solve()
+        answer = session.solve(left_s)
         if answer.column is None:
             break
-        column = answer.column
-        recourse = column[size : size + count * columns].reshape(count, columns)
+        recourse = answer.column[size : size + count * columns].reshape(count, columns)
+        if not overlaps(programme, recourse).size:
+            bound = min(solution.bound_gbp, -answer.bound)
+            how = (f"{solution.method}+milp", 0, perf_counter() - started)
+            found = account(programme, risk, answer.column[:size], recourse, bound, solution.duals, how)
+            found, fallback = replace(found, binaries=binaries), with_bound(fallback, bound)
+            return found if found.objective_gbp >= fallback.objective_gbp else fallback
     return fallback
 
 
@@ -87,9 +84,7 @@ def _decide(session: ArraySession, programme: Programme, offset: IntArray | int,
     session.add_exclusivity(offset + where[CHARGE].start + period, offset + where[DISCHARGE].start + period, limits)
 
 
-def _scenario(
-    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int
-) -> tuple[FloatArray, int]:
+def _scenario(programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int) -> tuple[FloatArray, int]:
     """The best exclusive recourse of one scenario at the plan and its VaR, and the binaries that took."""
     session, binaries = ArraySession(_scenario_arrays(programme, risk, solution, n), 60.0), 0
     size, recourse = programme.cost.shape[1], solution.recourse[n]

@@ -39,8 +39,8 @@ class ExtensiveSession:
         solution = self._session.solve()
         if solution.status is not SolveStatus.OPTIMAL or solution.column is None:
             raise SolverError(
-                f"the plan over {self.programme.problem.scenarios} scenarios was not found: the solver ended with status "
-                f"{solution.status.value}"
+                f"the plan over {self.programme.problem.scenarios} scenarios was not found: the solver ended with "
+                f"status {solution.status.value}"
             )
         return self._read(risk, solution)
 
@@ -60,7 +60,7 @@ class ExtensiveSession:
 
 def extensive_arrays(programme: Programme) -> LinearArrays:
     """The linear problem of all scenarios with its rows of CVaR (cost 0: see `extensive_cost`)."""
-    (count, columns), rows = programme.cost.shape, programme.row_upper.shape[1]
+    count, rows = programme.row_upper.shape
     size = programme.plan.lower.size
     technology = vstack([programme.technology.of(n, rows, size) for n in range(count)])
     recourse = block_diag([programme.path.matrix] * count)

@@ -68,7 +68,7 @@ def elastic_balance(problem: StochasticProblem) -> bool:
 
 def recourse_names(problem: StochasticProblem) -> tuple[str, ...]:
     """Columns of a scenario beside the battery's own and the plan."""
-    names = (IMBALANCE, *BEYOND)
+    names: tuple[str, ...] = (IMBALANCE, *BEYOND)
     if problem.responses:
         names += RESPONSE_EXCESS + tuple(BUDGETS[name] for name in BUDGETS if name in _budget_rows(problem))
     return names + (OUTSIDE if elastic_balance(problem) else ())
@@ -105,8 +105,8 @@ def scenario_numbers(problem: StochasticProblem) -> ScenarioNumbers:
         if problem.responses and name.startswith((FILLED, DRAWN)):
             upper[name] = np.full(problem.periods, np.inf)  # activation fills and draws beyond the baseline
     zeros = np.zeros(problem.periods)
-    lower |= {name: zeros for name in recourse}
-    upper |= {name: zeros + np.inf for name in recourse}
+    lower |= dict.fromkeys(recourse, zeros)
+    upper |= dict.fromkeys(recourse, zeros + np.inf)
     lower[IMBALANCE], upper[IMBALANCE] = -problem.imbalance_limit_mwh, problem.imbalance_limit_mwh
     for name in plan:
         lower[name], upper[name] = zeros - np.inf, zeros + np.inf  # the plan's own bounds are data of the first stage

@@ -9,10 +9,9 @@ result is known, so it is given (`day_ahead_fixed_mw`), and its price is the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -54,17 +53,18 @@ class StochasticProblem:
     """A battery over T periods in N scenarios; R response products, B blocks, P day-ahead products.
 
     hours, day_index (T,): durations, and the day of each period's daily limits. committed_periods: length of the
-    committed EFA day, the first periods of the horizon. product_of_period, block_of_period (T,): which day-ahead product
-    and which response block a period belongs to; -1 = none (without a product, dispatch is sold at the day-ahead price
-    of its scenario; without a block there is no response).
+    committed EFA day, the first periods of the horizon. product_of_period, block_of_period (T,): which day-ahead
+    product and which response block a period belongs to; -1 = none (without a product, dispatch is sold at the
+    day-ahead price of its scenario; without a block there is no response).
 
     day_ahead_price_gbp_mwh, system_price_gbp_mwh (N, T); probability (N,), positive, of sum 1.
     opening_energy_mwh: a number or (N,). closing: of every scenario; its terminal value also values the energy at the
     end of the committed day. imbalance_limit_mw: |dispatch - plan|, a number or (T,).
 
     responses: R products; response_price_gbp_mw_h (N, R, B); response_cap_mw (R, B); activation_mwh_per_mw (N, T, R):
-    delivered energy of a contracted MW, >= 0; required_mwh_per_mw (N, T, R) or (T, R): energy (AC) that a contracted MW
-    requires at the start of the period. absvd_applies: activation is neither bought nor sold (else at the system price).
+    delivered energy of a contracted MW, >= 0; required_mwh_per_mw (N, T, R) or (T, R): energy (AC) that a contracted
+    MW requires at the start of the period. absvd_applies: activation is neither bought nor sold (else at the system
+    price).
     baseline_adds_headroom: a charging baseline makes room for low response, a discharging one for high.
     day_ahead_fixed_mw (P,), response_fixed_mw (R, B): volumes that are given (NaN: free).
     penalty_gbp_mwh: of each MWh by which a scenario breaks the imbalance limit, the rating, the band or a daily limit,
@@ -221,19 +221,21 @@ class StochasticProblem:
         """The problem of some scenarios (or of one repeated), with their probabilities rescaled or given."""
         index = np.atleast_1d(np.asarray(scenarios))
         weight = self.probability[index] if probability is None else np.asarray(probability, dtype=float)
-        chosen = {name: getattr(self, name)[index] for name in _BY_SCENARIO}
-        return replace(self, probability=weight / weight.sum(), penalty_gbp_mwh=self.penalty, **chosen)
+        changes: dict[str, Any] = {name: getattr(self, name)[index] for name in _BY_SCENARIO}
+        changes |= {"probability": weight / weight.sum(), "penalty_gbp_mwh": self.penalty}
+        return replace(self, **changes)
 
     def mean_scenario(self) -> StochasticProblem:
         """One scenario with the expectation of everything uncertain."""
-        means: Mapping[str, FloatArray] = {
+        changes: dict[str, Any] = {
             name: np.tensordot(self.probability, getattr(self, name), axes=1)[None] for name in _BY_SCENARIO
         }
-        return replace(self, probability=np.ones(1), penalty_gbp_mwh=self.penalty, **means)
+        changes |= {"probability": np.ones(1), "penalty_gbp_mwh": self.penalty}
+        return replace(self, **changes)
 
     def with_plan(self, day_ahead_mw: FloatArray | None, response_mw: FloatArray | None) -> StochasticProblem:
         """The same problem with volumes that are given; None leaves a part as it is."""
-        fixed = {"day_ahead_fixed_mw": day_ahead_mw, "response_fixed_mw": response_mw}
+        fixed: dict[str, Any] = {"day_ahead_fixed_mw": day_ahead_mw, "response_fixed_mw": response_mw}
         return replace(self, **{name: value for name, value in fixed.items() if value is not None})
 
 

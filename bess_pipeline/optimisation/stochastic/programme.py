@@ -94,7 +94,7 @@ class Programme:
 
 
 def compile_programme(problem: StochasticProblem) -> Programme:
-    """The arrays of a problem. `plan_column[name][t]` is the column of x that a plan's name means in period t, or -1."""
+    """The arrays of a problem. `plan_column[name][t]`: the column of x that a plan's name means in period t, or -1."""
     stencils, names = _pattern(problem)
     coefficients = path_coefficients(problem.energy) | scenario_coefficients(problem)
     numbers = scenario_numbers(problem)
@@ -214,7 +214,10 @@ def _plan(problem: StochasticProblem, plan_column: Mapping[str, IntArray]) -> Pl
     cap = np.asarray(problem.response_cap_mw).ravel()
     lower, upper = np.concatenate([-most[0], np.zeros(cap.size)]), np.concatenate([most[1], cap])
     first = problem.products
-    for given, where in ((problem.day_ahead_fixed_mw, slice(0, first)), (problem.response_fixed_mw, slice(first, None))):
+    for given, where in (
+        (problem.day_ahead_fixed_mw, slice(0, first)),
+        (problem.response_fixed_mw, slice(first, None)),
+    ):
         if given is not None:
             values = np.ravel(given)
             lower[where] = np.where(np.isnan(values), lower[where], values)
@@ -229,7 +232,7 @@ def _plan(problem: StochasticProblem, plan_column: Mapping[str, IntArray]) -> Pl
 def _response_rows(
     problem: StochasticProblem, limits: tuple[FloatArray, FloatArray]
 ) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
-    """Response alone within each block: rating with recovery both ways, and the usable energy (domain reference 5.2)."""
+    """Response alone within each block: rating with recovery both ways, and usable energy (domain reference 5.2)."""
     blocks, responses, first = problem.blocks, problem.responses, problem.products
     rows: list[FloatArray] = []
     right: list[float] = []

@@ -3,7 +3,8 @@
 What belongs here: the scenarios' own linear problems and their duals. What does not: how plans are proposed
 (`multicut.py`) and directions of charge and discharge (`exclusive.py`).
 
-    minimise  (1 - a) cost_n y + a / (1 - confidence) e   subject to the scenario's rows, loss_n y - e <= VaR - plan_loss_n x
+    minimise  (1 - a) cost_n y + a / (1 - confidence) e
+    subject to  the scenario's rows at the plan x,  loss_n y - e <= VaR - plan_loss_n x,  e >= 0.
 
 Each scenario is re-solved from its own last basis: only costs, bounds and the row of the loss differ.
 """

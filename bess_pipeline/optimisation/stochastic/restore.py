@@ -90,7 +90,7 @@ def _within_power(programme: Programme, structure: Structure, dispatch: FloatArr
 def _walk(
     programme: Programme, structure: Structure, flow: FloatArray, planned: dict[int, FloatArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """States (T, N) of the flows, clipped to their limits, and what clipping added (T, N): above 0 came from outside."""
+    """States (T, N) of the flows, clipped to their limits, and what clipping added (T, N): above 0, from outside."""
     balance, kept = structure.balance, structure.kept
     where = programme.path.columns[ENERGY]
     low, high = programme.lower[where], programme.upper[where]

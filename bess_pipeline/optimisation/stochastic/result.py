@@ -6,7 +6,7 @@ either was found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,8 +26,8 @@ class TwoStageSolution:
     wear, with the value of the closing energy; loss_gbp (N,): of the committed day; objective_gbp, maximised, and
     bound_gbp, a proven upper bound of it (of the linear problem); gap: (bound - objective) / max(1, |objective|);
     penalty_gbp: expected cost of broken limits, part of the profit; duals: of the linear problem; method, iterations
-    and seconds: how it was found; binaries: directions of charge and discharge that had to be decided, in all scenarios;
-    notes: sentences a reader of the plan must see.
+    and seconds: how it was found; binaries: directions of charge and discharge that had to be decided, in all
+    scenarios; notes: sentences a reader of the plan must see.
     """
 
     plan: FloatArray
@@ -81,6 +81,11 @@ def account(
         iterations=how[1],
         seconds=how[2],
     )
+
+
+def with_bound(solution: TwoStageSolution, bound_gbp: float) -> TwoStageSolution:
+    """The same answer with another proven bound."""
+    return replace(solution, bound_gbp=bound_gbp, gap=relative_gap(solution.objective_gbp, bound_gbp))
 
 
 def relative_gap(objective_gbp: float, bound_gbp: float) -> float:

@@ -21,8 +21,8 @@ class RiskAversion:
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
             raise UserInputError(f"a risk aversion of {self.weight} does not lie in [0, 1]")
-        if not 0 <= self.confidence < 1:
-            raise UserInputError(f"a confidence of {self.confidence} does not lie in [0, 1)")
+        if not 0 < self.confidence < 1:
+            raise UserInputError(f"a confidence of {self.confidence} does not lie between 0 and 1")
 
     def most_tail_price(self, probability: FloatArray) -> FloatArray:
         """Most that a pound of each scenario's loss can weigh through CVaR, (N,); together they weigh `weight`."""

@@ -20,7 +20,7 @@ from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
 from bess_pipeline.optimisation.stochastic.numbers import elastic_balance
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.programme import Programme, compile_programme
-from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account, relative_gap
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 
 Method = Literal["auto", "extensive", "ipm", "hipo", "decomposition", "multicut"]
@@ -144,5 +144,4 @@ def _mix(
     plan = share * careful.plan + (1 - share) * bold.plan
     recourse = share * careful.recourse + (1 - share) * bold.recourse
     how = (f"{careful.method}+limit", careful.iterations + bold.iterations, careful.seconds + bold.seconds)
-    found = account(programme, risk, plan, recourse, bound_gbp, careful.duals, how)
-    return replace(found, gap=relative_gap(found.objective_gbp, bound_gbp))
+    return account(programme, risk, plan, recourse, bound_gbp, careful.duals, how)

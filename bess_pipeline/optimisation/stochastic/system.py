@@ -1,9 +1,9 @@
 """All quantities of the interior point method at one iterate, and the Newton system they make.
 
 What belongs here: the state of the method, its residuals and directions. What does not: the barrier of one box
-(`barrier.py`), elimination (`elimination.py`) and how long a step is (`interior_point.py`).
+(`barrier.py`), costs (`terms.py`), elimination (`elimination.py`) and how long a step is (`interior_point.py`).
 
-The plan has one column more than the programme's: the VaR of the committed day, free, when risk weighs anything.
+The plan has one column more than the programme's, the VaR, when risk weighs anything (`terms.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from bess_pipeline.optimisation.stochastic.elimination import (
 )
 from bess_pipeline.optimisation.stochastic.programme import Programme
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
-from bess_pipeline.optimisation.stochastic.structure import ENERGY, FLOWS, LocalRow, SpanningRow, Structure
+from bess_pipeline.optimisation.stochastic.structure import ENERGY, FLOWS, LocalRow, Structure
+from bess_pipeline.optimisation.stochastic.terms import TAIL, terms_of
 
 
 class Row:
@@ -70,45 +71,18 @@ class System:
 
     def __init__(self, programme: Programme, structure: Structure, risk: RiskAversion) -> None:
         self.programme, self.structure, self.risk = programme, structure, risk
-        self._mean = (1 - risk.weight) * programme.probability
         self._averse = risk.weight > 0
         self._shape = (programme.problem.periods, programme.problem.scenarios)
         self._tail = len(structure.plan_column) + len(structure.spanning) if self._averse else None
-        self._read_costs()
+        self.terms = terms_of(programme, structure, risk)
         self._begin()
         members = [self.flow, self.energy, self.plan, self.plan_rows, self.spanning_box]
         self.boxes: list[Box] = [*members, *(row.box for row in self.rows)]
         self.overs: list[Over] = [over for row in self.rows for over in row.overs]
         self.overs += [over for over in self.spanning_overs if over is not None]
-        self.count = sum(one.count for one in (*self.boxes, *self.overs))
+        self.count = sum(box.count for box in self.boxes) + sum(over.count for over in self.overs)
 
     # --- beginning ----------------------------------------------------------------------------------------
-
-    def _read_costs(self) -> None:
-        """Costs and losses of flows, states and plan, scenarios last; the spanning rows, with that of CVaR at the end."""
-        programme, where = self.programme, self.programme.path.columns
-        weighted = self._mean[:, None] * programme.cost
-        self._flow_cost = np.stack([weighted[:, where[name]].T for name in FLOWS])
-        self._energy_cost = np.ascontiguousarray(weighted[:, where[ENERGY]].T)
-        size = programme.plan.lower.size + int(self._averse)
-        self._plan_cost = np.zeros(size)
-        self._plan_cost[: programme.plan.lower.size] = self._mean @ programme.plan_cost
-        spanning = list(self.structure.spanning)
-        self._plan_matrix = np.zeros((programme.plan.limit.size, size))
-        self._plan_matrix[:, : programme.plan.lower.size] = programme.plan.matrix
-        if self._averse:
-            self._plan_cost[-1] = self.risk.weight
-            flow = np.stack([programme.loss[:, where[name]].T for name in FLOWS])
-            energy = np.ascontiguousarray(programme.loss[:, where[ENERGY]].T)
-            zero = np.zeros(self._shape[1])
-            spanning.append(SpanningRow("tail", flow, energy, programme.plan_loss, zero, None, 0))
-        self.spanning = tuple(spanning)
-        self._spanning_plan = np.zeros((len(spanning), size, self._shape[1]))
-        for k, row in enumerate(spanning):
-            self._spanning_plan[k, : row.plan.shape[1]] = row.plan.T
-        if self._averse:
-            self._spanning_plan[-1, -1] = -1.0
-        self._spanning_energy = [row.energy for row in spanning]
 
     def _begin(self) -> None:
         """A point inside all bounds, with duals of the size of the costs; rows are met as the method goes."""
@@ -123,8 +97,8 @@ class System:
         plan, extra = programme.plan, int(self._averse)
         bottom, top = np.append(plan.lower, [-np.inf] * extra), np.append(plan.upper, [np.inf] * extra)
         middle = np.append((plan.lower + plan.upper) / 2, np.zeros(extra))
-        self.plan = Box(bottom, top, middle, np.abs(self._plan_cost) + float(price.sum()) / self._shape[1])
-        used = self._plan_matrix @ middle
+        self.plan = Box(bottom, top, middle, np.abs(self.terms.plan_cost) + float(price.sum()) / self._shape[1])
+        used = self.terms.plan_matrix @ middle
         under = np.minimum(used, plan.limit - 0.1 * np.abs(plan.limit) - 1e-3)
         self.plan_rows = Box(np.full(plan.limit.shape, -np.inf), plan.limit, under, float(price.sum()) / self._shape[1])
         self.plan_rows_dual = self.plan_rows.price()
@@ -134,7 +108,7 @@ class System:
     def _price_scale(self) -> FloatArray:
         """Size of a scenario's prices in the objective, (1, N)."""
         cost = np.abs(self.programme.cost[:, self.programme.path.columns[FLOWS[1]]]).mean(axis=1)
-        weight = self._mean + (self.risk.weight * self.programme.probability if self._averse else 0.0)
+        weight = self.terms.mean + (self.risk.weight * self.programme.probability if self._averse else 0.0)
         return np.asarray(weight * (cost + 1.0))[None, :]
 
     def _begin_row(self, row: LocalRow, price: FloatArray) -> Row:
@@ -148,7 +122,7 @@ class System:
         overs = []
         for excess in row.excess:
             where = self.programme.path.columns[excess.name]
-            cost = self._mean[None, :] * self.programme.cost[:, where].T
+            cost = self.terms.mean[None, :] * self.programme.cost[:, where].T
             loss = self.programme.loss[:1, where].T if self._averse else np.zeros((1, 1))
             overs.append(self._over(excess.sign, cost, loss, price))
         return Row(row, np.array(np.broadcast_to(inside, self._shape)), price, overs)
@@ -160,22 +134,22 @@ class System:
         return Over(sign, cost, loss, price / dual, dual)
 
     def _begin_spanning(self, price: FloatArray) -> None:
-        count, kinds = self._shape[1], len(self.spanning)
+        count, kinds = self._shape[1], len(self.terms.spanning)
         self.spanning_multiplier = np.zeros((kinds, count))
         self.spanning_overs: list[Over | None] = []
         activity = self._spanning_activity()
-        upper = np.stack([row.upper for row in self.spanning]) if kinds else np.zeros((0, count))
+        upper = np.stack([row.upper for row in self.terms.spanning]) if kinds else np.zeros((0, count))
         scale = 0.1 * np.abs(upper) + 0.1 * np.abs(activity) + 1.0
         duals = np.broadcast_to(price * 0.1, (kinds, count)).copy()
-        for k, row in enumerate(self.spanning):
-            if row.name == "tail":
+        for k, row in enumerate(self.terms.spanning):
+            if row.name == TAIL:
                 duals[k] = self.risk.weight * self.programme.probability
                 most = self.risk.most_tail_price(self.programme.probability)
                 excess = np.maximum(activity[k], 0.0) + scale[k]
                 self.spanning_overs.append(Over(1.0, most, np.zeros(1), excess, most - duals[k]))
             elif row.excess is not None:
                 where = self.programme.path.columns[row.excess].start + row.period
-                cost, loss = self._mean * self.programme.cost[:, where], self.programme.loss[:1, where]
+                cost, loss = self.terms.mean * self.programme.cost[:, where], self.programme.loss[:1, where]
                 over = self._over(1.0, cost, loss if self._averse else np.zeros(1), price[0])
                 duals[k] = np.minimum(duals[k], 0.5 * over.dual)
                 over.dual = over.dual - duals[k]
@@ -186,8 +160,8 @@ class System:
         self.spanning_box = Box(np.full((kinds, 1), -np.inf), upper, np.minimum(activity, upper - scale), duals)
 
     def turn(self, risk: RiskAversion) -> None:
-        """The same point in the problem of another risk aversion: every price times the change of the mean's weight, and
-        tail prices as far again as the tail's weight went; what a loss costs an excess follows."""
+        """The same point in the problem of another risk aversion: every price times the change of the mean's weight,
+        tail prices times that of the tail's; what a loss costs an excess follows."""
         scale = (1 - risk.weight) / (1 - self.risk.weight)
         farther = risk.weight / self.risk.weight / scale - 1.0
         for box in self.boxes:
@@ -204,8 +178,7 @@ class System:
         last.cost, last.dual = last.cost * (1 + farther), last.dual * (1 + farther)
         self.spanning_multiplier[-1] += tail
         self.spanning_box.dual_high[-1] += tail
-        self.risk, self._mean = risk, (1 - risk.weight) * self.programme.probability
-        self._read_costs()
+        self.risk, self.terms = risk, terms_of(self.programme, self.structure, risk)
 
     # --- residuals ----------------------------------------------------------------------------------------
 
@@ -223,14 +196,14 @@ class System:
 
     def _spanning_activity(self) -> FloatArray:
         """What the spanning rows sum to, losses of excesses counted, their own excess not, (K, N)."""
-        found = np.empty((len(self.spanning), self._shape[1]))
-        for k, row in enumerate(self.spanning):
-            found[k] = (row.flow * self.flow.value).sum(axis=(0, 1)) + self._spanning_plan[k].T @ self.plan.value
+        found = np.empty((len(self.terms.spanning), self._shape[1]))
+        for k, row in enumerate(self.terms.spanning):
+            found[k] = (row.flow * self.flow.value).sum(axis=(0, 1)) + self.terms.spanning_plan[k].T @ self.plan.value
             if row.energy.any():
                 found[k] += (row.energy * self.energy.value).sum(axis=0)
-            if row.name == "tail" and hasattr(self, "rows"):
+            if row.name == TAIL and hasattr(self, "rows"):
                 for over in self._losing():
-                    found[k] += np.broadcast_to(over.loss * over.value, np.shape(over.value)).reshape(-1, self._shape[1]).sum(axis=0)
+                    found[k] += (over.loss * over.value).reshape(-1, self._shape[1]).sum(axis=0)
         return found
 
     def _losing(self) -> Iterator[Over]:
@@ -253,7 +226,7 @@ class System:
 
     def _reduced(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """cost + rows' multipliers of flows, states and plan; the bounds' own duals not counted."""
-        flow, energy, plan = self._flow_cost.copy(), self._energy_cost.copy(), self._plan_cost.copy()
+        flow, energy, plan = self.terms.flow_cost.copy(), self.terms.energy_cost.copy(), self.terms.plan_cost.copy()
         column = self.structure.plan_column
         energy += self.rows[0].multiplier
         for row in self.rows:
@@ -264,18 +237,18 @@ class System:
                 members = column[j] >= 0
                 total = (value * row.multiplier).sum(axis=1)[members]
                 plan += np.bincount(column[j][members], weights=total, minlength=plan.size)
-        for k, spanning in enumerate(self.spanning):
+        for k, spanning in enumerate(self.terms.spanning):
             flow += spanning.flow * self.spanning_multiplier[k]
             if spanning.energy.any():
                 energy += spanning.energy * self.spanning_multiplier[k]
-            plan += self._spanning_plan[k] @ self.spanning_multiplier[k]
-        return flow, energy, plan + self._plan_matrix.T @ self.plan_rows_dual
+            plan += self.terms.spanning_plan[k] @ self.spanning_multiplier[k]
+        return flow, energy, plan + self.terms.plan_matrix.T @ self.plan_rows_dual
 
     # --- Newton -------------------------------------------------------------------------------------------
 
     def weights(self) -> Weights:
         """The matrix of the Newton system."""
-        kinds, count = len(self.spanning), self._shape[1]
+        kinds, count = len(self.terms.spanning), self._shape[1]
         spanning = np.zeros((count, kinds, kinds))
         self._stiff = [box.weight() for box in self.boxes]
         for k, over in enumerate(self.spanning_overs):
@@ -288,12 +261,12 @@ class System:
                 give = (over.loss**2 * over.give()).reshape(-1, count)
                 spanning[:, -1, -1] -= give.sum(axis=0)
         plan = np.diag(self._stiff[2] * ~self.plan.fixed)
-        plan = plan + self._plan_matrix.T @ (self._stiff[3][:, None] * self._plan_matrix)
+        plan = plan + self.terms.plan_matrix.T @ (self._stiff[3][:, None] * self.terms.plan_matrix)
         rows = [row.weighted(self._tail, stiff) for row, stiff in zip(self.rows, self._stiff[5:], strict=True)]
-        flows = [row.flow for row in self.spanning]
+        flows = [row.flow for row in self.terms.spanning]
         return Weights(
             self._stiff[0], self._stiff[1], plan, ~self.plan.fixed, rows[0], rows[1:], spanning, flows,
-            self._spanning_energy, self._spanning_plan,
+            [row.energy for row in self.terms.spanning], self.terms.spanning_plan,
         )  # fmt: skip
 
     def directions(self, elimination: Elimination, last: Directions | None, target: float) -> Directions:
@@ -313,8 +286,8 @@ class System:
         flow = -(flow + self.flow.price() + pulls[0])
         energy = -(energy + self.energy.price() + pulls[1])
         plan = -(plan + self.plan.price() + pulls[2])
-        rest = self._plan_matrix @ self.plan.value - self.plan_rows.value
-        plan -= self._plan_matrix.T @ (self._stiff[3] * rest + pulls[3])
+        rest = self.terms.plan_matrix @ self.plan.value - self.plan_rows.value
+        plan -= self.terms.plan_matrix.T @ (self._stiff[3] * rest + pulls[3])
         given = iter(over_pulls)
         rows = []
         loss = np.zeros(self._shape[1])
@@ -326,11 +299,11 @@ class System:
                 loss += (over.loss * moved).sum(axis=0) if over.any_loss else 0.0
             rows.append(right)
         spanning = -self._spanning_residual() - pulls[4] / self._stiff[4]
-        for k, over in enumerate(self.spanning_overs):
-            if over is not None:
+        for k, last in enumerate(self.spanning_overs):
+            if last is not None:
                 moved = next(given)
                 spanning[k] += moved
-                loss += over.loss * moved if over.any_loss else 0.0
+                loss += last.loss * moved if last.any_loss else 0.0
         if self._averse:
             spanning[-1] -= loss
         return RightHandSide(flow, energy, rows[0], rows[1:], plan, spanning.T)
@@ -346,18 +319,18 @@ class System:
         """What goes with the eliminated unknowns: sums of rows, excesses, duals."""
         tail = step.spanning[:, -1] if self._averse else 0.0
         multipliers = [step.balance, *step.rows]
-        used = self._plan_matrix @ (self.plan.value + step.plan) - self.plan_rows.value
+        used = self.terms.plan_matrix @ (self.plan.value + step.plan) - self.plan_rows.value
         changes = [step.flow, step.energy, step.plan, used, (step.spanning.T - pulls[4]) / self._stiff[4]]
         moved = zip(multipliers, pulls[5:], self._stiff[5:], strict=True)
         changes += [(multiplier - pull) / stiff for multiplier, pull, stiff in moved]
-        steps = zip(self.boxes, changes, aims, strict=True)
+        box_steps = zip(self.boxes, changes, aims, strict=True)
         of_over = [multipliers[k] for k, row in enumerate(self.rows) for _ in row.overs]
         of_over += [step.spanning[:, k] for k, over in enumerate(self.spanning_overs) if over is not None]
         overs = zip(self.overs, of_over, over_aims, strict=True)
         return Directions(
             step,
             multipliers,
-            [box.step(change, aim) for box, change, aim in steps],
+            [box.step(change, aim) for box, change, aim in box_steps],
             [over.step(multiplier, tail, aim) for over, multiplier, aim in overs],
         )
 
@@ -369,7 +342,7 @@ class System:
 
     def gap(self) -> float:
         """Sum of all products."""
-        return sum(one.gap() for one in (*self.boxes, *self.overs))
+        return sum(box.gap() for box in self.boxes) + sum(over.gap() for over in self.overs)
 
     def gap_after(self, directions: Directions, primal: float, dual: float) -> float:
         """Sum of all products after a step."""
@@ -389,8 +362,8 @@ class System:
 
     def cost(self) -> float:
         """What the plan and the dispatch cost, excesses not counted."""
-        cost = (self._flow_cost * self.flow.value).sum() + (self._energy_cost * self.energy.value).sum()
-        return float(cost + self._plan_cost @ self.plan.value)
+        cost = (self.terms.flow_cost * self.flow.value).sum() + (self.terms.energy_cost * self.energy.value).sum()
+        return float(cost + self.terms.plan_cost @ self.plan.value)
 
     def duals(self) -> Duals:
         """The multipliers as prices of the programme's rows."""
@@ -399,8 +372,8 @@ class System:
         for row in self.rows:
             rows[:, programme.path.rows[row.row.name]] = -row.multiplier.T
         tail, seen = np.zeros(self._shape[1]), dict.fromkeys(programme.path.rows, 0)
-        for spanning, multiplier in zip(self.spanning, self.spanning_multiplier, strict=True):
-            if spanning.name == "tail":
+        for spanning, multiplier in zip(self.terms.spanning, self.spanning_multiplier, strict=True):
+            if spanning.name == TAIL:
                 tail = multiplier
             else:
                 rows[:, programme.path.rows[spanning.name].start + seen[spanning.name]] = -multiplier
