@@ -75,6 +75,11 @@ class Box:
         high = (self.high - primal * step.change) * (self.dual_high + dual * step.high)
         return float(low[self.below].sum() + high[self.above].sum())
 
+    def absorb(self, missing: FloatArray) -> None:
+        """Raise the dual of the side that `missing`, a residual of its quantity's equation, points to."""
+        self.dual_low = self.dual_low + np.where(self.below, np.maximum(missing, 0.0), 0.0)
+        self.dual_high = self.dual_high + np.where(self.above, np.maximum(-missing, 0.0), 0.0)
+
     def move(self, step: BoxStep, primal: float, dual: float) -> None:
         """Take a step."""
         change = primal * step.change
@@ -108,6 +113,11 @@ class Over:
         self.sign, self.cost, self.loss, self.value, self.dual = sign, cost, loss, value, dual
         self.count = value.size
         self.any_loss = bool(np.any(loss))
+
+    def turn(self, cost: FloatArray, weight: FloatArray, tail: FloatArray, row: FloatArray) -> None:
+        """Another cost, `cost` times the last, at other multipliers; the dual stays well above 0."""
+        self.cost = self.cost * cost
+        self.dual = np.maximum(self.cost + self.loss * tail - self.sign * row, 0.1 * weight * self.dual)
 
     def give(self) -> FloatArray:
         """How much it yields to its price."""

@@ -26,7 +26,8 @@ from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.structure import Structure, structure_of
 
 MOST_ITERATIONS = 120
-LOOK_FROM = 30.0  # look at the certificate once the method's own gap is within this many times the wanted one
+LOOK_FROM = 4.0  # look at the certificate once the method's own gap is within this many times the wanted one
+LITTLE_RESIDUAL = 1e-2
 PATIENCE = 8  # iterations without a better certificate before cuts take over
 
 
@@ -95,7 +96,8 @@ def solve_from(
     time_limit_s: float,
     keep_at: float = 0.0,
 ) -> tuple[TwoStageSolution | None, InteriorPoint | None]:
-    """The answer of the method begun at a point, and a copy of it from when its own gap first fell below `keep_at`."""
+    """The answer of the method begun at a point, and a copy of it from when its own gap first fell below `keep_at`,
+    its residuals gone: a start for a neighbour."""
     started, programme = perf_counter(), point.programme
     best, kept = BestKnown(programme, structure, risk), None
     idle = iterations = 0
@@ -103,7 +105,7 @@ def solve_from(
         while iterations < MOST_ITERATIONS and best.gap > gap and idle < PATIENCE:
             iterate = point.iterate()
             iterations += 1
-            if kept is None and iterate.gap < keep_at:
+            if kept is None and iterate.gap < keep_at and iterate.residual < LITTLE_RESIDUAL:
                 kept = deepcopy(point)
             if iterate.gap <= LOOK_FROM * gap:
                 idle = 0 if best.look(iterate) else idle + 1

@@ -4,7 +4,7 @@ What belongs here: the walk. What does not: a single solve (`solve.py`), and the
 has not seen.
 
 Only costs change along the walk. The extensive form goes from basis to basis; the interior point method begins each
-point at one that was well inside the last one's problem, its tail prices scaled to the new weight (`System.turn`).
+point at one that was well inside the last one's problem, its duals turned to the new weight (`System.turn`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bess_pipeline.optimisation.stochastic.solve import EXTENSIVE_COLUMNS
 from bess_pipeline.optimisation.stochastic.structure import Structure, structure_of
 
 DEFAULT_WEIGHTS = tuple(k / 9 for k in range(10))
-KEEP_AT = 1e-2
+KEEP_AT = 3e-2
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,15 @@ def _large(
     found = []
     for risk in risks:
         start = None
-        if kept is not None and 0 < risk.weight < 1:
+        if kept is not None:
             start = deepcopy(kept)
             start.turn(risk)
         point = start or InteriorPoint(programme, structure, risk)
         solution, inside = solve_from(point, structure, risk, gap, limit_s, KEEP_AT)
         if solution is None or solution.gap > gap:
             solution = decompose(programme, risk, gap=gap, time_limit_s=limit_s)
-        elif 0 < risk.weight < 1:
-            kept = inside
+        elif risk.weight > 0:
+            kept = inside or kept
         found.append(solution)
     return found
 

@@ -66,6 +66,14 @@ class Directions:
     overs: list[OverStep]
 
 
+@dataclass(frozen=True)
+class Aims:
+    """What the products of every box and excess should become, in order."""
+
+    boxes: list[Targets]
+    overs: list[FloatArray | float]
+
+
 class System:
     """The iterate. Everything it holds moves by `move` alone."""
 
@@ -160,25 +168,30 @@ class System:
         self.spanning_box = Box(np.full((kinds, 1), -np.inf), upper, np.minimum(activity, upper - scale), duals)
 
     def turn(self, risk: RiskAversion) -> None:
-        """The same point in the problem of another risk aversion: every price times the change of the mean's weight,
-        tail prices times that of the tail's; what a loss costs an excess follows."""
-        scale = (1 - risk.weight) / (1 - self.risk.weight)
-        farther = risk.weight / self.risk.weight / scale - 1.0
-        for box in self.boxes:
-            box.dual_low, box.dual_high = box.dual_low * scale, box.dual_high * scale
-        for over in self.overs:
-            over.cost, over.dual = over.cost * scale, over.dual * scale
-        for row in self.rows:
-            row.multiplier = row.multiplier * scale
-        self.spanning_multiplier, self.plan_rows_dual = self.spanning_multiplier * scale, self.plan_rows_dual * scale
-        tail, last = self.spanning_multiplier[-1] * farther, self.spanning_overs[-1]
-        for over in self._losing():
-            over.dual = np.maximum(over.dual + over.loss * tail, 0.1 * over.dual)
+        """The same point in the problem of another risk aversion, neither of them 0 nor the last one 1.
+
+        Tail prices follow the weight of CVaR. The duals of a scenario follow what a pound in it then weighs, so that
+        they stay nearly feasible; the bounds' duals absorb what is left.
+        """
+        tail, last = self.spanning_multiplier[-1].copy(), self.spanning_overs[-1]
         assert last is not None
-        last.cost, last.dual = last.cost * (1 + farther), last.dual * (1 + farther)
-        self.spanning_multiplier[-1] += tail
-        self.spanning_box.dual_high[-1] += tail
+        farther, before = risk.weight / self.risk.weight, self.terms.mean
         self.risk, self.terms = risk, terms_of(self.programme, self.structure, risk)
+        weight = (self.terms.mean + farther * tail) / (before + tail)
+        for box in (self.flow, self.energy, self.spanning_box, *(row.box for row in self.rows)):
+            box.dual_low, box.dual_high = box.dual_low * weight, box.dual_high * weight
+        self.spanning_multiplier = self.spanning_multiplier * weight
+        self.spanning_multiplier[-1] = self.spanning_box.dual_high[-1] = farther * tail
+        for row in self.rows:
+            row.multiplier = row.multiplier * weight
+            for over in row.overs:
+                over.turn(self.terms.mean / before, weight, farther * tail, row.multiplier)
+        for k, spanning_over in enumerate(self.spanning_overs[:-1]):
+            if spanning_over is not None:
+                spanning_over.turn(self.terms.mean / before, weight, farther * tail, self.spanning_multiplier[k])
+        last.cost, last.dual = last.cost * farther, last.dual * farther
+        for box, reduced in zip(self.boxes, self._reduced(), strict=False):
+            box.absorb(reduced + box.price())
 
     # --- residuals ----------------------------------------------------------------------------------------
 
@@ -269,17 +282,20 @@ class System:
             [row.energy for row in self.terms.spanning], self.terms.spanning_plan,
         )  # fmt: skip
 
-    def directions(self, elimination: Elimination, last: Directions | None, target: float) -> Directions:
-        """The step to the targets: 0 without a step before (predictor), else with its second order (corrector)."""
-        aims: list[Targets] = [Targets()] * len(self.boxes)
-        over_aims: list[FloatArray | float] = [0.0] * len(self.overs)
-        if last is not None:
-            aims = [one.second_order(target) for one in last.boxes]
-            over_aims = [one.second_order(target) for one in last.overs]
-        pulls = [box.pull(aim) for box, aim in zip(self.boxes, aims, strict=True)]
-        over_pulls = [over.pull(aim) for over, aim in zip(self.overs, over_aims, strict=True)]
+    def no_aims(self) -> Aims:
+        """Every product to 0 (predictor)."""
+        return Aims([Targets()] * len(self.boxes), [0.0] * len(self.overs))
+
+    def second_order(self, last: Directions, target: float) -> Aims:
+        """Every product to the target, with what a step of its own adds (corrector)."""
+        return Aims([one.second_order(target) for one in last.boxes], [one.second_order(target) for one in last.overs])
+
+    def directions(self, elimination: Elimination, aims: Aims) -> Directions:
+        """The step to the aims."""
+        pulls = [box.pull(aim) for box, aim in zip(self.boxes, aims.boxes, strict=True)]
+        over_pulls = [over.pull(aim) for over, aim in zip(self.overs, aims.overs, strict=True)]
         step = elimination.solve(self._right_hand_side(pulls, over_pulls))
-        return self._read_directions(step, pulls, aims, over_aims, over_pulls)
+        return self._read_directions(step, pulls, aims)
 
     def _right_hand_side(self, pulls: Sequence[FloatArray], over_pulls: Sequence[FloatArray]) -> RightHandSide:
         flow, energy, plan = self._reduced()
@@ -308,14 +324,7 @@ class System:
             spanning[-1] -= loss
         return RightHandSide(flow, energy, rows[0], rows[1:], plan, spanning.T)
 
-    def _read_directions(
-        self,
-        step: Step,
-        pulls: Sequence[FloatArray],
-        aims: Sequence[Targets],
-        over_aims: Sequence[FloatArray | float],
-        over_pulls: Sequence[FloatArray],
-    ) -> Directions:
+    def _read_directions(self, step: Step, pulls: Sequence[FloatArray], aims: Aims) -> Directions:
         """What goes with the eliminated unknowns: sums of rows, excesses, duals."""
         tail = step.spanning[:, -1] if self._averse else 0.0
         multipliers = [step.balance, *step.rows]
@@ -323,10 +332,10 @@ class System:
         changes = [step.flow, step.energy, step.plan, used, (step.spanning.T - pulls[4]) / self._stiff[4]]
         moved = zip(multipliers, pulls[5:], self._stiff[5:], strict=True)
         changes += [(multiplier - pull) / stiff for multiplier, pull, stiff in moved]
-        box_steps = zip(self.boxes, changes, aims, strict=True)
+        box_steps = zip(self.boxes, changes, aims.boxes, strict=True)
         of_over = [multipliers[k] for k, row in enumerate(self.rows) for _ in row.overs]
         of_over += [step.spanning[:, k] for k, over in enumerate(self.spanning_overs) if over is not None]
-        overs = zip(self.overs, of_over, over_aims, strict=True)
+        overs = zip(self.overs, of_over, aims.overs, strict=True)
         return Directions(
             step,
             multipliers,
