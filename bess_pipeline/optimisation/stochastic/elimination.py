@@ -26,7 +26,8 @@ from bess_pipeline.optimisation.stochastic.structure import LocalRow, Structure
 
 Column = int
 Columns = Mapping[Column, FloatArray]
-REGULARISATION = 1e-13
+REGULARISATION = 1e-13  # of a matrix with ones on its diagonal
+TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -245,9 +246,11 @@ class Elimination:
                 plan = plan - across[k] @ reduced[k].T
         free = self._weights.free
         plan = ((plan + plan.T) / 2)[np.ix_(free, free)]
-        plan[np.diag_indices_from(plan)] += REGULARISATION * np.abs(np.diag(plan)).max(initial=1e-30)
         if not free.any():
             return
+        self._scale = 1.0 / np.sqrt(np.maximum(np.diag(plan), TINY))
+        plan = self._scale[:, None] * plan * self._scale
+        plan[np.diag_indices_from(plan)] += REGULARISATION
         try:
             self._plan = cho_factor(plan)
         except np.linalg.LinAlgError:
@@ -302,7 +305,7 @@ class Elimination:
     def _solve_plan(self, right: FloatArray) -> FloatArray:
         step, free = np.zeros(right.size), self._weights.free
         if free.any():
-            step[free] = cho_solve(self._plan, right[free])
+            step[free] = self._scale * cho_solve(self._plan, self._scale * right[free])
         return step
 
     def _substitute(

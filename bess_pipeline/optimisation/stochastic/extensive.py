@@ -16,7 +16,7 @@ from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.problem import FloatArray
 from bess_pipeline.optimisation.session import ArraySession, LinearArrays, Solution
 from bess_pipeline.optimisation.status import SolveStatus
-from bess_pipeline.optimisation.stochastic.certificate import Duals
+from bess_pipeline.optimisation.stochastic.certificate import Duals, cost_bound
 from bess_pipeline.optimisation.stochastic.programme import Programme
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
@@ -55,7 +55,8 @@ class ExtensiveSession:
         tail = -solution.row_dual[plan_rows + programme.row_upper.size :]
         duals = Duals(rows, solution.row_dual[:plan_rows], tail)
         how = (self._label, 0, solution.seconds)
-        return account(programme, risk, solution.column[:size], recourse, -solution.cost, duals, how)
+        bound = -cost_bound(programme, risk, duals)
+        return account(programme, risk, solution.column[:size], recourse, bound, duals, how)
 
 
 def extensive_arrays(programme: Programme) -> LinearArrays:

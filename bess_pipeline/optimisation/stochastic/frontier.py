@@ -51,16 +51,17 @@ def frontier(
 ) -> list[FrontierPoint]:
     """Points at rising risk aversion. SolverError as of `optimise_plan`; time_limit_s is of one point.
 
-    At full risk aversion the mean weighs nothing, and of all plans of the least CVaR any may be the answer.
+    The method is chosen by size, as in `optimise_plan`; nothing is said of overlaps of charge and discharge.
     """
     programme = compile_programme(problem)
-    risks = [RiskAversion(weight, confidence) for weight in sorted(weights)]
+    weights = sorted(weights)
+    risks = [RiskAversion(weight, confidence) for weight in weights]
     structure = structure_of(programme)
     if programme.cost.size <= EXTENSIVE_COLUMNS or structure is None:
         found = _small(programme, risks, gap, time_limit_s)
     else:
         found = _large(programme, structure, risks, gap, time_limit_s)
-    return [_point(risk, one) for risk, one in zip(risks, found, strict=True)]
+    return [_point(weight, one) for weight, one in zip(weights, found, strict=True)]
 
 
 def _small(programme: Programme, risks: list[RiskAversion], gap: float, limit_s: float) -> list[TwoStageSolution]:
@@ -90,7 +91,5 @@ def _large(
     return found
 
 
-def _point(risk: RiskAversion, one: TwoStageSolution) -> FrontierPoint:
-    return FrontierPoint(
-        risk.weight, one.expected_profit_gbp, one.value_at_risk_gbp, one.cvar_gbp, one.gap, one.plan, one
-    )
+def _point(weight: float, one: TwoStageSolution) -> FrontierPoint:
+    return FrontierPoint(weight, one.expected_profit_gbp, one.value_at_risk_gbp, one.cvar_gbp, one.gap, one.plan, one)

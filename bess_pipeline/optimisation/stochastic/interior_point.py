@@ -51,7 +51,7 @@ class InteriorPoint:
         return self._system.programme
 
     def turn(self, risk: RiskAversion) -> None:
-        """Go on with another risk aversion, neither of them 0 nor this one 1, from where it stands."""
+        """Go on with another risk aversion, neither of them 0, from where it stands."""
         self._system.turn(risk)
         self._left[1] = 1.0
 

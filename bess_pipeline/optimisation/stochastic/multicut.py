@@ -4,21 +4,24 @@ What belongs here: the master problem, the in-out step, and the purging of cuts.
 (`recourse.py`) and when this method is chosen (`decompose.py`).
 
 Birge and Louveaux (1988) with one cut a scenario; the point between the master's plan and the best one
-(Ben-Ameur and Neto 2007) is where cuts are taken, and cuts that were slack for a while are dropped. The bound is the
-master's optimum; the objective is the accounts of the best plan.
+(Ben-Ameur and Neto 2007) is where cuts are taken, and cuts that were slack for a while are dropped. The objective is
+the accounts of the best plan. The master's duals mix the duals behind the cuts into duals of the whole problem, and
+what those prove is the bound (`certificate.py`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import highspy
 import numpy as np
+from scipy.sparse import csr_array
 
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.problem import FloatArray
-from bess_pipeline.optimisation.stochastic.certificate import Duals
+from bess_pipeline.optimisation.stochastic.certificate import Duals, cost_bound
 from bess_pipeline.optimisation.stochastic.programme import Programme
 from bess_pipeline.optimisation.stochastic.recourse import Recourse, RecourseSession
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account, relative_gap
@@ -44,46 +47,44 @@ def solve_multicut(
     master = _Master(programme, risk)
     plan = np.clip(0.0, programme.plan.lower, programme.plan.upper) if start is None else start.plan
     value_at_risk = 0.0 if start is None else start.value_at_risk_gbp
-    best = start
+    best, duals = start, None if start is None else start.duals
     bound = np.inf if start is None else start.bound_gbp
     rounds = 0
     while True:
         recourse = sessions.solve(plan, value_at_risk)
         rounds += 1
-        found = _accounts(programme, risk, plan, recourse, bound, (rounds, perf_counter() - started))
+        how = ("multicut", rounds, perf_counter() - started)
+        found = account(programme, risk, plan, recourse.columns, bound, _own_duals(programme, recourse), how)
         if best is None or found.objective_gbp > best.objective_gbp:
             best = found
         master.add_cuts(plan, value_at_risk, recourse, best.objective_gbp)
         outer = master.solve()
-        bound = min(bound, -outer.cost)
+        proven = -cost_bound(programme, risk, outer.duals)
+        if proven < bound:
+            bound, duals = proven, outer.duals
         late = perf_counter() - started > time_limit_s or rounds >= MOST_ROUNDS
         if relative_gap(best.objective_gbp, bound) <= gap or late:
             break
         plan = IN_OUT * outer.plan + (1 - IN_OUT) * best.plan
         value_at_risk = IN_OUT * outer.value_at_risk + (1 - IN_OUT) * best.value_at_risk_gbp
     how = ("multicut", rounds, perf_counter() - started)
-    return account(programme, risk, best.plan, best.recourse, bound, best.duals, how)
+    return account(programme, risk, best.plan, best.recourse, bound, duals or outer.duals, how)
 
 
-def _accounts(
-    programme: Programme,
-    risk: RiskAversion,
-    plan: FloatArray,
-    recourse: Recourse,
-    bound: float,
-    how: tuple[int, float],
-) -> TwoStageSolution:
+def _own_duals(programme: Programme, recourse: Recourse) -> Duals:
+    """Duals of the scenarios at one plan, on their own."""
     weight = programme.probability
-    plan_rows = np.zeros(programme.plan.limit.size)
-    duals = Duals(weight[:, None] * recourse.rows, plan_rows, weight * recourse.tail)
-    return account(programme, risk, plan, recourse.columns, bound, duals, ("multicut", *how))
+    return Duals(weight[:, None] * recourse.rows, np.zeros(programme.plan.limit.size), weight * recourse.tail)
 
 
+@dataclass(frozen=True)
 class _Outer:
-    """The master's optimum: its cost bounds the programme's from below."""
+    """The master's optimum: plan, VaR, values of the scenarios' cuts, and the duals its cuts mix into."""
 
-    def __init__(self, cost: float, plan: FloatArray, value_at_risk: float, cuts: FloatArray) -> None:
-        self.cost, self.plan, self.value_at_risk, self.cuts = cost, plan, value_at_risk, cuts
+    plan: FloatArray
+    value_at_risk: float
+    cuts: FloatArray
+    duals: Duals
 
 
 class _Master:
@@ -94,6 +95,9 @@ class _Master:
         self._size = programme.plan.lower.size
         self._fixed_rows = programme.plan.limit.size
         self._age = np.zeros(0, dtype=np.int64)
+        self._scenario = np.zeros(0, dtype=np.int64)  # of each cut, with the duals behind it
+        self._rows = np.zeros((0, programme.row_upper.shape[1]))
+        self._tail = np.zeros(0)
         self._last: _Outer | None = None
         self._solver = self._load(risk)
 
@@ -133,6 +137,9 @@ class _Master:
         infinite = np.full(keep.size, np.inf)
         self._solver.addRows(keep.size, right[keep], infinite, index.size, start, index.ravel(), value.ravel())
         self._age = np.append(self._age, np.zeros(keep.size, dtype=np.int64))
+        self._scenario = np.append(self._scenario, keep)
+        self._rows = np.vstack([self._rows, recourse.rows[keep]])
+        self._tail = np.append(self._tail, recourse.tail[keep])
 
     def solve(self) -> _Outer:
         """The optimum over all cuts; those that were slack for some rounds go."""
@@ -140,15 +147,27 @@ class _Master:
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise SolverError("the master problem of the cuts was not solved")
         answer = self._solver.getSolution()
-        column, dual = np.asarray(answer.col_value), np.asarray(answer.row_dual)[self._fixed_rows :]
-        cost = float(self._solver.getInfo().objective_function_value)
-        self._last = _Outer(cost, column[: self._size], float(column[self._size]), column[self._size + 1 :])
-        self._age = np.where(np.abs(dual) > 1e-12, 0, self._age + 1)
-        old = np.flatnonzero(self._age >= SLACK_ROUNDS)
-        if old.size > PURGE_FROM:
-            self._solver.deleteRows(old.size, (self._fixed_rows + old).astype(np.int32))
-            self._age = np.delete(self._age, old)
+        column, dual = np.asarray(answer.col_value), np.asarray(answer.row_dual)
+        duals = self._mixed(dual[: self._fixed_rows], dual[self._fixed_rows :])
+        size = self._size
+        self._last = _Outer(column[:size], float(column[size]), column[size + 1 :], duals)
+        self._purge(dual[self._fixed_rows :])
         return self._last
+
+    def _mixed(self, plan_rows: FloatArray, cuts: FloatArray) -> Duals:
+        """The duals behind the cuts, each weighed by the dual of its cut."""
+        shape = (self._count, cuts.size)
+        weigh = csr_array((cuts, (self._scenario, np.arange(cuts.size))), shape=shape)
+        return Duals(weigh @ self._rows, plan_rows, weigh @ self._tail)
+
+    def _purge(self, cuts: FloatArray) -> None:
+        """Drop the cuts whose duals have been 0 for some rounds, once they are many."""
+        self._age = np.where(np.abs(cuts) > 1e-12, 0, self._age + 1)
+        old = self._age >= SLACK_ROUNDS
+        if old.sum() > PURGE_FROM:
+            self._solver.deleteRows(int(old.sum()), (self._fixed_rows + np.flatnonzero(old)).astype(np.int32))
+            self._age, self._scenario, self._tail = self._age[~old], self._scenario[~old], self._tail[~old]
+            self._rows = self._rows[~old]
 
 
 def _least(cost: FloatArray, plan_cost: FloatArray, programme: Programme) -> FloatArray:

@@ -125,8 +125,6 @@ def _within_limit(
 
 def _limit_bound(risk: RiskAversion, weight: float, bound_gbp: float, limit_gbp: float) -> float:
     """What the bound at a higher weight says of every plan that keeps the limit."""
-    if weight >= 1.0:
-        return np.inf
     share = (1 - risk.weight) / (1 - weight)
     return share * bound_gbp + (weight * share - risk.weight) * limit_gbp
 

@@ -168,7 +168,7 @@ class System:
         self.spanning_box = Box(np.full((kinds, 1), -np.inf), upper, np.minimum(activity, upper - scale), duals)
 
     def turn(self, risk: RiskAversion) -> None:
-        """The same point in the problem of another risk aversion, neither of them 0 nor the last one 1.
+        """The same point in the problem of another risk aversion, neither of them 0.
 
         Tail prices follow the weight of CVaR. The duals of a scenario follow what a pound in it then weighs, so that
         they stay nearly feasible; the bounds' duals absorb what is left.
