@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csr_array, vstack
 
 from bess_pipeline.optimisation.problem import ClosingKind
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
+
+MANY = 20
 
 
 @dataclass
@@ -60,6 +62,9 @@ def best_objective(
         ([e[2] for e in rows.entries], ([e[0] for e in rows.entries], [e[1] for e in rows.entries])),
         shape=(len(rows.least), len(rows.low)),
     )
+    if problem.scenarios > MANY:
+        objective, column = _by_interior_point(rows, matrix)
+        return objective, column[:value_at_risk]
     answer = milp(
         np.array(rows.mean),
         integrality=np.array(rows.whole),
@@ -71,6 +76,24 @@ def best_objective(
     return -float(answer.fun), answer.x[:value_at_risk]
 
 
+def _by_interior_point(rows: Rows, matrix: csr_array) -> tuple[float, np.ndarray]:
+    """The same linear problem by HiGHS's interior point method, for scenarios too many for its simplex."""
+    least, most = np.array(rows.least), np.array(rows.most)
+    same = least == most
+    below, above = ~same & np.isfinite(most), ~same & np.isfinite(least)
+    answer = linprog(
+        np.array(rows.mean),
+        A_ub=vstack([matrix[below], -matrix[above]]),
+        b_ub=np.concatenate([most[below], -least[above]]),
+        A_eq=matrix[same],
+        b_eq=most[same],
+        bounds=np.column_stack([rows.low, rows.high]),
+        method="highs-ipm",
+    )
+    assert answer.x is not None, answer.message
+    return -float(answer.fun), answer.x
+
+
 def _plan(rows: Rows, problem: StochasticProblem) -> tuple[list[int], list[list[int]]]:
     battery, hours = problem.battery, np.asarray(problem.energy.durations)
     charge, discharge = _ratings(problem)
@@ -79,7 +102,10 @@ def _plan(rows: Rows, problem: StochasticProblem) -> tuple[list[int], list[list[
         member = np.flatnonzero(problem.product_index == p)
         day_ahead.append(rows.column(-charge[member].max(), discharge[member].max()))
     response = [[rows.column(0.0, float(cap)) for cap in caps] for caps in np.asarray(problem.response_cap_mw)]
-    for given, columns in ((problem.day_ahead_fixed_mw, day_ahead), (problem.response_fixed_mw, sum(response, []))):
+    for given, columns in (
+        (problem.day_ahead_fixed_mw, day_ahead),
+        (problem.response_fixed_mw, [column for columns in response for column in columns]),
+    ):
         for column, value in zip(columns, [] if given is None else np.ravel(given), strict=False):
             if not np.isnan(value):
                 rows.low[column] = rows.high[column] = float(value)

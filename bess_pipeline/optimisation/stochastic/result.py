@@ -6,6 +6,7 @@ either was found.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,8 +27,8 @@ class TwoStageSolution:
     wear, with the value of the closing energy; loss_gbp (N,): of the committed day; objective_gbp, maximised, and
     bound_gbp, a proven upper bound of it (of the linear problem); gap: (bound - objective) / max(1, |objective|);
     penalty_gbp: expected cost of broken limits, part of the profit; duals: of the linear problem; method, iterations
-    and seconds: how it was found; binaries: directions of charge and discharge that had to be decided, in all
-    scenarios; notes: sentences a reader of the plan must see.
+    and seconds: how it was found; columns: of the recourse by name; binaries: directions of charge and discharge that had
+    to be decided, in all scenarios; notes: sentences a reader of the plan must see.
     """
 
     plan: FloatArray
@@ -45,8 +46,18 @@ class TwoStageSolution:
     method: str
     iterations: int
     seconds: float
+    columns: Mapping[str, slice]
     binaries: int = 0
     notes: tuple[str, ...] = ()
+
+    def of(self, name: str) -> FloatArray:
+        """A quantity of the recourse by its name in the formulation, (N, T), MWh (e.g. "charge_mwh")."""
+        return self.recourse[:, self.columns[name]]
+
+    @property
+    def slack_mwh(self) -> dict[str, FloatArray]:
+        """Energy by which each limit is broken, by the name of its excess, (N, T)."""
+        return {name: self.of(name) for name in self.columns if name in ELASTIC}
 
 
 def account(
@@ -80,6 +91,7 @@ def account(
         method=how[0],
         iterations=how[1],
         seconds=how[2],
+        columns=programme.path.columns,
     )
 
 
