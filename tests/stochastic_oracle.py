@@ -104,7 +104,7 @@ def _plan(rows: Rows, problem: StochasticProblem) -> tuple[list[int], list[list[
     response = [[rows.column(0.0, float(cap)) for cap in caps] for caps in np.asarray(problem.response_cap_mw)]
     for given, columns in (
         (problem.day_ahead_fixed_mw, day_ahead),
-        (problem.response_fixed_mw, [column for columns in response for column in columns]),
+        (problem.response_fixed_mw, [one for block in response for one in block]),
     ):
         for column, value in zip(columns, [] if given is None else np.ravel(given), strict=False):
             if not np.isnan(value):

@@ -27,8 +27,8 @@ class TwoStageSolution:
     wear, with the value of the closing energy; loss_gbp (N,): of the committed day; objective_gbp, maximised, and
     bound_gbp, a proven upper bound of it (of the linear problem); gap: (bound - objective) / max(1, |objective|);
     penalty_gbp: expected cost of broken limits, part of the profit; duals: of the linear problem; method, iterations
-    and seconds: how it was found; columns: of the recourse by name; binaries: directions of charge and discharge that had
-    to be decided, in all scenarios; notes: sentences a reader of the plan must see.
+    and seconds: how it was found; columns: of the recourse by name; binaries: directions of charge and discharge that
+    had to be decided, in all scenarios; notes: sentences a reader of the plan must see.
     """
 
     plan: FloatArray

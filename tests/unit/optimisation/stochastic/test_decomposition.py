@@ -98,7 +98,7 @@ def test_a_formulation_without_the_structure_is_decomposed_by_cuts(change: dict[
 
 
 def test_cuts_finish_what_the_interior_point_method_leaves() -> None:
-    problem, risk = coupled(5, periods=16), RiskAversion(0.4, 0.8)
+    problem, risk = with_response(6, periods=16), RiskAversion(0.4, 0.8)
     programme = compile_programme(problem)
     rough = solve_interior(programme, risk, gap=1e-2)
     assert rough is not None
