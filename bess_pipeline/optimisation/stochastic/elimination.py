@@ -253,7 +253,7 @@ class Elimination:
         plan[np.diag_indices_from(plan)] += REGULARISATION
         try:
             self._plan = cho_factor(plan)
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, ValueError):  # not definite, or not finite
             raise SolverError("the interior point method lost its definiteness") from None
 
     def solve(self, right: RightHandSide) -> Step:
@@ -348,7 +348,7 @@ class Elimination:
 def local_values(structure: Structure, plan: FloatArray, spanning: FloatArray) -> dict[Column, FloatArray]:
     """The plan as each period sees it (T, 1), by name from 0; behind it the spanning rows' multipliers (1, N)."""
     column = structure.plan_column
-    seen = np.where(column >= 0, plan[np.maximum(column, 0)], 0.0)
+    seen = np.append(plan, 0.0)[column]  # column -1, none, sees the 0
     found = {j: seen[j][:, None] for j in range(column.shape[0])}
     return found | {column.shape[0] + k: spanning[None, :, k] for k in range(spanning.shape[1])}
 

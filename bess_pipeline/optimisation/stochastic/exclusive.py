@@ -79,11 +79,12 @@ def exclude_at_plan(programme: Programme, risk: RiskAversion, solution: TwoStage
 
 
 def exclude_everywhere(
-    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, time_limit_s: float
+    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, gap: float, time_limit_s: float
 ) -> TwoStageSolution:
-    """The best plan of the extensive form with binaries where it overlaps; at the time limit, the plan as it was."""
+    """The best plan of the extensive form with binaries where it overlaps, unless the plan as it was is within `gap` of
+    the bound with them; at the time limit, the better of both."""
     fallback, started = exclude_at_plan(programme, risk, solution), perf_counter()
-    if not fallback.binaries:
+    if fallback.gap <= gap:
         return fallback
     (count, columns), size = programme.cost.shape, programme.plan.lower.size
     arrays = replace(extensive_arrays(programme), cost=extensive_cost(programme, risk))
@@ -100,8 +101,8 @@ def exclude_everywhere(
             bound = min(solution.bound_gbp, -answer.bound)
             how = (f"{solution.method}+milp", 0, perf_counter() - started)
             found = account(programme, risk, answer.column[:size], recourse, bound, solution.duals, how)
-            found, fallback = replace(found, binaries=binaries), with_bound(fallback, bound)
-            return found if found.objective_gbp >= fallback.objective_gbp else fallback
+            better = found if found.objective_gbp >= fallback.objective_gbp else fallback
+            return replace(with_bound(better, bound), binaries=binaries)
     return fallback
 
 

@@ -47,8 +47,7 @@ def restore(
 
 
 def _seen(structure: Structure, plan: FloatArray, j: int) -> FloatArray:
-    column = structure.plan_column[j]
-    return np.where(column >= 0, plan[np.maximum(column, 0)], 0.0)[:, None]
+    return np.append(plan, 0.0)[structure.plan_column[j]][:, None]  # column -1, none, sees the 0
 
 
 def _within_plan_rows(programme: Programme, plan: FloatArray) -> FloatArray:

@@ -26,6 +26,7 @@ from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 Method = Literal["auto", "extensive", "ipm", "hipo", "decomposition", "multicut"]
 EXTENSIVE_COLUMNS = 13_000
 LIMIT_ROUNDS = 30
+DIRECTIONS_LIMIT_S = 20.0  # for binaries of all scenarios together; their gap is stated
 VAR_NOTE = "the VaR limit is enforced by CVaR at the same confidence, which is never smaller: it is conservative"
 
 
@@ -59,7 +60,7 @@ def optimise_plan(
     if not exclusive:
         return found
     if found.method.startswith("extensive"):
-        return exclude_everywhere(programme, risk, found, time_limit_s)
+        return exclude_everywhere(programme, risk, found, gap, min(time_limit_s, DIRECTIONS_LIMIT_S))
     return exclude_at_plan(programme, risk, found)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from stochastic_problems import coupled, with_response
 
 from bess_pipeline.optimisation.problem import ClosingState
 from bess_pipeline.optimisation.stochastic import frontier as frontier_module
-from bess_pipeline.optimisation.stochastic.frontier import DEFAULT_WEIGHTS, FrontierPoint, frontier
+from bess_pipeline.optimisation.stochastic.frontier import FrontierPoint, frontier
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
@@ -20,7 +22,7 @@ def assert_shape(points: list[FrontierPoint], weights: tuple[float, ...]) -> Non
     (e_a + e_b) / (b - a).
     """
     assert [point.risk_aversion for point in points] == sorted(weights)
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         open_gbp = sum(one.gap * max(1.0, abs(one.solution.objective_gbp)) for one in (before, after))
         step = min(after.risk_aversion, 1 - 1e-4) - before.risk_aversion
         assert after.cvar_gbp <= before.cvar_gbp + open_gbp / step + 1e-6
@@ -49,13 +51,3 @@ def test_cvar_never_worsens_and_the_mean_never_rises(name: str, large: bool, mon
         assert point.gap <= 1e-6
         assert point.solution.objective_gbp == pytest.approx(alone.objective_gbp, rel=2e-6)
         assert (point.solution.method == "interior_point") or not large or point.solution.method == "multicut"
-
-
-def test_warm_starts_take_fewer_iterations_than_cold_ones() -> None:
-    problem = coupled(60)
-    warm = frontier(problem, confidence=0.9)
-    assert_shape(warm, DEFAULT_WEIGHTS)
-    cold = [
-        optimise_plan(problem, RiskAversion(w, 0.9), method="decomposition", exclusive=False) for w in DEFAULT_WEIGHTS
-    ]
-    assert sum(point.solution.iterations for point in warm[2:]) < 0.9 * sum(one.iterations for one in cold[2:])

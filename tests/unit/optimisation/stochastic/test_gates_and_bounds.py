@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from stochastic_oracle import best_objective
@@ -54,23 +56,16 @@ def test_headroom_is_held_back_exactly_where_within_day_prices_are_worth_it() ->
     flat[:, 4:] = 80.0
     system = flat.copy()
     system[0, 6:], system[1, 6:] = 400.0, 70.0  # the last hour may be dear within the day
-    problem = coupled(
-        2, periods=8, day_ahead_price_gbp_mwh=flat, system_price_gbp_mwh=system, closing=ClosingState.free(), cap_mw=25.0,
-        probability=np.array([0.5, 0.5]), opening_energy_mwh=50.0,
-    )  # fmt: skip
+    even = {"periods": 8, "closing": ClosingState.free(), "probability": np.array([0.5, 0.5])}
+    problem = coupled(2, **even, day_ahead_price_gbp_mwh=flat, system_price_gbp_mwh=system)
     risk = RISKS[0]
     found = optimise_plan(problem, risk)
     kept = reserved_headroom(problem, found, risk)
-    idle, _ = best_objective(coupled(
-        2, periods=8, day_ahead_price_gbp_mwh=flat, system_price_gbp_mwh=system, closing=ClosingState.free(), cap_mw=0.0,
-        probability=np.array([0.5, 0.5]), opening_energy_mwh=50.0,
-    ), 0.0, 0.8)  # fmt: skip
+    idle, _ = best_objective(replace(problem, imbalance_limit_mw=0.0), 0.0, 0.8)
     assert kept.value_gbp > 0
     assert kept.day_ahead_mw.sum() > 0
     assert found.objective_gbp - kept.value_gbp >= idle - 1e-6
-    nothing = coupled(
-        2, periods=8, day_ahead_price_gbp_mwh=flat, system_price_gbp_mwh=flat, closing=ClosingState.free()
-    )
+    nothing = coupled(2, **even, day_ahead_price_gbp_mwh=flat, system_price_gbp_mwh=flat)
     calm = reserved_headroom(nothing, optimise_plan(nothing, risk), risk)
     assert calm.value_gbp == pytest.approx(0.0, abs=1e-6)
 
