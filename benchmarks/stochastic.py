@@ -1,10 +1,11 @@
 """The stochastic programme against the field's ways of solving it, on the same inputs, with equal objectives.
 
-What belongs here: data, timing, and the targets beside what was measured. What does not: correctness (tests/; yet every
-line prints its objective and the run fails when two of them differ) and the peers' models (`stochastic_peers.py`).
+What belongs here: data, timing, and the targets beside what was measured. What does not: correctness (tests/; yet
+every line prints its objective and the run fails when two of them differ) and the peers' models
+(`stochastic_peers.py`).
 
-Usage, from the project's root, in an environment that may also hold cvxpy, linopy and highspy-extras (for HiPO):
-    OMP_NUM_THREADS=1 python benchmarks/stochastic.py [--peers-at 200] [--sizes 200,1000,2000] [--simplex] [--hipo-at 200]
+Usage, in an environment with this project that may also hold cvxpy, linopy and highspy-extras (for HiPO):
+    OMP_NUM_THREADS=1 python benchmarks/stochastic.py [--peers-at 200] [--sizes 200,1000,2000] [--simplex]
 
 The coupled problem: 48 half-hours, 50 MW / 100 MWh, hourly volumes, |dispatch - plan| <= 25 MW, mean and CVaR (95 %)
 weighed alike. Seconds are of CPU, on one thread: those of a quiet machine, whatever else runs on this one. Every answer
@@ -19,14 +20,10 @@ import importlib.util
 import io
 import math
 import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import process_time
 
 import numpy as np
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 import stochastic_peers as peers
 
 from bess_pipeline.battery.parameters import Battery

@@ -19,7 +19,7 @@ POWER_MW, ENERGY_MWH, OPENING_MWH = 50.0, 100.0, 50.0
 
 @dataclass(frozen=True)
 class Case:
-    """Prices (N, T), GBP/MWh; cap_mw of |dispatch - volume|; weight and confidence of CVaR. Scenarios weigh the same."""
+    """Prices (N, T), GBP/MWh; cap_mw of |dispatch - volume|; weight and confidence of CVaR; equal probabilities."""
 
     day_ahead: np.ndarray
     system: np.ndarray
