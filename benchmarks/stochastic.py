@@ -146,7 +146,7 @@ def _growth(sizes: list[int]) -> None:
         )
         one = solved[0]
         print(
-            f"  N = {size:5d} {took[size]:8.2f} s  {one.iterations:3d} iterations  objective {one.objective_gbp:.4f} GBP"
+            f"  N = {size:5d} {took[size]:8.2f} s  {one.iterations:3d} iterations  {one.objective_gbp:.4f} GBP"
             f"  proven gap {one.gap:.1e}"
         )
     if 1000 in took:

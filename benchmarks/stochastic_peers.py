@@ -143,7 +143,9 @@ def linopy(case: Case) -> float:
     model.add_constraints(cost - var - excess <= 0, name="tail")
     tail = var + excess.sum() * (1 / (count * (1 - case.confidence)))
     model.add_objective(cost.sum() * ((1 - case.weight) / count) + case.weight * tail)
-    model.solve("highs", solver="ipm", run_crossover="off", threads=1, io_api="direct", progress=False)
+    model.solve(
+        "highs", solver="ipm", run_crossover="off", threads=1, io_api="direct", progress=False, output_flag=False
+    )
     return -float(model.objective.value)
 
 

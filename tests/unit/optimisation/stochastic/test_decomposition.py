@@ -14,7 +14,7 @@ from bess_pipeline.optimisation.stochastic.certificate import cost_bound
 from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
 from bess_pipeline.optimisation.stochastic.exclusive import overlaps
 from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
-from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
+from bess_pipeline.optimisation.stochastic.problem import PlanRows, StochasticProblem
 from bess_pipeline.optimisation.stochastic.programme import Programme, compile_programme
 from bess_pipeline.optimisation.stochastic.restore import restore
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
@@ -130,3 +130,19 @@ def test_no_overlap_is_left_after_a_decomposition_and_the_bound_stays() -> None:
     assert found.bound_gbp == pytest.approx(linear.bound_gbp, rel=1e-12)
     assert found.gap <= 1e-5
     assert_feasible(programme, found)
+
+
+def test_further_rules_of_the_plan_are_kept_by_every_method() -> None:
+    free = with_response(6)
+    width = len(free.plan_names)
+    first, second = np.zeros(width), np.zeros(width)
+    first[free.products :] = 1.0  # all response together
+    second[:3], second[3:6] = 1.0, -1.0  # volumes of some hours against those of others
+    rows = PlanRows(np.stack([first, second]), np.array([30.0, -120.0]), ("all response", "some hours"))
+    problem, risk = replace(free, plan_rows=rows), RiskAversion(0.4, 0.8)
+    whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    assert rows.matrix @ whole.plan == pytest.approx(rows.limit, abs=1e-6)
+    assert whole.objective_gbp < optimise_plan(free, risk, exclusive=False).objective_gbp - 1.0
+    programme = compile_programme(problem)
+    for method in (decompose, solve_multicut):
+        assert_proven(programme, risk, method(programme, risk), whole.objective_gbp)
