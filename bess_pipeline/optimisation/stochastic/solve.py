@@ -45,7 +45,7 @@ def optimise_plan(
 
     method: "auto" takes the extensive form up to `EXTENSIVE_COLUMNS` columns and decomposition above it; "ipm" and
     "hipo" are the extensive form in HiGHS's interior point solvers without crossover (hipo where its wheel is
-    installed). gap: relative, wanted of the linear problem. cvar_limit_gbp: most CVaR of the committed day's loss;
+    installed). gap: relative, wanted of the answer; binaries may leave more open. cvar_limit_gbp: most CVaR of the committed day's loss;
     var_limit_gbp: the same of VaR, enforced by CVaR. exclusive: whether overlaps of charge and discharge are undone.
 
     UserInputError where no plan keeps the limit of risk; SolverError with one sentence where there is no plan.
@@ -56,7 +56,8 @@ def optimise_plan(
         found = _within_limit(programme, risk, min(limits), method, gap, time_limit_s)
         found = replace(found, notes=(VAR_NOTE,)) if var_limit_gbp is not None else found
         return exclude_at_plan(programme, risk, found) if exclusive else found
-    found = solve_linear(programme, risk, method=method, gap=gap, time_limit_s=time_limit_s)
+    linear_gap = gap / 2 if exclusive else gap  # undoing overlaps takes a little of it
+    found = solve_linear(programme, risk, method=method, gap=linear_gap, time_limit_s=time_limit_s)
     if not exclusive:
         return found
     if found.method.startswith("extensive"):
