@@ -35,7 +35,17 @@ CASES: dict[str, StochasticProblem] = {
     "two days, every loss": with_response(3, **TWO_DAYS, battery=LOSSY),
     "budgets and connection": with_response(3, periods=24, battery=LINKED),
     "opening states": coupled(3, opening_energy_mwh=np.array([20.0, 50.0, 90.0]), closing=ClosingState.free(45.0)),
-    "no product": coupled(2, cap_mw=0.0),
+    "no imbalance": coupled(2, cap_mw=0.0),
+    "response from several states": with_response(
+        3, periods=16, opening_energy_mwh=np.array([5.0, 50.0, 98.0]), closing=ClosingState.free(45.0)
+    ),
+    "response worth more than its penalties": with_response(
+        3,
+        periods=16,
+        response_cap_mw=np.full((2, 2), 80.0),
+        response_price_gbp_mw_h=np.full((3, 2, 2), 50.0),
+        penalty_gbp_mwh=1.0,
+    ),
 }
 
 
@@ -74,6 +84,19 @@ def test_any_duals_prove_a_bound(name: str) -> None:
         changed = Duals(duals.rows + noise[0], duals.plan_rows + noise[1], duals.tail + noise[2])
         assert -cost_bound(programme, risk, changed) >= expected - 1e-6 * abs(expected)
     assert -cost_bound(programme, risk, duals) == pytest.approx(expected, rel=1e-7)
+
+
+def test_duals_beyond_the_penalty_prove_no_more_than_is_true() -> None:
+    sold = coupled(3, periods=8, cap_mw=0.0, penalty_gbp_mwh=20.0)
+    problem, risk = sold.with_plan(np.full(4, 50.0), None), RiskAversion(0.35, 0.8)
+    programme = compile_programme(problem)
+    expected, _ = best_objective(problem, risk.weight, risk.confidence)
+    found = solve_linear(programme, risk, method="extensive")
+    assert found.penalty_gbp > 100.0  # the store cannot give all that was sold
+    for factor in (1.001, 1.1, 2.0):
+        rows = found.duals.rows.copy()
+        rows[:, programme.path.rows["imbalance"]] *= factor
+        assert -cost_bound(programme, risk, replace(found.duals, rows=rows)) >= expected - 1e-9 * abs(expected)
 
 
 def test_cvar_splits_the_atom_at_value_at_risk() -> None:

@@ -44,6 +44,11 @@ def net(judged: object) -> np.ndarray:
     return judged.of("discharge_mwh") - judged.of("charge_mwh")  # type: ignore[attr-defined]
 
 
+def test_the_last_price_known_is_one_that_was_published() -> None:
+    """Period t is decided at 30 t - 60 minutes, and the price of period u is known at 30 (u + 1) + 60."""
+    assert LAG_PERIODS == min(lag for lag in range(20) if 30 * (-lag + 1) + 60 <= -60)
+
+
 def test_what_is_not_known_yet_changes_no_dispatch_and_what_is_known_does() -> None:
     problem = correlated(40, 1)
     policy = Policy(problem, optimise_plan(problem, RiskAversion(0.3), exclusive=False))
