@@ -46,7 +46,7 @@ def net(judged: object) -> np.ndarray:
 
 def test_the_last_price_known_is_one_that_was_published() -> None:
     """Period t is decided at 30 t - 60 minutes, and the price of period u is known at 30 (u + 1) + 60."""
-    assert LAG_PERIODS == min(lag for lag in range(20) if 30 * (-lag + 1) + 60 <= -60)
+    assert min(lag for lag in range(20) if 30 * (-lag + 1) + 60 <= -60) == LAG_PERIODS
 
 
 def test_what_is_not_known_yet_changes_no_dispatch_and_what_is_known_does() -> None:
