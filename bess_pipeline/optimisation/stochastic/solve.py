@@ -45,8 +45,9 @@ def optimise_plan(
 
     method: "auto" takes the extensive form up to `EXTENSIVE_COLUMNS` columns and decomposition above it; "ipm" and
     "hipo" are the extensive form in HiGHS's interior point solvers without crossover (hipo where its wheel is
-    installed). gap: relative, wanted of the answer; binaries may leave more open. cvar_limit_gbp: most CVaR of the committed day's loss;
-    var_limit_gbp: the same of VaR, enforced by CVaR. exclusive: whether overlaps of charge and discharge are undone.
+    installed). gap: relative, wanted of the answer; binaries may leave more open. cvar_limit_gbp: most CVaR of the
+    committed day's loss; var_limit_gbp: the same of VaR, enforced by CVaR. exclusive: whether overlaps of charge
+    and discharge are undone.
 
     UserInputError where no plan keeps the limit of risk; SolverError with one sentence where there is no plan.
     """
