@@ -49,3 +49,7 @@ class SolverError(BessError):
 
 class ScenarioError(BessError):
     """No scenarios can be made of a forecast, or fewer of a set, as asked."""
+
+
+class ContractBreachError(BessError):
+    """A plan cannot keep a rule of a service it would be contracted for; nothing of it is offered."""

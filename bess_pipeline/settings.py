@@ -41,6 +41,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
@@ -283,6 +284,7 @@ class Settings(BaseSettings):
     rolling: RollingSettings = RollingSettings()
     forecast: ForecastSettings = ForecastSettings()
     scenarios: ScenarioSettings = ScenarioSettings()
+    ancillary: AncillarySettings = AncillarySettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()

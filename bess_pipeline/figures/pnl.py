@@ -5,19 +5,20 @@ What belongs here: the drawing. What does not: the sums (`risk/pnl.py`).
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter, DayLocator
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from bess_pipeline.figures import style
+from bess_pipeline.figures.days import day_axis, window_label
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.risk.pnl import daily_totals, drawdown_series
+from bess_pipeline.risk.drawdown import drawdown_series
+from bess_pipeline.risk.pnl import daily_totals
 
 FLAT_KGBP = 0.06  # the limits that matplotlib gives to a line at zero
 
@@ -36,15 +37,15 @@ def cumulative_pnl(pnl: pd.DataFrame, power_mw: float, provenance: Provenance) -
         style.zero_line(axes)
         axes.set_ylabel(label)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.yaxis.set_major_formatter(style.thousands())
     if fall_axes.get_ylim()[0] >= -FLAT_KGBP:
         fall_axes.set_ylim(-1.0, 0.05)  # nothing fell: a scale of pence would mislead
     figure.align_ylabels()
-    _day_axis(fall_axes, daily)
+    day_axis(fall_axes, daily["efa_date"])
     _legend(figure, colours)
     style.heading(
         figure,
-        f"Cumulative P&L and drawdown, {_window(daily)}",
+        f"Cumulative P&L and drawdown, {window_label(daily['efa_date'])}",
         f"{provenance.origin_label}; {provenance.day_ahead_label}; battery rated {power_mw:g} MW",
     )
     style.footer(figure, provenance)
@@ -64,31 +65,8 @@ def _strategy(pnl_axes: Axes, fall_axes: Axes, daily: pd.DataFrame, colour: str)
     fall_axes.fill_between(days, below, 0.0, color=colour, alpha=0.15, linewidth=0)
 
 
-def _day_axis(axes: Axes, daily: pd.DataFrame) -> None:
-    axes.set_xlabel("EFA day (closes 23:00 London)")
-    if daily.empty:
-        axes.set_xticks([])
-        return
-    span = (daily["efa_date"].max() - daily["efa_date"].min()).days + 1
-    locator = DayLocator() if span <= 8 else AutoDateLocator(minticks=3, maxticks=13, interval_multiples=False)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(DateFormatter("%d %b" if span <= 300 else "%b %Y"))
-    axes.margins(x=0.01)
-
-
 def _legend(figure: Figure, colours: dict[str, str]) -> None:
     handles = [Line2D([], [], color=c, linewidth=1.9, label=style.strategy_label(s)) for s, c in colours.items()]
     handles.append(Line2D([], [], color=style.GREY, linewidth=1.9, label="solid: after wear"))
     handles.append(Line2D([], [], color=style.GREY, linewidth=1.1, linestyle=(0, (4, 2)), label="dashed: cash"))
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.62 / figure.get_figheight()), ncols=4)
-
-
-def _window(daily: pd.DataFrame) -> str:
-    if daily.empty:
-        return "no settled day"
-    first, last = daily["efa_date"].min(), daily["efa_date"].max()
-    return _day(first) if first == last else f"{_day(first)} to {_day(last)}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"

@@ -16,6 +16,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.provenance import Provenance
@@ -32,6 +33,18 @@ CHARGE_COLOUR, DISCHARGE_COLOUR = BLUE, VERMILION
 DECIDING_COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY)
 BOUND_COLOURS = (VERMILION, BLACK)
 UNKNOWN_COLOURS = (BLACK, PURPLE, ORANGE, SKY)
+
+# Each stream of cash keeps its colour in all figures; wear and penalties, which are costs, are grey and black.
+STREAM_COLOURS = {
+    "day_ahead": BLUE,
+    "intraday": SKY,
+    "imbalance": VERMILION,
+    "response": GREEN,
+    "reserve": ORANGE,
+    "fee": PURPLE,
+    "penalty": BLACK,
+    "wear": "#A8A8A8",
+}
 
 DPI = 144
 STYLE: dict[str, Any] = {
@@ -95,6 +108,16 @@ def footer(figure: Figure, provenance: Provenance) -> None:
     origin = provenance.origin_label
     text = f"{origin[:1].upper()}{origin[1:]}. {provenance.attribution}"
     figure.text(0.012, 0.08 / figure.get_figheight(), text, fontsize=7.5, color=GREY, va="bottom")
+
+
+def thousands() -> FuncFormatter:
+    """Ticks as numbers with a comma between thousands."""
+    return FuncFormatter(lambda value, _: f"{value:,.10g}")
+
+
+def pounds(amount_gbp: float, decimals: int = 0) -> str:
+    """An amount with its sign before the pound: -£1,234."""
+    return f"{'-' if amount_gbp < 0 else ''}£{abs(amount_gbp):,.{decimals}f}"
 
 
 def zero_line(axes: Axes) -> None:

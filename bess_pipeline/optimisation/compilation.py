@@ -14,7 +14,7 @@ the result equals Pyomo's own matrix of the whole horizon is a test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,7 +60,7 @@ class CompiledPath:
 
 
 @dataclass(frozen=True)
-class _Term:
+class Term:
     """One entry of a row: which variable, how many periods back, and its coefficient, times a named one if any."""
 
     variable: str
@@ -70,12 +70,12 @@ class _Term:
 
 
 @dataclass(frozen=True)
-class _Stencil:
+class Stencil:
     """One family of rows: one per period, per day or for the horizon ("PERIODS", "DAYS", "HORIZON")."""
 
     name: str
     per: str
-    terms: tuple[_Term, ...]
+    terms: tuple[Term, ...]
     equality: bool
 
 
@@ -88,14 +88,14 @@ def compile_path(problem: EnergyProblem) -> CompiledPath:
     groups = problem.cycle_groups if daily else np.zeros(problem.periods, dtype=np.int64)
     coefficients = path_coefficients(problem)
     packed = tuple((name, _packed(values)) for name, values in coefficients.items())
-    return _compile(_pattern_battery(problem.battery), groups.tobytes(), packed)
+    return _compile(pattern_battery(problem.battery), groups.tobytes(), packed)
 
 
 def _packed(values: FloatArray) -> bytes:
     return values[:1].tobytes() if (values == values[0]).all() else values.tobytes()
 
 
-def _pattern_battery(battery: Battery) -> Battery:
+def pattern_battery(battery: Battery) -> Battery:
     """A battery with the same constraints and efficiencies; its other numbers stand in no matrix."""
 
     def present(limit: float | None) -> float | None:
@@ -119,7 +119,7 @@ def _pattern_battery(battery: Battery) -> Battery:
 def _compile(pattern: Battery, groups: bytes, packed: tuple[tuple[str, bytes], ...]) -> CompiledPath:
     group = np.frombuffer(groups, dtype=np.int64)
     coefficients = {name: np.broadcast_to(np.frombuffer(values), group.shape) for name, values in packed}
-    return _stretch(_stencils(pattern), _pattern_names(pattern), group, coefficients)
+    return stretch(_stencils(pattern), _pattern_names(pattern), group, coefficients)
 
 
 def _pattern_names(pattern: Battery) -> tuple[str, ...]:
@@ -131,12 +131,23 @@ def _pattern_problem(pattern: Battery) -> EnergyProblem:
 
 
 @lru_cache(maxsize=16)
-def _stencils(pattern: Battery) -> tuple[_Stencil, ...]:
+def _stencils(pattern: Battery) -> tuple[Stencil, ...]:
     """The rows of a short horizon as Pyomo's compiler writes them, read off family by family."""
     problem = _pattern_problem(pattern)
-    single = {name: np.ones(PATTERN_PERIODS) for name in path_coefficients(problem)}
-    plain = _rows(build_model(problem, single))
-    doubled = {name: _rows(build_model(problem, single | {name: 2 * values})) for name, values in single.items()}
+    return read_stencils(lambda coefficients: build_model(problem, coefficients), path_coefficients(problem))
+
+
+def read_stencils(
+    build: Callable[[Mapping[str, FloatArray]], pyo.ConcreteModel], coefficients: Iterable[str]
+) -> tuple[Stencil, ...]:
+    """The families of rows of a formulation, from the model that `build` writes of `PATTERN_PERIODS` periods.
+
+    coefficients: names of those that `build` takes, one value per period each. AssertionError for a family of a day or
+    of the horizon that does not treat its periods alike.
+    """
+    single = {name: np.ones(PATTERN_PERIODS) for name in coefficients}
+    plain = _rows(build(single))
+    doubled = {name: _rows(build(single | {name: 2 * values})) for name, values in single.items()}
     return tuple(_stencil(name, plain, doubled) for name in plain)
 
 
@@ -163,20 +174,20 @@ def _rows(model: pyo.ConcreteModel) -> dict[str, _Row]:
     return rows
 
 
-def _stencil(name: str, plain: Mapping[str, _Row], doubled: Mapping[str, Mapping[str, _Row]]) -> _Stencil:
+def _stencil(name: str, plain: Mapping[str, _Row], doubled: Mapping[str, Mapping[str, _Row]]) -> Stencil:
     row = plain[name]
     terms = set()
     for (variable, period), factor in row.entries.items():
         moved = [c for c, rows in doubled.items() if rows[name].entries[variable, period] != factor]
         lag = PATTERN_PERIODS - 1 - period if row.per == "PERIODS" else 0
-        terms.add(_Term(variable, lag, factor, moved[0] if moved else None))
+        terms.add(Term(variable, lag, factor, moved[0] if moved else None))
     if row.per != "PERIODS" and len(terms) * PATTERN_PERIODS != len(row.entries):
         raise AssertionError(f"constraint {name} does not treat its periods alike; it cannot be stretched")
-    return _Stencil(name, row.per, tuple(sorted(terms, key=lambda t: (t.variable, t.lag))), row.equality)
+    return Stencil(name, row.per, tuple(sorted(terms, key=lambda t: (t.variable, t.lag))), row.equality)
 
 
-def _stretch(
-    stencils: tuple[_Stencil, ...], names: tuple[str, ...], group: IntArray, coefficients: Mapping[str, FloatArray]
+def stretch(
+    stencils: tuple[Stencil, ...], names: tuple[str, ...], group: IntArray, coefficients: Mapping[str, FloatArray]
 ) -> CompiledPath:
     """The stencils repeated over the periods of a horizon."""
     periods = group.size

@@ -5,13 +5,14 @@ costs and right-hand sides (`path_numbers.py`), arrays for the solver (`compilat
 simultaneous charge and discharge (`energy.py`). The mathematics is written out in docs/optimisation.md.
 
 Flows are energies of a period (MWh, AC side), not powers, so that durations stand in bounds and right-hand
-sides. The few coefficients that differ between periods have names (`path_coefficients`).
+sides. The few coefficients that differ between periods have names (`path_coefficients`). What else moves energy
+through the same battery (delivery of response, in `stochastic/formulation.py`) comes in as a `Delivery`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import pyomo.environ as pyo
 
@@ -29,6 +30,32 @@ from bess_pipeline.optimisation.problem import EnergyProblem, FloatArray
 Coefficients = Mapping[str, FloatArray]
 
 
+class Delivery(Protocol):
+    """Energy that moves through the battery beside its own trade; each is an expression of period t, MWh.
+
+    filled, drawn: into and out of the store (DC side); charged, discharged: AC side, counts towards the daily limits
+    and the budget; beyond: what may exceed one of those ("cycle_limit", "throughput_limit", "warranty_budget").
+    """
+
+    def filled(self, m: pyo.ConcreteModel, t: int) -> Any: ...
+    def drawn(self, m: pyo.ConcreteModel, t: int) -> Any: ...
+    def charged(self, m: pyo.ConcreteModel, t: int) -> Any: ...
+    def discharged(self, m: pyo.ConcreteModel, t: int) -> Any: ...
+    def beyond(self, m: pyo.ConcreteModel, t: int, budget: str) -> Any: ...
+
+
+class NoDelivery:
+    """Nothing but its own trade moves energy through the battery."""
+
+    def filled(self, m: pyo.ConcreteModel, t: int) -> Any:
+        return 0.0
+
+    drawn = charged = discharged = filled
+
+    def beyond(self, m: pyo.ConcreteModel, t: int, budget: str) -> Any:
+        return 0.0
+
+
 def build_model(problem: EnergyProblem, coefficients: Coefficients | None = None) -> pyo.ConcreteModel:
     """The whole linear problem: minimise the cost of trading and wear over one price path.
 
@@ -36,26 +63,42 @@ def build_model(problem: EnergyProblem, coefficients: Coefficients | None = None
     """
     numbers = path_numbers(problem)
     coefficients = path_coefficients(problem) if coefficients is None else coefficients
-    battery = problem.battery
     model = pyo.ConcreteModel()
+    add_sets(model, problem)
+    add_variables(model, problem, numbers)
+    add_battery(model, problem, numbers, coefficients, NoDelivery())
+    add_cost(model, problem, numbers)
+    return model
+
+
+def add_sets(model: pyo.ConcreteModel, problem: EnergyProblem) -> None:
+    """What constraints repeat over: periods, days of the daily limits, the horizon as a whole."""
     model.PERIODS = pyo.RangeSet(0, problem.periods - 1)
     model.DAYS = pyo.RangeSet(0, int(problem.cycle_groups.max()))
     model.HORIZON = pyo.RangeSet(0, 0)
-    add_variables(model, problem, numbers)
-    add_energy_balance(model, problem, numbers, coefficients)
+
+
+def add_battery(
+    model: pyo.ConcreteModel,
+    problem: EnergyProblem,
+    numbers: PathNumbers,
+    coefficients: Coefficients,
+    delivery: Delivery,
+) -> None:
+    """Every constraint of the battery itself that its data ask for."""
+    battery = problem.battery
+    add_energy_balance(model, problem, numbers, coefficients, delivery)
     add_shared_power(model, numbers, coefficients)
     if battery.ramp_limit_mw_per_hour is not None:
         add_ramp_limit(model, numbers, coefficients)
     if battery.max_cycles_per_day is not None:
-        add_cycle_limit(model, problem, numbers)
+        add_cycle_limit(model, problem, numbers, delivery)
     if battery.max_throughput_mwh_per_day is not None:
-        add_throughput_limit(model, problem, numbers)
+        add_throughput_limit(model, problem, numbers, delivery)
     if battery.warranty_cycles is not None:
-        add_warranty_budget(model, numbers)
+        add_warranty_budget(model, numbers, delivery)
     if battery.cycle_depth_cost_gbp_per_mwh:
-        add_depth_segments(model, problem, numbers, coefficients)
-    add_cost(model, problem, numbers)
-    return model
+        add_depth_segments(model, problem, numbers, coefficients, delivery)
 
 
 def add_variables(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
@@ -71,7 +114,11 @@ def add_variables(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: Pat
 
 
 def add_energy_balance(
-    model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, coefficients: Coefficients
+    model: pyo.ConcreteModel,
+    problem: EnergyProblem,
+    numbers: PathNumbers,
+    coefficients: Coefficients,
+    delivery: Delivery,
 ) -> None:
     """Stored = what self-discharge left + efficiency x charged - discharged / efficiency - standby load.
 
@@ -82,6 +129,7 @@ def add_energy_balance(
     def balance(m: pyo.ConcreteModel, t: int) -> object:
         left = _left_of(m.energy_mwh, t, kept)
         inflow = battery.charge_efficiency * m.charge_mwh[t] - m.discharge_mwh[t] / battery.discharge_efficiency
+        inflow += delivery.filled(m, t) - delivery.drawn(m, t)
         return m.energy_mwh[t] - left - inflow == float(numbers.right_hand_side["energy_balance"][t])
 
     model.energy_balance = pyo.Constraint(model.PERIODS, rule=balance)
@@ -124,39 +172,54 @@ def add_ramp_limit(model: pyo.ConcreteModel, numbers: PathNumbers, coefficients:
     model.ramp_down = pyo.Constraint(model.PERIODS, rule=down)
 
 
-def add_cycle_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
+def add_cycle_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, delivery: Delivery) -> None:
     """Energy discharged in a day <= cycles a day x usable energy."""
     members = _periods_by_day(problem)
 
     def limit(m: pyo.ConcreteModel, day: int) -> object:
-        return sum(m.discharge_mwh[t] for t in members[day]) <= float(numbers.right_hand_side["cycle_limit"][day])
+        total = sum(
+            m.discharge_mwh[t] + delivery.discharged(m, t) - delivery.beyond(m, t, "cycle_limit") for t in members[day]
+        )
+        return total <= float(numbers.right_hand_side["cycle_limit"][day])
 
     model.cycle_limit = pyo.Constraint(model.DAYS, rule=limit)
 
 
-def add_throughput_limit(model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers) -> None:
+def add_throughput_limit(
+    model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, delivery: Delivery
+) -> None:
     """Energy charged and discharged in a day <= the daily throughput."""
     members = _periods_by_day(problem)
 
     def limit(m: pyo.ConcreteModel, day: int) -> object:
-        flow = sum(m.charge_mwh[t] + m.discharge_mwh[t] for t in members[day])
+        beside = sum(
+            delivery.charged(m, t) + delivery.discharged(m, t) - delivery.beyond(m, t, "throughput_limit")
+            for t in members[day]
+        )
+        flow = sum(m.charge_mwh[t] + m.discharge_mwh[t] for t in members[day]) + beside
         return flow <= float(numbers.right_hand_side["throughput_limit"][day])
 
     model.throughput_limit = pyo.Constraint(model.DAYS, rule=limit)
 
 
-def add_warranty_budget(model: pyo.ConcreteModel, numbers: PathNumbers) -> None:
+def add_warranty_budget(model: pyo.ConcreteModel, numbers: PathNumbers, delivery: Delivery) -> None:
     """Energy discharged in the whole horizon <= warranted cycles x usable energy; its dual is the budget's price."""
 
     def budget(m: pyo.ConcreteModel, horizon: int) -> object:
-        total = sum(m.discharge_mwh[t] for t in m.PERIODS)
+        total = sum(
+            m.discharge_mwh[t] + delivery.discharged(m, t) - delivery.beyond(m, t, "warranty_budget") for t in m.PERIODS
+        )
         return total <= float(numbers.right_hand_side["warranty_budget"][horizon])
 
     model.warranty_budget = pyo.Constraint(model.HORIZON, rule=budget)
 
 
 def add_depth_segments(
-    model: pyo.ConcreteModel, problem: EnergyProblem, numbers: PathNumbers, coefficients: Coefficients
+    model: pyo.ConcreteModel,
+    problem: EnergyProblem,
+    numbers: PathNumbers,
+    coefficients: Coefficients,
+    delivery: Delivery,
 ) -> None:
     """Each depth segment keeps a balance of its own; together they take in what is charged and give what is drawn.
 
@@ -166,11 +229,11 @@ def add_depth_segments(
     segments = range(len(battery.cycle_depth_cost_gbp_per_mwh))
 
     def filled(m: pyo.ConcreteModel, t: int) -> object:
-        total = sum(m.component(f"{FILLED}{j}")[t] for j in segments)
+        total = sum(m.component(f"{FILLED}{j}")[t] for j in segments) - delivery.filled(m, t)
         return total - battery.charge_efficiency * m.charge_mwh[t] == float(numbers.right_hand_side["segments_in"][t])
 
     def drawn(m: pyo.ConcreteModel, t: int) -> object:
-        total = sum(m.component(f"{DRAWN}{j}")[t] for j in segments)
+        total = sum(m.component(f"{DRAWN}{j}")[t] for j in segments) - delivery.drawn(m, t)
         sold = m.discharge_mwh[t] / battery.discharge_efficiency
         return total - sold == float(numbers.right_hand_side["segments_out"][t])
 

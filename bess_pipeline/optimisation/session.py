@@ -98,16 +98,32 @@ class ArraySession:
         )
         self._binaries += count
 
+    def use(self, solver: str, *, crossover: bool = True) -> None:
+        """Choose HiGHS's algorithm ("choose", "simplex", "ipm", "hipo"); SolverError where this HiGHS lacks it."""
+        done = [self._solver.setOptionValue("solver", solver)]
+        done.append(self._solver.setOptionValue("run_crossover", "on" if crossover else "off"))
+        if any(status == highspy.HighsStatus.kError for status in done):
+            raise SolverError(f"this installation of HiGHS has no solver named {solver}")
+
+    def set_cost(self, cost: FloatArray) -> None:
+        """Change the cost of every column; the last solution stays feasible."""
+        self._change(cost)
+
+    def set_bounds(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Change the bounds of every column."""
+        self._change(bounds=(lower, upper))
+
     def start_from(self, column: FloatArray) -> None:
         """Offer the solver a feasible point (of all columns, binaries included)."""
         point = highspy.HighsSolution()
         point.col_value = column.tolist()
         self._solver.setSolution(point)
 
-    def solve(self) -> Solution:
-        """Solve to optimality or to the time limit; never raises for a status."""
+    def solve(self, time_limit_s: float | None = None) -> Solution:
+        """Solve to optimality or to the time limit (None: the session's); never raises for a status."""
         started = perf_counter()
-        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + self._time_limit_s)
+        limit_s = self._time_limit_s if time_limit_s is None else time_limit_s
+        self._solver.setOptionValue("time_limit", self._solver.getRunTime() + limit_s)
         self._solver.run()
         seconds = perf_counter() - started
         status = _STATUS.get(self._solver.getModelStatus(), SolveStatus.UNKNOWN)

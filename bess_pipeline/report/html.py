@@ -21,7 +21,8 @@ from bess_pipeline.figures.style import strategy_label
 from bess_pipeline.report.tables import CONVENTION, capture_words, pnl_table
 from bess_pipeline.report.wear import wear_table
 from bess_pipeline.risk.capture import Capture
-from bess_pipeline.risk.pnl import daily_totals, drawdown
+from bess_pipeline.risk.drawdown import drawdown
+from bess_pipeline.risk.pnl import daily_totals
 
 Rows = list[dict[Hashable, Any]]
 

@@ -1,7 +1,8 @@
-"""Profit and loss per day, strategy and stream; totals of a window; drawdown on cumulative cash.
+"""Profit and loss per day, strategy and stream; totals of a window.
 
 What belongs here: sums of `trading/cashflow`. What does not: cash per half-hour
-(`trading/settlement.py`) and how the numbers are shown (`figures/`, `report/`).
+(`trading/settlement.py`), measures of risk (`measures.py`, `drawdown.py`) and how the numbers are shown (`figures/`,
+`report/`).
 
 Two bases: *cash* is every stream but wear; *after wear* counts wear as a cost (design.md 5). Per-MW
 figures divide by the battery's rating. A year is 365 days: GBP/MW/day is the total over rating and days of
@@ -10,30 +11,12 @@ the window, idle and refused days included; the annualised figure is that times 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-
-import numpy as np
 import pandas as pd
 
 from bess_pipeline import schemas
 
 NON_CASH_STREAMS = ("wear",)
 DAYS_PER_YEAR = 365
-
-
-@dataclass(frozen=True)
-class Drawdown:
-    """Deepest fall of cumulative cash below its earlier peak, and the fall at the end; GBP, >= 0.
-
-    `peak_date` is None when the fall began at the start of the window, before any day had settled;
-    both dates are None when cumulative cash never fell.
-    """
-
-    depth_gbp: float
-    current_gbp: float
-    peak_date: date | None
-    trough_date: date | None
 
 
 def daily_pnl(cashflow: pd.DataFrame, power_mw: float) -> pd.DataFrame:
@@ -74,29 +57,6 @@ def totals(pnl: pd.DataFrame) -> pd.DataFrame:
         after_wear_kgbp_per_mw_year=per_mw / days * DAYS_PER_YEAR / 1000.0,
     )
     return table.sort_values("after_wear_gbp", kind="stable")
-
-
-def drawdown_series(daily_cash_gbp: pd.Series) -> pd.DataFrame:
-    """Cumulative cash, its running peak (0 before the first day) and the fall below it, GBP.
-
-    `daily_cash_gbp` is indexed by EFA day in order; columns cumulative_gbp, peak_gbp, drawdown_gbp (>= 0).
-    On cash, in pounds and not per cent: there is no invested capital (domain.md 8).
-    """
-    cumulative = daily_cash_gbp.cumsum()
-    peak = cumulative.cummax().clip(lower=0.0)
-    return pd.DataFrame({"cumulative_gbp": cumulative, "peak_gbp": peak, "drawdown_gbp": peak - cumulative})
-
-
-def drawdown(daily_cash_gbp: pd.Series) -> Drawdown:
-    """Depth and dates of the deepest fall, and the fall at the end of the series (see `drawdown_series`)."""
-    series = drawdown_series(daily_cash_gbp)
-    fall = series["drawdown_gbp"].to_numpy()
-    if not len(fall) or fall.max() <= 0.0:
-        return Drawdown(0.0, 0.0, None, None)
-    trough = int(fall.argmax())
-    at_peak = np.flatnonzero(fall[:trough] <= 0.0)
-    peak_date = series.index[at_peak[-1]] if len(at_peak) else None
-    return Drawdown(float(fall[trough]), float(fall[-1]), peak_date, series.index[trough])
 
 
 def _stream_order() -> list[str]:

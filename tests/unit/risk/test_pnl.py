@@ -1,10 +1,9 @@
-"""Sums, per-MW figures and drawdown against hand cases."""
+"""Sums and per-MW figures against hand cases."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -79,35 +78,3 @@ def test_totals_by_strategy_and_stream() -> None:
     assert a["after_wear_kgbp_per_mw_year"] == pytest.approx(430.0 / 50.0 / 2 * 365 / 1000)
     assert table.loc["b", "imbalance"] == 0.0
     assert table.loc["b", "days"] == 1
-
-
-def series(*values: float) -> pd.Series:
-    return pd.Series(values, index=[FIRST + timedelta(days=n) for n in range(len(values))], dtype="float64")
-
-
-def test_drawdown_by_hand() -> None:
-    frame = risk.drawdown_series(series(100.0, -30.0, -50.0, 60.0, 40.0, -10.0))
-    assert list(frame["cumulative_gbp"]) == [100.0, 70.0, 20.0, 80.0, 120.0, 110.0]
-    assert list(frame["peak_gbp"]) == [100.0, 100.0, 100.0, 100.0, 120.0, 120.0]
-    assert list(frame["drawdown_gbp"]) == [0.0, 30.0, 80.0, 20.0, 0.0, 10.0]
-    result = risk.drawdown(series(100.0, -30.0, -50.0, 60.0, 40.0, -10.0))
-    assert result == risk.Drawdown(80.0, 10.0, FIRST, FIRST + timedelta(days=2))
-
-
-def test_a_loss_from_the_first_day_is_a_drawdown_from_the_start() -> None:
-    assert risk.drawdown(series(-5.0, -5.0, 3.0)) == risk.Drawdown(10.0, 7.0, None, FIRST + timedelta(days=1))
-
-
-def test_no_fall_and_no_day_have_no_drawdown() -> None:
-    nothing = risk.Drawdown(0.0, 0.0, None, None)
-    assert risk.drawdown(series(1.0, 0.0, 2.0)) == nothing
-    assert risk.drawdown(series()) == nothing
-
-
-def test_depth_is_the_worst_of_all_pairs_of_days() -> None:
-    rng = np.random.default_rng(11)
-    for _ in range(50):
-        values = rng.normal(0.0, 100.0, 30)
-        path = np.append(0.0, np.cumsum(values))
-        worst = max(path[i] - path[j] for i in range(len(path)) for j in range(i, len(path)))
-        assert risk.drawdown(series(*values)).depth_gbp == pytest.approx(worst)

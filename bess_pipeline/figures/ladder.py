@@ -1,0 +1,86 @@
+"""The ladder of strategies: what each is worth a year per MW, with its interval and its capture.
+
+What belongs here: the drawing. What does not: values and intervals (`risk/ladder.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
+
+from bess_pipeline.figures import style
+from bess_pipeline.figures.days import window_label
+from bess_pipeline.figures.provenance import Provenance
+
+ROW = 0.5  # inches
+NUMBER_X, CAPTURE_X = 0.735, 0.825  # of the figure's width
+
+
+@style.styled
+def ladder_figure(
+    ladder: pd.DataFrame,
+    dates: Iterable[date],
+    confidence: float,
+    imbalance_cap_mw: float,
+    provenance: Provenance,
+) -> Figure:
+    """Values with intervals of `risk.ladder.ladder` rows, the best on top, and capture in figures beside them.
+
+    confidence: of the intervals. A strategy without an interval has its value alone.
+    """
+    rows = ladder.sort_values("value", kind="stable")
+    figure = Figure(figsize=(10.0, 1.95 + ROW * max(len(rows), 1)))
+    height = figure.get_figheight()
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.26, right=0.715, top=1 - 0.92 / height, bottom=0.8 / height)
+    colours = style.strategy_colours(rows["strategy"])
+    for place, row in enumerate(rows.to_dict("records")):
+        _rung(axes, place, row, colours[row["strategy"]])
+    axes.axvline(0.0, color=style.GREY, linewidth=0.9, zorder=1.5)
+    axes.set_yticks(range(len(rows)), [style.strategy_label(name) for name in rows["strategy"]])
+    axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
+    axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(f"£k/MW/year, with {confidence:.0%} intervals of a stationary block bootstrap")
+    axes.xaxis.set_major_formatter(style.thousands())
+    figure.text(NUMBER_X, 1 - 0.86 / height, "£k/MW/year", fontsize=8.5, color=style.GREY)
+    figure.text(CAPTURE_X, 1 - 0.86 / height, "capture of its bound", fontsize=8.5, color=style.GREY)
+    style.heading(
+        figure,
+        f"What each strategy is worth a year, {window_label(dates)}",
+        f"{_days(rows)}; imbalance cap {imbalance_cap_mw:g} MW; {provenance.origin_label}; "
+        f"{provenance.day_ahead_label}",
+    )
+    style.footer(figure, provenance)
+    return figure
+
+
+def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> None:
+    value, low, high = (row[name] / 1000.0 for name in ("value", "ci_low", "ci_high"))
+    if np.isfinite(low) and np.isfinite(high):
+        axes.plot([low, high], [place, place], color=colour, linewidth=5.0, alpha=0.35, solid_capstyle="butt")
+        axes.plot([low, low, np.nan, high, high], [place - 0.12, place + 0.12, np.nan, place - 0.12, place + 0.12],
+                  color=colour, linewidth=1.2)  # fmt: skip
+    axes.plot(value, place, "o", color=colour, markersize=6.5)
+    across = blended_transform_factory(axes.figure.transFigure, axes.transData)
+    beside: dict[str, Any] = {"transform": across, "va": "center", "fontsize": 9.0}
+    axes.text(NUMBER_X, place, f"{value:,.1f}", **beside)
+    share, least, most = (row[name] for name in ("capture", "capture_low", "capture_high"))
+    if np.isfinite(share):
+        ends = f"  ({least:.0%} to {most:.0%})" if np.isfinite(least) and np.isfinite(most) else ""
+        axes.text(CAPTURE_X, place, f"{share:.1%}{ends}", **beside)
+
+
+def _days(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return "no day"
+    days, left_out = int(rows["days"].iloc[0]), int(rows["left_out"].iloc[0])
+    words = f"{days} {'day' if days == 1 else 'days'}"
+    return f"{words}, {left_out} left out that some strategy lacks" if left_out else words

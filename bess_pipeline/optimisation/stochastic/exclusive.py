@@ -1,0 +1,147 @@
+"""Charge and discharge exclude each other in every scenario: what the linear problem leaves to be decided.
+
+What belongs here: finding overlaps, and deciding directions there. What does not: the linear problems.
+
+The linear problem bounds the exclusive one. Where its answer overlaps, the overlap is undone at equal stored energy,
+which costs nothing unless burning energy pays or makes room for a plan. What then still overlaps gets binaries there,
+is solved again, and so on until nothing overlaps: with the plan free in the extensive form; scenario by scenario at the
+plan as it is after a decomposition, where the gap to the linear bound is what is certified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from scipy.sparse import csc_array, vstack
+from scipy.sparse import hstack as beside
+
+from bess_pipeline.errors import SolverError
+from bess_pipeline.optimisation.problem import FloatArray, IntArray
+from bess_pipeline.optimisation.session import ArraySession, LinearArrays
+from bess_pipeline.optimisation.stochastic.extensive import extensive_arrays, extensive_cost
+from bess_pipeline.optimisation.stochastic.programme import Programme
+from bess_pipeline.optimisation.stochastic.restore import restore
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, account, with_bound
+from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
+from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE, structure_of
+
+OVERLAP_MWH = 1e-6
+NETTING_LOSS = 1e-7  # of a scenario's cost, relative: what undoing the overlaps of an inner point may cost
+MOST_ROUNDS = 50
+SCENARIO_LIMIT_S = 60.0
+
+
+def overlaps(programme: Programme, recourse: FloatArray) -> IntArray:
+    """(count, 2): scenario and period in which a recourse charges and discharges at once."""
+    where = programme.path.columns
+    both = np.minimum(recourse[:, where[CHARGE]], recourse[:, where[DISCHARGE]])
+    return np.argwhere(both > OVERLAP_MWH)
+
+
+def netted(programme: Programme, solution: TwoStageSolution) -> FloatArray:
+    """The recourse, every overlap undone at equal stored energy in the scenarios that this costs next to nothing."""
+    structure, where, battery = structure_of(programme), programme.path.columns, programme.problem.battery
+    raw = solution.recourse
+    if structure is None or not overlaps(programme, raw).size:
+        return raw
+    charge, discharge = raw[:, where[CHARGE]], raw[:, where[DISCHARGE]]
+    stored = battery.charge_efficiency * charge - discharge / battery.discharge_efficiency
+    both = np.minimum(charge, discharge) > 0
+    flow = np.stack(
+        [
+            np.where(both, np.maximum(stored, 0.0) / battery.charge_efficiency, charge).T,
+            np.where(both, np.maximum(-stored, 0.0) * battery.discharge_efficiency, discharge).T,
+        ]
+    )
+    found = restore(programme, structure, solution.plan, flow)
+    if found is None:
+        return raw
+    worse = np.zeros(raw.shape[0])
+    for value in (programme.cost, programme.loss):
+        before = (value * raw).sum(axis=1)
+        worse = np.maximum(worse, ((value * found[1]).sum(axis=1) - before) / np.maximum(1.0, np.abs(before)))
+    return np.where((worse <= NETTING_LOSS)[:, None], found[1], raw)
+
+
+def exclude_at_plan(programme: Programme, risk: RiskAversion, solution: TwoStageSolution) -> TwoStageSolution:
+    """The same plan with the best recourse that never charges and discharges at once; bound and duals stay."""
+    if not overlaps(programme, solution.recourse).size:
+        return solution
+    recourse, binaries = netted(programme, solution).copy(), 0
+    for n in np.unique(overlaps(programme, recourse)[:, 0]):
+        recourse[n], used = _scenario(programme, risk, solution, int(n))
+        binaries += used
+    how = (solution.method, solution.iterations, solution.seconds)
+    found = account(programme, risk, solution.plan, recourse, solution.bound_gbp, solution.duals, how)
+    return replace(found, binaries=binaries, notes=solution.notes)
+
+
+def exclude_everywhere(
+    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, gap: float, time_limit_s: float
+) -> TwoStageSolution:
+    """The best plan of the extensive form with binaries where it overlaps, unless the plan as it was is within `gap` of
+    the bound with them; at the time limit, the better of both."""
+    fallback, started = exclude_at_plan(programme, risk, solution), perf_counter()
+    if fallback.gap <= gap:
+        return fallback
+    (count, columns), size = programme.cost.shape, programme.plan.lower.size
+    arrays = replace(extensive_arrays(programme), cost=extensive_cost(programme, risk))
+    session, binaries, recourse = ArraySession(arrays, time_limit_s), 0, netted(programme, solution)
+    while (left_s := time_limit_s - (perf_counter() - started)) > 0:
+        where = overlaps(programme, recourse)
+        _decide(session, programme, size + where[:, 0] * columns, where[:, 1])
+        binaries += where.shape[0]
+        answer = session.solve(left_s)
+        if answer.column is None:
+            break
+        recourse = answer.column[size : size + count * columns].reshape(count, columns)
+        if not overlaps(programme, recourse).size:
+            bound = min(solution.bound_gbp, -answer.bound)
+            how = (f"{solution.method}+milp", 0, perf_counter() - started)
+            found = account(programme, risk, answer.column[:size], recourse, bound, solution.duals, how)
+            better = found if found.objective_gbp >= fallback.objective_gbp else fallback
+            return replace(with_bound(better, bound), binaries=binaries)
+    return fallback
+
+
+def _decide(session: ArraySession, programme: Programme, offset: IntArray | int, period: IntArray) -> None:
+    where, energy = programme.path.columns, programme.problem.energy
+    limits = (energy.charge_limit_mwh[period], energy.discharge_limit_mwh[period])
+    session.add_exclusivity(offset + where[CHARGE].start + period, offset + where[DISCHARGE].start + period, limits)
+
+
+def _scenario(programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int) -> tuple[FloatArray, int]:
+    """The best exclusive recourse of one scenario at the plan and its VaR, and the binaries that took.
+
+    A vertex of the linear problem comes first: it rarely overlaps where an inner point does a little everywhere.
+    """
+    session, binaries = ArraySession(_scenario_arrays(programme, risk, solution, n), SCENARIO_LIMIT_S), 0
+    for _ in range(MOST_ROUNDS):
+        answer = session.solve()
+        if answer.column is None:
+            break
+        recourse = answer.column[: programme.cost.shape[1]]
+        period = overlaps(programme, recourse[None])[:, 1]
+        if not period.size:
+            return recourse, binaries
+        _decide(session, programme, 0, period)
+        binaries += period.size
+    raise SolverError(f"no dispatch of scenario {n} was found that never charges and discharges at once")
+
+
+def _scenario_arrays(programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int) -> LinearArrays:
+    rows, width = programme.row_upper.shape[1], programme.plan.lower.size
+    taken = programme.technology.of(n, rows, width) @ solution.plan
+    loss = csc_array(np.append(programme.loss[n], -1.0)[None, :])
+    wider = beside([programme.path.matrix, csc_array((rows, 1))])
+    most = solution.value_at_risk_gbp - float(programme.plan_loss[n] @ solution.plan)
+    return LinearArrays(
+        csc_array(vstack([wider, loss])),
+        np.append((1 - risk.weight) * programme.cost[n], risk.weight / (1 - risk.confidence)),
+        np.append(programme.lower, 0.0),
+        np.append(programme.upper, np.inf),
+        np.append(programme.row_lower[n] - taken, -np.inf),
+        np.append(programme.row_upper[n] - taken, most),
+    )

@@ -1,0 +1,230 @@
+"""Was the risk model right? Tests of ex-ante VaR and CVaR against the P&L that came.
+
+What belongs here: coverage (Kupiec), independence (Christoffersen) and expected-shortfall tests (Acerbi and Szekely),
+their p-values and their power. What does not: the forecasts themselves (`forecast_pnl.py` holds them) and measures of
+what happened (`measures.py`).
+
+An exception is a day whose loss is *larger* than its VaR. All tests are unconditional on anything but the order of the
+days; a day without a forecast or without P&L is left out by the caller, which joins its neighbours. p-values and powers
+that no formula gives come from drawing P&L from the forecast distributions, seeded. A scenario set is discrete, so the
+chance of an exception is at most 1 - confidence and somewhat less with few scenarios: the simulated p-values know
+that, Kupiec's does not and may then reject for too *few* exceptions.
+
+Power is the chance that a test rejects, at its level, a model whose VaR and CVaR are 20 % too small while P&L is drawn
+from the forecasts: a test of little power that does not reject says little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, chdtri, xlogy
+
+from bess_pipeline.risk.forecast_pnl import ForecastPnl
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+INSUFFICIENT, REJECTED, NOT_REJECTED, NO_EXCEPTIONS = "insufficient data", "rejected", "not rejected", "no exceptions"
+MIN_DAYS = 250  # fewer than a trading year of other markets say nothing about a 5 % tail
+UNDERSTATED = 0.8  # the alternative of the power: VaR and CVaR are 20 % too small
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """One test of one model.
+
+    statistic, p_value, power: NaN where there is none, and all of them below the least number of days. `verdict` is
+    one of "rejected", "not rejected", "insufficient data", "no exceptions"; `note` says what a reader must know.
+    """
+
+    test: str
+    confidence: float
+    statistic: float
+    p_value: float
+    exceptions: int
+    expected_exceptions: float
+    days: int
+    power: float
+    verdict: str
+    note: str = ""
+
+
+def kupiec(exceptions: ArrayLike, days: ArrayLike, tail_probability: float) -> FloatArray:
+    """Likelihood ratio of the number of exceptions (proportion of failures, Kupiec 1995); chi-squared, 1 degree.
+
+    `-2 ln[p^x (1-p)^(T-x)] + 2 ln[(x/T)^x (1-x/T)^(T-x)]`, 0 ln 0 = 0; T > 0 days, p the chance of an exception.
+    """
+    x, total = np.asarray(exceptions, dtype="float64"), np.asarray(days, dtype="float64")
+    share = x / total
+    under_model = xlogy(x, tail_probability) + xlogy(total - x, 1.0 - tail_probability)
+    as_seen = xlogy(x, share) + xlogy(total - x, 1.0 - share)
+    return np.maximum(2.0 * (as_seen - under_model), 0.0)
+
+
+def christoffersen_independence(hits: ArrayLike) -> FloatArray:
+    """Likelihood ratio of exceptions that follow each other against ones that do not (Christoffersen 1998).
+
+    `hits` (..., T) says which days are exceptions, in order; chi-squared with 1 degree. 0 where all days are alike or
+    one of the two states never had a day after it.
+    """
+    hit = np.asarray(hits, dtype=bool)
+    before, after = hit[..., :-1], hit[..., 1:]
+    n00, n01, n10, n11 = ((b & a).sum(axis=-1).astype(float) for b in (~before, before) for a in (~after, after))
+    quiet, after_hit, all_hits = _share(n01, n00), _share(n11, n10), _share(n01 + n11, n00 + n10)
+    one_rate = xlogy(n01 + n11, all_hits) + xlogy(n00 + n10, 1.0 - all_hits)
+    two_rates = xlogy(n01, quiet) + xlogy(n00, 1.0 - quiet) + xlogy(n11, after_hit) + xlogy(n10, 1.0 - after_hit)
+    return np.maximum(2.0 * (two_rates - one_rate), 0.0)
+
+
+def conditional_coverage(hits: ArrayLike, tail_probability: float) -> FloatArray:
+    """Kupiec's and Christoffersen's ratios added (Christoffersen 1998); chi-squared with 2 degrees."""
+    hit = np.asarray(hits, dtype=bool)
+    return kupiec(hit.sum(axis=-1), hit.shape[-1], tail_probability) + christoffersen_independence(hit)
+
+
+def acerbi_szekely_z1(pnl_gbp: ArrayLike, var_gbp: ArrayLike, cvar_gbp: ArrayLike) -> FloatArray:
+    """Z1 = sum(X I / ES) / sum(I) + 1 (Acerbi and Szekely 2014, test 1), over the last axis.
+
+    X the P&L, I its exceptions, ES the CVaR of the day, > 0 (ValueError otherwise). Its mean is 0 for a true model and
+    below 0 where losses beyond VaR are larger than CVaR says. NaN without an exception.
+    """
+    ratio, hit = _losses_over_shortfall(pnl_gbp, var_gbp, cvar_gbp)
+    count = hit.sum(axis=-1)
+    mean = np.full(np.shape(count), np.nan)
+    np.divide((ratio * hit).sum(axis=-1), count, out=mean, where=count > 0)
+    return mean + 1.0
+
+
+def acerbi_szekely_z2(pnl_gbp: ArrayLike, var_gbp: ArrayLike, cvar_gbp: ArrayLike, confidence: float) -> FloatArray:
+    """Z2 = sum(X I / (T (1 - confidence) ES)) + 1 (Acerbi and Szekely 2014, test 2), over the last axis.
+
+    Mean 0 for a true model, below 0 where exceptions are too many or too large; 1 without any. CVaR as in
+    `acerbi_szekely_z1`.
+    """
+    ratio, hit = _losses_over_shortfall(pnl_gbp, var_gbp, cvar_gbp)
+    return (ratio * hit).sum(axis=-1) / (ratio.shape[-1] * (1.0 - confidence)) + 1.0
+
+
+def backtest(
+    pnl_gbp: ArrayLike,
+    forecasts: ForecastPnl,
+    *,
+    seed: int,
+    simulations: int = 2000,
+    level: float = 0.05,
+    min_days: int = MIN_DAYS,
+) -> list[Backtest]:
+    """All five tests of one strategy at the confidence of its forecasts.
+
+    Parameters
+    ----------
+    pnl_gbp : (T,) P&L that came, GBP, in the order of days; finite.
+    forecasts : the distribution known before each of those days.
+    seed, simulations : of p-values and powers.
+    level : chance of rejecting a true model.
+    min_days : below it there is no statistic and the verdict is "insufficient data".
+
+    Notes
+    -----
+    Z1 and Z2 divide by CVaR. Where it is not positive on some day (a battery whose bad days still earn), both are
+    taken of P&L about its forecast mean: VaR and CVaR are translation equivariant, so exceptions stay and the mean
+    under a true model stays 0. The note then says so. The model of the power is understated about the same point.
+    """
+    pnl = np.asarray(pnl_gbp, dtype="float64")
+    if pnl.shape != forecasts.var_gbp.shape or not np.isfinite(pnl).all():
+        raise ValueError(f"{forecasts.days} forecasts need as many finite P&Ls, not an array of shape {pnl.shape}")
+    centre, note = _centre(forecasts)
+    observed = _Sample(pnl - centre, forecasts.var_gbp + centre, forecasts.cvar_gbp + centre, forecasts.confidence)
+    if pnl.size < min_days:
+        return [_insufficient(test, observed, min_days) for test in _TESTS]
+    drawn = forecasts.draw(simulations, seed) - centre
+    true = _Sample(drawn, observed.var, observed.cvar, forecasts.confidence)
+    low = _Sample(drawn, observed.var * UNDERSTATED, observed.cvar * UNDERSTATED, forecasts.confidence)
+    return [_tested(test, observed, true, low, level, note) for test in _TESTS]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """P&L (..., T) about some point beside the VaR and CVaR (T,) about the same."""
+
+    pnl: FloatArray
+    var: FloatArray
+    cvar: FloatArray
+    confidence: float
+
+    @property
+    def hits(self) -> BoolArray:
+        return self.pnl < -self.var
+
+    def statistic(self, test: str) -> FloatArray:
+        tail_probability = 1.0 - self.confidence
+        if test == "kupiec":
+            return kupiec(self.hits.sum(axis=-1), self.pnl.shape[-1], tail_probability)
+        if test == "christoffersen_independence":
+            return christoffersen_independence(self.hits)
+        if test == "christoffersen_conditional_coverage":
+            return conditional_coverage(self.hits, tail_probability)
+        if test == "acerbi_szekely_z1":
+            return acerbi_szekely_z1(self.pnl, self.var, self.cvar)
+        return acerbi_szekely_z2(self.pnl, self.var, self.cvar, self.confidence)
+
+
+_DEGREES = {"kupiec": 1, "christoffersen_independence": 1, "christoffersen_conditional_coverage": 2}
+_TESTS = (*_DEGREES, "acerbi_szekely_z1", "acerbi_szekely_z2")
+
+
+def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: float, note: str) -> Backtest:
+    statistic = float(observed.statistic(test))
+    understated = low.statistic(test)
+    if test in _DEGREES:
+        degrees, note = _DEGREES[test], ""
+        p_value = float(chdtrc(degrees, statistic))
+        rejects = understated > chdtri(degrees, level)
+    else:
+        under_model = true.statistic(test)
+        under_model = under_model[np.isfinite(under_model)]
+        p_value = (1.0 + np.sum(under_model <= statistic)) / (1.0 + under_model.size)
+        rejects = understated <= (np.quantile(under_model, level) if under_model.size else -np.inf)
+    if np.isnan(statistic):
+        p_value, verdict = float("nan"), NO_EXCEPTIONS
+    else:
+        verdict = REJECTED if p_value <= level else NOT_REJECTED
+    return _result(test, observed, statistic, float(p_value), float(np.mean(rejects)), verdict, note)
+
+
+def _insufficient(test: str, observed: _Sample, min_days: int) -> Backtest:
+    nan = float("nan")
+    note = f"{observed.pnl.shape[-1]} days with forecast and P&L; at least {min_days} are needed"
+    return _result(test, observed, nan, nan, nan, INSUFFICIENT, note)
+
+
+def _result(
+    test: str, observed: _Sample, statistic: float, p_value: float, power: float, verdict: str, note: str
+) -> Backtest:
+    days = observed.pnl.shape[-1]
+    expected = (1.0 - observed.confidence) * days
+    hits = int(observed.hits.sum())
+    return Backtest(test, observed.confidence, statistic, p_value, hits, expected, days, power, verdict, note)
+
+
+def _centre(forecasts: ForecastPnl) -> tuple[FloatArray, str]:
+    """What P&L is measured from: 0, or the forecast mean where a CVaR is no loss."""
+    earning = int((forecasts.cvar_gbp <= 0.0).sum())
+    if not earning:
+        return np.zeros(forecasts.days), ""
+    days = "day" if earning == 1 else "days"
+    return forecasts.mean_gbp, f"about the forecast mean: CVaR is no loss on {earning} {days}"
+
+
+def _losses_over_shortfall(pnl_gbp: ArrayLike, var_gbp: ArrayLike, cvar_gbp: ArrayLike) -> tuple[FloatArray, BoolArray]:
+    pnl, var, cvar = (np.asarray(a, dtype="float64") for a in (pnl_gbp, var_gbp, cvar_gbp))
+    if not (np.isfinite(pnl).all() and np.isfinite(var).all() and (cvar > 0.0).all()):
+        raise ValueError("P&L and VaR must be finite and CVaR a loss (> 0) on every day")
+    return pnl / cvar, pnl < -var
+
+
+def _share(part: FloatArray, rest: FloatArray) -> FloatArray:
+    whole = part + rest
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0.0)

@@ -1,0 +1,148 @@
+"""Decomposition against the extensive form: its stated gap holds, for every structure of a formulation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from stochastic_oracle import best_objective
+from stochastic_problems import BATTERY, coupled, with_response
+
+from bess_pipeline.optimisation.problem import ClosingState
+from bess_pipeline.optimisation.stochastic.certificate import cost_bound
+from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
+from bess_pipeline.optimisation.stochastic.exclusive import overlaps
+from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
+from bess_pipeline.optimisation.stochastic.problem import PlanRows, StochasticProblem
+from bess_pipeline.optimisation.stochastic.programme import Programme, compile_programme
+from bess_pipeline.optimisation.stochastic.restore import restore
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
+from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
+from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.optimisation.stochastic.structure import structure_of
+
+TWO_DAYS = {"periods": 96, "committed_periods": 48, "closing": ClosingState.at_least(40.0, 30.0)}
+
+
+def assert_proven(programme: Programme, risk: RiskAversion, found: TwoStageSolution, optimum_gbp: float) -> None:
+    """Objective <= optimum <= bound, the bound that of the duals given, the answer feasible."""
+    rounding = 1e-9 * abs(optimum_gbp)
+    assert found.objective_gbp <= optimum_gbp + rounding <= found.bound_gbp + 2 * rounding
+    assert found.gap <= 1e-6
+    assert -cost_bound(programme, risk, found.duals) == pytest.approx(found.bound_gbp, rel=1e-9)
+    assert_feasible(programme, found)
+
+
+def assert_feasible(programme: Programme, found: TwoStageSolution) -> None:
+    """Every row and bound of the arrays, in every scenario."""
+    plan, limits = found.plan, programme.plan
+    assert (limits.lower - 1e-7 <= plan).all()
+    assert (plan <= limits.upper + 1e-7).all()
+    assert (limits.matrix @ plan <= limits.limit + 1e-6).all()
+    assert (programme.lower - 1e-6 <= found.recourse).all()
+    assert (found.recourse <= programme.upper + 1e-6).all()
+    for n, recourse in enumerate(found.recourse):
+        rows = programme.path.matrix @ recourse
+        rows = rows + programme.technology.of(n, rows.size, plan.size) @ plan
+        assert (programme.row_lower[n] - 1e-6 <= rows).all()
+        assert (rows <= programme.row_upper[n] + 1e-6).all()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("problem", [coupled(6), with_response(5, **TWO_DAYS)], ids=["coupled", "response"])
+@pytest.mark.parametrize("method", [decompose, solve_multicut])
+def test_the_gap_stated_holds_against_an_independent_formulation(
+    method: object, problem: StochasticProblem, weight: float
+) -> None:
+    if method is solve_multicut and problem.responses:
+        problem = with_response(4, periods=16)
+    risk, programme = RiskAversion(weight, 0.8), compile_programme(problem)
+    expected, _ = best_objective(problem, risk.weight, risk.confidence)
+    assert_proven(programme, risk, method(programme, risk, gap=1e-6), expected)  # type: ignore[operator]
+
+
+def test_fifty_scenarios() -> None:
+    problem, risk = coupled(50), RiskAversion(0.4)
+    expected, _ = best_objective(problem, risk.weight, risk.confidence)
+    found = decompose(compile_programme(problem), risk)
+    assert found.method == "interior_point"
+    assert_proven(compile_programme(problem), risk, found, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+def test_two_hundred_scenarios(weight: float) -> None:
+    problem, risk = coupled(200), RiskAversion(weight)
+    expected, _ = best_objective(problem, risk.weight, risk.confidence)
+    found = decompose(compile_programme(problem), risk)
+    # the reference of this size comes from an interior point method and carries its own tolerance
+    assert found.objective_gbp <= expected * (1 + 1e-6)
+    assert found.bound_gbp >= expected * (1 - 1e-6)
+    assert found.gap <= 1e-6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"ramp_limit_mw_per_hour": 40.0}, {"cycle_depth_cost_gbp_per_mwh": (0.0, 4.0, 9.0)}],
+    ids=["ramp", "depth"],
+)
+def test_a_formulation_without_the_structure_is_decomposed_by_cuts(change: dict[str, object]) -> None:
+    problem, risk = coupled(5, periods=16, battery=replace(BATTERY, **change)), RiskAversion(0.4, 0.8)  # type: ignore[arg-type]
+    programme = compile_programme(problem)
+    assert structure_of(programme) is None
+    found = decompose(programme, risk)
+    assert found.method == "multicut"
+    whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    assert_proven(programme, risk, found, whole.objective_gbp)
+
+
+def test_cuts_finish_what_the_interior_point_method_leaves() -> None:
+    problem, risk = with_response(6, periods=16), RiskAversion(0.4, 0.8)
+    programme = compile_programme(problem)
+    rough = solve_interior(programme, risk, gap=1e-2)
+    assert rough is not None
+    assert 1e-6 < rough.gap <= 1e-2
+    whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    assert_proven(programme, risk, solve_multicut(programme, risk, start=rough), whole.objective_gbp)
+
+
+def test_whatever_dispatch_comes_in_restored_answers_keep_every_row() -> None:
+    problem = with_response(4)
+    programme, rng = compile_programme(problem), np.random.default_rng(5)
+    structure = structure_of(programme)
+    assert structure is not None
+    reference = optimise_plan(problem, RiskAversion(0.0))
+    for scale in (0.1, 10.0, 1000.0):
+        plan = reference.plan + scale * rng.standard_normal(reference.plan.size)
+        restored = restore(programme, structure, plan, scale * rng.standard_normal((2, problem.periods, 4)))
+        assert restored is not None
+        assert_feasible(programme, replace(reference, plan=restored[0], recourse=restored[1]))
+
+
+def test_no_overlap_is_left_after_a_decomposition_and_the_bound_stays() -> None:
+    problem, risk = coupled(50, seed=4), RiskAversion(0.5)
+    programme = compile_programme(problem)
+    linear = decompose(programme, risk)
+    assert overlaps(programme, linear.recourse).size  # an inner point overlaps a little everywhere
+    found = optimise_plan(problem, risk, method="decomposition")
+    assert not overlaps(programme, found.recourse).size
+    assert found.bound_gbp == pytest.approx(linear.bound_gbp, rel=1e-12)
+    assert found.gap <= 1e-5
+    assert_feasible(programme, found)
+
+
+def test_further_rules_of_the_plan_are_kept_by_every_method() -> None:
+    free = with_response(6)
+    width = len(free.plan_names)
+    first, second = np.zeros(width), np.zeros(width)
+    first[free.products :] = 1.0  # all response together
+    second[:3], second[3:6] = 1.0, -1.0  # volumes of some hours against those of others
+    rows = PlanRows(np.stack([first, second]), np.array([30.0, -120.0]), ("all response", "some hours"))
+    problem, risk = replace(free, plan_rows=rows), RiskAversion(0.4, 0.8)
+    whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    assert rows.matrix @ whole.plan == pytest.approx(rows.limit, abs=1e-6)
+    assert whole.objective_gbp < optimise_plan(free, risk, exclusive=False).objective_gbp - 1.0
+    programme = compile_programme(problem)
+    for method in (decompose, solve_multicut):
+        assert_proven(programme, risk, method(programme, risk), whole.objective_gbp)

@@ -1,0 +1,187 @@
+"""Back-tests against the values of the domain reference, hand cases, closed forms and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom, chi2, norm
+
+from bess_pipeline.risk import backtests
+from bess_pipeline.risk.backtests import Backtest, backtest
+from bess_pipeline.risk.forecast_pnl import ForecastPnl
+
+STANDARD = norm.ppf((np.arange(400) + 0.5) / 400)
+
+
+@pytest.mark.parametrize(
+    ("tail_probability", "exceptions", "ratio"),
+    [
+        *((0.05, 2, 14.127), (0.05, 5, 6.072), (0.05, 10, 0.563), (0.05, 13, 0.021), (0.05, 14, 0.183)),
+        *((0.05, 19, 3.091), (0.05, 20, 4.040), (0.01, 1, 1.177), (0.01, 2, 0.108), (0.01, 5, 1.957), (0.01, 7, 5.497)),
+    ],
+)
+def test_kupiec_values_of_the_domain_reference(tail_probability: float, exceptions: int, ratio: float) -> None:
+    assert float(backtests.kupiec(exceptions, 250, tail_probability)) == pytest.approx(ratio, abs=1e-3)
+
+
+def test_kupiec_with_no_exception_or_nothing_else() -> None:
+    assert float(backtests.kupiec(0, 250, 0.05)) == pytest.approx(-2 * 250 * math.log(0.95))
+    assert float(backtests.kupiec(250, 250, 0.05)) == pytest.approx(-2 * 250 * math.log(0.05))
+    assert float(backtests.kupiec(1, 20, 0.05)) == 0.0
+
+
+def likelihood(successes: int, failures: int, rate: float) -> float:
+    return rate**successes * (1.0 - rate) ** failures
+
+
+def test_christoffersen_by_hand() -> None:
+    hits = [bool(int(c)) for c in "0001100000010000011100000"]
+    n00, n01, n10, n11 = 15, 3, 3, 3
+    one = likelihood(n01 + n11, n00 + n10, 6 / 24)
+    two = likelihood(n01, n00, 3 / 18) * likelihood(n11, n10, 3 / 6)
+    independence = -2.0 * math.log(one / two)
+    assert float(backtests.christoffersen_independence(hits)) == pytest.approx(independence, rel=1e-12)
+    both = float(backtests.conditional_coverage(hits, 0.05))
+    assert both == pytest.approx(independence + float(backtests.kupiec(6, 25, 0.05)), rel=1e-12)
+
+
+@pytest.mark.parametrize("hits", [[False] * 30, [True] * 30, [False] * 29 + [True]])
+def test_independence_without_a_pair_to_compare_says_nothing(hits: list[bool]) -> None:
+    assert float(backtests.christoffersen_independence(hits)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_acerbi_szekely_by_hand() -> None:
+    pnl, var, cvar = [-30.0, 10.0, -12.0, -5.0], [20.0, 20.0, 10.0, 10.0], [25.0, 25.0, 16.0, 16.0]
+    beyond = -30.0 / 25.0 - 12.0 / 16.0
+    assert float(backtests.acerbi_szekely_z1(pnl, var, cvar)) == pytest.approx(beyond / 2 + 1)
+    assert float(backtests.acerbi_szekely_z2(pnl, var, cvar, 0.75)) == pytest.approx(beyond / (4 * 0.25) + 1)
+    assert math.isnan(float(backtests.acerbi_szekely_z1([1.0], [2.0], [3.0])))
+    assert float(backtests.acerbi_szekely_z2([1.0], [2.0], [3.0], 0.95)) == 1.0
+    with pytest.raises(ValueError, match="CVaR"):
+        backtests.acerbi_szekely_z2([1.0], [-2.0], [0.0], 0.95)
+
+
+def test_z2_has_mean_zero_and_the_published_critical_value_for_a_true_normal_model() -> None:
+    """Acerbi and Szekely (2014): about -0.7 at the 5 % level, 250 days, confidence 97.5 %."""
+    confidence = 0.975
+    var, cvar = norm.ppf(confidence), norm.pdf(norm.ppf(confidence)) / (1 - confidence)
+    pnl = np.random.default_rng(4).standard_normal((8000, 250))
+    z2 = backtests.acerbi_szekely_z2(pnl, np.full(250, var), np.full(250, cvar), confidence)
+    assert z2.mean() == pytest.approx(0.0, abs=0.02)
+    assert np.quantile(z2, 0.05) == pytest.approx(-0.70, abs=0.04)
+    z1 = backtests.acerbi_szekely_z1(pnl, np.full(250, var), np.full(250, cvar))
+    assert np.nanmean(z1) == pytest.approx(0.0, abs=0.02)
+
+
+def normal_forecasts(days: int, mean: float = 0.0, confidence: float = 0.95) -> ForecastPnl:
+    return ForecastPnl.of_scenarios([(100.0 * STANDARD + mean, None)] * days, confidence)
+
+
+def by_test(results: list[Backtest]) -> dict[str, Backtest]:
+    return {one.test: one for one in results}
+
+
+def test_below_the_least_number_of_days_there_is_no_number() -> None:
+    forecasts = normal_forecasts(249)
+    for one in backtest(np.full(249, -500.0), forecasts, seed=1, simulations=50):
+        assert one.verdict == "insufficient data"
+        assert one.exceptions == one.days == 249
+        assert "at least 250" in one.note
+        assert all(math.isnan(number) for number in (one.statistic, one.p_value, one.power))
+    assert {
+        one.verdict for one in backtest(np.zeros(20), normal_forecasts(20), seed=1, simulations=50, min_days=20)
+    } != {"insufficient data"}
+
+
+def test_a_true_model_passes_and_one_twice_too_narrow_fails() -> None:
+    forecasts = normal_forecasts(400)
+    drawn = forecasts.draw(1, 12)[0]
+    for one in backtest(drawn, forecasts, seed=3, simulations=500):
+        assert one.verdict == "not rejected", one
+        assert one.p_value > 0.05
+        assert one.expected_exceptions == pytest.approx(20.0)
+    found = by_test(backtest(2.0 * drawn, forecasts, seed=3, simulations=500))
+    for test in ("kupiec", "christoffersen_conditional_coverage", "acerbi_szekely_z1", "acerbi_szekely_z2"):
+        assert found[test].verdict == "rejected"
+    assert found["acerbi_szekely_z2"].statistic < -0.5
+
+
+def test_formula_p_values_are_those_of_chi_squared() -> None:
+    forecasts = normal_forecasts(300)
+    found = by_test(backtest(forecasts.draw(1, 5)[0], forecasts, seed=3, simulations=50))
+    for test, degrees in (
+        ("kupiec", 1),
+        ("christoffersen_independence", 1),
+        ("christoffersen_conditional_coverage", 2),
+    ):
+        assert found[test].p_value == pytest.approx(chi2.sf(found[test].statistic, degrees))
+
+
+def test_simulated_p_values_are_uniform_for_a_true_model() -> None:
+    forecasts = normal_forecasts(250)
+    samples = forecasts.draw(50, 77)
+    p_values = [by_test(backtest(s, forecasts, seed=1, simulations=250))["acerbi_szekely_z2"].p_value for s in samples]
+    assert np.mean(p_values) == pytest.approx(0.5, abs=0.12)
+    assert np.mean(np.array(p_values) <= 0.2) == pytest.approx(0.2, abs=0.12)
+
+
+def test_power_of_kupiec_is_that_of_the_binomial_distribution() -> None:
+    """VaR 20 % too small: an exception comes with P(Z < -0.8 x 1.645), in these scenarios 38 of 400."""
+    forecasts = normal_forecasts(250)
+    chance = np.mean(100.0 * STANDARD + 0.8 * forecasts.var_gbp[0] < 0.0)
+    counts = np.arange(251)
+    rejects = backtests.kupiec(counts, 250, 0.05) > chi2.ppf(0.95, 1)
+    exact = binom.pmf(counts, 250, chance)[rejects].sum()
+    found = by_test(backtest(np.zeros(250), forecasts, seed=2, simulations=4000))
+    assert 0.5 < exact < 0.95
+    assert found["kupiec"].power == pytest.approx(exact, abs=0.03)
+    assert found["acerbi_szekely_z2"].power > found["kupiec"].power  # it looks one way only
+
+
+def test_a_battery_whose_bad_days_earn_is_tested_about_its_mean() -> None:
+    poor, rich = normal_forecasts(300), normal_forecasts(300, mean=10_000.0)
+    drawn = poor.draw(1, 21)[0]
+    assert (rich.cvar_gbp < 0.0).all()
+    found = by_test(backtest(drawn + 10_000.0, rich, seed=3, simulations=300))
+    same = by_test(backtest(drawn, poor, seed=3, simulations=300))
+    for test, one in found.items():
+        assert one.statistic == pytest.approx(same[test].statistic, abs=1e-6)
+        assert one.p_value == pytest.approx(same[test].p_value, abs=1e-9)
+        assert one.power == pytest.approx(same[test].power, abs=1e-9)
+    assert "about the forecast mean: CVaR is no loss on 300 days" in found["acerbi_szekely_z1"].note
+    assert found["kupiec"].note == ""
+
+
+def test_no_exception_leaves_z1_without_a_value() -> None:
+    found = by_test(backtest(np.full(300, 500.0), normal_forecasts(300), seed=3, simulations=100))
+    assert found["acerbi_szekely_z1"].verdict == "no exceptions"
+    assert math.isnan(found["acerbi_szekely_z1"].p_value)
+    assert found["kupiec"].verdict == "rejected"  # fifteen were expected
+    assert found["acerbi_szekely_z2"].statistic == 1.0
+
+
+def test_same_seed_same_result_and_shapes_must_agree() -> None:
+    forecasts = normal_forecasts(260)
+    drawn = forecasts.draw(1, 2)[0]
+    assert backtest(drawn, forecasts, seed=9, simulations=100) == backtest(drawn, forecasts, seed=9, simulations=100)
+    with pytest.raises(ValueError, match="260 forecasts"):
+        backtest(drawn[:-1], forecasts, seed=9)
+
+
+def test_forecasts_of_uneven_scenario_sets_and_of_history() -> None:
+    sets = [([-10.0, 20.0], [0.5, 0.5]), ([5.0], None), ([-4.0, 0.0, 8.0], [0.2, 0.3, 0.5])]
+    forecasts = ForecastPnl.of_scenarios(sets, 0.9)
+    assert forecasts.mean_gbp == pytest.approx([5.0, 5.0, 3.2])
+    assert forecasts.var_gbp == pytest.approx([10.0, -5.0, 4.0])
+    assert forecasts.cvar_gbp == pytest.approx([10.0, -5.0, 4.0])
+    drawn = forecasts.draw(20_000, 3)
+    assert set(drawn[:, 0]) == {-10.0, 20.0}
+    assert set(drawn[:, 1]) == {5.0}
+    assert np.mean(drawn[:, 2] == 8.0) == pytest.approx(0.5, abs=0.015)
+    history = ForecastPnl.historical([1.0, 2.0, 3.0, 4.0, -9.0], 2, 0.5)
+    assert history.days == 3
+    assert history.mean_gbp == pytest.approx([1.5, 2.5, 3.5])  # never the day itself
+    with pytest.raises(ValueError, match="no window"):
+        ForecastPnl.historical([1.0, 2.0], 2, 0.5)

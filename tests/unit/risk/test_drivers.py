@@ -1,0 +1,99 @@
+"""Drivers by hand: each volume of a half-hour finds its decision, and nothing is left over."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bess_pipeline import gb_time
+from bess_pipeline.risk.drivers import DRIVERS, driver_cash, volumes
+
+DAY = date(2026, 10, 25)  # 25 hours
+WEAR = 5.0
+
+
+def replay(seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """plan, dispatch, cashflow and system price of a day in which everything differs, settled here by domain.md 6."""
+    draw = np.random.default_rng(seed)
+    starts = gb_time.efa_half_hours(DAY)
+    count = len(starts)
+    plan = pd.DataFrame({"start_utc": starts, "day_ahead_mw": draw.uniform(-50, 50, count)})
+    plan["charge_mw"], plan["discharge_mw"] = draw.uniform(0, 20, (2, count))
+    charge, discharge, out, back = draw.uniform(0, 10, (4, count))
+    intraday = draw.uniform(-3, 3, count)
+    contracted = plan["day_ahead_mw"].to_numpy() * 0.5 + intraday
+    metered = (discharge - charge) * 0.5 + out - back - 0.25  # some of it physics, not activation
+    imbalance = metered - contracted - (out - back)
+    dispatch = pd.DataFrame({"start_utc": starts, "charge_mw": charge, "discharge_mw": discharge})
+    dispatch = dispatch.assign(activation_export_mwh=out, activation_import_mwh=back, contracted_mwh=contracted)
+    dispatch = dispatch.assign(metered_mwh=metered, imbalance_mwh=imbalance)
+    price = draw.uniform(-80, 300, count)
+    streams = {
+        "day_ahead": plan["day_ahead_mw"].to_numpy() * 0.5 * 70.0,
+        "intraday": intraday * 60.0,
+        "imbalance": imbalance * price,
+        "response": np.full(count, 12.0),
+        "penalty": np.full(count, -1.0),
+        "wear": -WEAR * ((charge + discharge) * 0.5 + out + back),
+    }
+    cash = pd.concat(pd.DataFrame({"start_utc": starts, "stream": s, "amount_gbp": a}) for s, a in streams.items())
+    return plan, dispatch, cash, price
+
+
+def test_every_pound_of_every_half_hour_has_one_driver() -> None:
+    plan, dispatch, cash, price = replay()
+    rows = driver_cash(volumes(plan, dispatch), cash, dispatch["start_utc"], price, WEAR)
+    assert set(rows["driver"]) == set(DRIVERS)
+    assert set(rows["efa_date"]) == {DAY}
+    per_half_hour = rows.groupby("start_utc")["amount_gbp"].sum()
+    assert len(per_half_hour) == 50
+    assert per_half_hour.to_numpy() == pytest.approx(cash.groupby("start_utc")["amount_gbp"].sum().to_numpy(), abs=1e-9)
+
+
+def test_one_half_hour_by_hand() -> None:
+    """Sold 20 MWh, planned 22, traded 3 more intraday, dispatched 24, metered 26 of which 1 is response energy."""
+    starts = gb_time.efa_half_hours(DAY)[:1]
+    plan = pd.DataFrame({"start_utc": starts, "day_ahead_mw": 40.0, "charge_mw": 0.0, "discharge_mw": 44.0})
+    dispatch = pd.DataFrame({"start_utc": starts, "charge_mw": 0.0, "discharge_mw": 48.0, "contracted_mwh": 23.0})
+    dispatch = dispatch.assign(
+        activation_export_mwh=1.0, activation_import_mwh=0.0, metered_mwh=26.0, imbalance_mwh=2.0
+    )
+    cash = {
+        "day_ahead": 2000.0,
+        "intraday": 330.0,
+        "imbalance": 200.0,
+        "response": 50.0,
+        "penalty": -7.0,
+        "wear": -125.0,
+    }
+    rows = pd.DataFrame({"start_utc": starts[0], "stream": list(cash), "amount_gbp": list(cash.values())})
+    found = driver_cash(volumes(plan, dispatch), rows, dispatch["start_utc"], np.array([100.0]), WEAR)
+    assert found.set_index("driver")["amount_gbp"].to_dict() == pytest.approx(
+        {
+            "plan": 2000.0 + 50.0 - 22.0 * WEAR,
+            "spread_position": (22.0 - 20.0) * 100.0,
+            "re_dispatch": 330.0 + (24.0 - 22.0 - 3.0) * 100.0 - 2.0 * WEAR,
+            "activation": (26.0 - 24.0 - 1.0) * 100.0 - 7.0 - 1.0 * WEAR,
+        }
+    )
+
+
+def test_a_price_that_is_missing_paid_nothing() -> None:
+    plan, dispatch, cash, price = replay()
+    price[4] = np.nan
+    cash.loc[(cash["stream"] == "imbalance") & (cash["start_utc"] == dispatch["start_utc"][4]), "amount_gbp"] = 0.0
+    rows = driver_cash(volumes(plan, dispatch), cash, dispatch["start_utc"], price, WEAR)
+    assert rows["amount_gbp"].sum() == pytest.approx(cash["amount_gbp"].sum(), abs=1e-9)
+
+
+def test_rows_of_different_replays_and_unknown_streams_are_refused() -> None:
+    plan, dispatch, cash, price = replay()
+    with pytest.raises(ValueError, match="unexplained"):
+        driver_cash(volumes(plan, dispatch), cash, dispatch["start_utc"], price + 1.0, WEAR)
+    with pytest.raises(ValueError, match="no driver owns the stream lottery"):
+        driver_cash(volumes(plan, dispatch), cash.replace("intraday", "lottery"), dispatch["start_utc"], price, WEAR)
+    with pytest.raises(ValueError, match="1 half-hours were dispatched without a plan"):
+        volumes(plan[1:], dispatch)
