@@ -26,9 +26,10 @@ import pandas as pd
 
 from bess_pipeline import gb_time, schemas
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.battery_settings import BatterySettings
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.solver import Solver
-from bess_pipeline.settings import BatterySettings, RollingSettings, SolverSettings
+from bess_pipeline.settings import RollingSettings, SolverSettings
 from bess_pipeline.trading import foresight, rolling, rule_based
 from bess_pipeline.trading.known_prices import history_window
 from bess_pipeline.trading.plans import PlanOutcome

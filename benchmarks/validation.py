@@ -31,6 +31,7 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.battery_settings import BatterySettings
 from bess_pipeline.forecast_settings import ForecastSettings
 from bess_pipeline.forecasting import streams
 from bess_pipeline.forecasting.choice import Trader
@@ -41,7 +42,6 @@ from bess_pipeline.optimisation.rolling import optimise_horizon
 from bess_pipeline.scenarios.scoring import outcome
 from bess_pipeline.scenarios.validation import ValidatedDay, Validation
 from bess_pipeline.scenarios.validation_report import lines, summarise
-from bess_pipeline.settings import BatterySettings
 from bess_pipeline.trading import timeline
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,7 +2,7 @@
 
 What belongs here: the frozen `Battery`, its derived limits, and its two sources (settings and a TOML
 file). What does not: what happens to its state of energy over time (`physics.py`) and the house
-defaults (`settings.BatterySettings`): a battery file never inherits those.
+defaults (`battery_settings.BatterySettings`): a battery file never inherits those.
 
 Powers and throughput are on the AC side, stored energy on the DC side (domain reference 7.1).
 """
@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from bess_pipeline.battery_settings import BatterySettings, impossible_depth_cost
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.settings import BatterySettings, impossible_depth_cost
 
 _LIST_KEY = "cycle_depth_cost_gbp_per_mwh"
 _POSITIVE_LIMITS = ("max_cycles_per_day", "ramp_limit_mw_per_hour", "max_throughput_mwh_per_day", "warranty_cycles")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bess_pipeline.battery.parameters import Battery, read_battery_file
+from bess_pipeline.battery_settings import BatterySettings
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.settings import BatterySettings
 
 LIMITS = ("import_limit_mw", "export_limit_mw", "ramp_limit_mw_per_hour")
 LIMITS += ("max_throughput_mwh_per_day", "warranty_cycles")
