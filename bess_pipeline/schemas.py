@@ -33,6 +33,16 @@ from bess_pipeline.schema_fields import price_field as _price
 from bess_pipeline.schema_fields import strategy_field as _strategy
 from bess_pipeline.schema_fields import utc_field as _utc
 from bess_pipeline.settlement_tables import SettlementStack, SystemPriceCheck, SystemPriceRevision
+from bess_pipeline.trading_tables import (
+    ActivationSensitivity,
+    EnergyPlan,
+    Frontier,
+    InformationValue,
+    Orders,
+    Plan,
+    PlanExplanation,
+    PlanValue,
+)
 
 SCHEMA_VERSION = 1
 
@@ -153,22 +163,6 @@ class SourceStatus(_Table):
         unique: ClassVar = ["dataset", "date"]
 
 
-class Plan(_Table):
-    """What a strategy decided at a gate for its trading day, per half-hour."""
-
-    efa_date: pandas_engine.Date = _date("trading day, 23:00 to 23:00 London")
-    strategy: str = _strategy()  # type: ignore[assignment]
-    gate: str = pa.Field(description="decision gate: day_ahead, or foresight for a bound")
-    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
-    day_ahead_mw: float = _amount("volume sold day-ahead (bought when negative), MW")
-    charge_mw: float = _amount("planned charge, AC, MW", lowest=0.0)
-    discharge_mw: float = _amount("planned discharge, AC, MW", lowest=0.0)
-    energy_mwh: float = _amount("planned state of energy at the end of the half-hour, MWh", lowest=0.0)
-
-    class Config(_Table.Config):
-        unique: ClassVar = ["efa_date", "strategy", "gate", "start_utc"]
-
-
 class Dispatch(_Table):
     """What the battery did, per half-hour."""
 
@@ -255,12 +249,19 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "scenario/gate_status": GateStatus,
     "trading/availability": Availability,
     "trading/plan": Plan,
-    "trading/foresight_plan": Plan,
+    "trading/foresight_plan": EnergyPlan,
+    "trading/co_optimised_plan": Plan,
+    "trading/orders": Orders,
+    "trading/plan_explanation": PlanExplanation,
     "trading/dispatch": Dispatch,
     "trading/cashflow": Cashflow,
     "trading/run_status": RunStatus,
     "risk/daily_pnl": DailyPnl,
     "risk/degradation": Degradation,
+    "risk/plan_value": PlanValue,
+    "risk/information_value": InformationValue,
+    "risk/frontier": Frontier,
+    "risk/activation_sensitivity": ActivationSensitivity,
 }
 
 _KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bess_pipeline import gb_time
+from bess_pipeline import gb_time, schemas
 from bess_pipeline.battery.limits import ALWAYS, Availability, Clip
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.battery.physics import simulate
@@ -101,6 +101,11 @@ def plan_frame(
             "energy_mwh": path.energy_mwh,
         }
     )
+
+
+def with_all_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Plans in the columns of `trading/plan`, null where a strategy offers no capacity."""
+    return frame.reindex(columns=list(schemas.columns("trading/plan")))
 
 
 def values_at(frame: pd.DataFrame, column: str, starts: pd.DatetimeIndex | pd.Series) -> Array:

@@ -30,7 +30,7 @@ from bess_pipeline.trading import foresight, timeline
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
-from bess_pipeline.trading.plans import PlanOutcome, PlanRequest
+from bess_pipeline.trading.plans import PlanOutcome, PlanRequest, with_all_columns
 from bess_pipeline.trading.settlement import settle_day
 from bess_pipeline.trading.stamps import (
     CASH_STAMP,
@@ -171,7 +171,7 @@ class Replay:
             stamp |= self._plan_stamp(strategy.name, day, made.frame, opening, made.reason)
             stamp[f"forecast.{strategy.name}"] = made.forecast
             results.append(DayStatus(day, strategy.name, "refused" if made.reason else "complete", made.reason))
-        self.lake.write(PLAN, day, _concat(PLAN, frames), stamp)
+        self.lake.write(PLAN, day, with_all_columns(_concat(PLAN, frames)), stamp)
         return results
 
     def _decide(

@@ -16,9 +16,11 @@ from bess_pipeline.forecasting.distribution import LEVELS, STORED_LEVELS
 
 TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
-UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier")}
+UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier", "_mw_h")}
 UNITLESS = {"coverage", "charge_fraction", "discharge_fraction"}  # shares
 UNITLESS |= {"equivalent_cycles", "max_depth", "calendar_fade", "cycle_fade", "state_of_health", "probability"}
+UNITLESS |= {"risk_aversion", "confidence", "gap", "multiplier", "basket"}
+OF_A_MARKET = {"limit_price", "clearing_price", "expected_price", "displaced_value", "margin"}  # GBP/MWh or GBP/MW/h
 OF_A_UNIT = {"value", "mean", *map(quantile_column, LEVELS)}  # each row's stream, or its column unit, says which
 
 
@@ -36,6 +38,7 @@ def test_every_table_and_column_is_described_and_carries_its_unit(table: str) ->
             kind in UNIT_ENDINGS
             and name not in UNITLESS
             and not (name in OF_A_UNIT and {"unit", "stream"} & set(columns))
+            and not (name in OF_A_MARKET and "market" in columns)
         ):
             assert name.endswith(UNIT_ENDINGS[kind]), name
 
