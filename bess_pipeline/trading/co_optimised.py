@@ -1,0 +1,270 @@
+"""Strategies `co_optimised` and `co_optimised_cvar`: day-ahead volume and services decided together, from scenarios.
+
+What belongs here: one gate of one day, from its problem to volumes that can be offered and to plan rows. What does
+not: the problem (`gate_problem.py`), its solution (`optimisation/stochastic/`), orders and their limit prices
+(`orders.py`, `plan_explanation.py`), and how days are carried through the lake (`co_optimised_days.py`).
+
+1. solve the two-stage problem under the strategy's risk aversion and limits of risk;
+2. where products exclude each other, keep the better group in each block and solve again;
+3. round: services down to whole MW, energy towards zero to 0.1 MW (domain reference 3.1, 4.4);
+4. lay the baseline on what is expected: the schedule of the mean scenario at those volumes. A service whose energy or
+   rating it cannot hold is given up MW by MW: a breach is never planned;
+5. check every rule again, and the states of energy by the physics of activation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from bess_pipeline.ancillary.activation_effects import at_start_mwh, energy_path_mwh, flows_of
+from bess_pipeline.ancillary.compliance import ServicePlan, require_no_planned_breach
+from bess_pipeline.ancillary.energy_band import band_mwh, required_by_direction
+from bess_pipeline.ancillary.products import OFFER_STEP_MW, table_of
+from bess_pipeline.ancillary.rounding import ENERGY_STEP_MW, whole_offers_mw
+from bess_pipeline.ancillary.rows import TOLERANCE, FloatArray
+from bess_pipeline.ancillary.windows import Horizon, horizon_of
+from bess_pipeline.ancillary_settings import AncillarySettings
+from bess_pipeline.battery.limits import Availability
+from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
+from bess_pipeline.errors import SolverError
+from bess_pipeline.gb_time import HALF_HOUR_H
+from bess_pipeline.optimisation.stochastic.numbers import BEYOND, RESPONSE_EXCESS
+from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relative_gap
+from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
+from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.trading.gate_problem import GateProblem, exclude_services, needs_exclusion
+from bess_pipeline.trading.plans import with_all_columns
+from bess_pipeline.trading_tables import SERVICE_COLUMNS
+
+RISK_NEUTRAL, RISK_AVERSE = "co_optimised", "co_optimised_cvar"
+CO_OPTIMISED = (RISK_NEUTRAL, RISK_AVERSE)
+LABELS = {RISK_NEUTRAL: "co-optimised, risk-neutral", RISK_AVERSE: "co-optimised, mean and CVaR"}
+EXCESS_MWH = 1e-6
+PATH_TOLERANCE_MWH = 1e-5
+ENERGY_LEVELS = (0.05, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a strategy decided at a gate.
+
+    given: the problem, with the caps that it was decided under; solution: its optimum over the scenarios; expected: the
+    offered volumes in the mean scenario, whose dispatch is the planned baseline; day_ahead_mw (P,), response_mw (R, B):
+    volumes as offered; notes: what a reader of the plan must know.
+    """
+
+    given: GateProblem
+    risk: RiskAversion
+    solution: TwoStageSolution
+    expected: TwoStageSolution
+    day_ahead_mw: FloatArray
+    response_mw: FloatArray
+    notes: tuple[str, ...]
+
+
+def risk_of(strategy: str, settings: CoOptimisationSettings) -> RiskAversion:
+    """How much risk weighs in a strategy."""
+    return RiskAversion(settings.risk_aversion if strategy == RISK_AVERSE else 0.0, settings.confidence)
+
+
+def decide(
+    given: GateProblem,
+    strategy: str,
+    settings: CoOptimisationSettings,
+    ancillary: AncillarySettings,
+    availability: Availability,
+) -> Decision:
+    """The decision of a strategy at a gate; `availability` is of the trading day's half-hours.
+
+    Raises SolverError where there is no plan, UserInputError where none keeps the limits of risk, and
+    ContractBreachError where a rule of the services stays broken.
+    """
+    risk = risk_of(strategy, settings)
+    given, solution = _solve(given, risk, strategy, settings)
+    day_ahead, response = _rounded(given, solution)
+    response, expected = _kept(given, day_ahead, response)
+    _check(given, expected, response, ancillary, availability)
+    notes = (*given.notes, *solution.notes, *_undelivered(given, expected))
+    return Decision(given, risk, solution, expected, day_ahead, response, notes)
+
+
+def plan_rows(decision: Decision, strategy: str) -> pd.DataFrame:
+    """Rows of `trading/co_optimised_plan`: the half-hours of the trading day."""
+    given, expected = decision.given, decision.expected
+    day, periods = _trading_day(given), given.problem.committed_periods
+    mw = _by_half_hour(given, decision.response_mw)[:, :periods]
+    energy = expected.of("energy_mwh")[0][:periods]
+    floor, ceiling = _band(given, day, mw)
+    low, high = _energy_quantiles(decision.solution, given.problem, periods)
+    services = dict.fromkeys(SERVICE_COLUMNS, 0.0) | {f"{c.lower()}_mw": mw[k] for k, c in enumerate(given.codes)}
+    frame = pd.DataFrame(
+        {
+            "efa_date": [given.efa_date] * periods,
+            "strategy": strategy,
+            "gate": given.gate,
+            "start_utc": day.start_utc,
+            "day_ahead_mw": _day_ahead_by_half_hour(given, decision.day_ahead_mw)[:periods],
+            "charge_mw": np.maximum(expected.of("charge_mwh")[0][:periods] / HALF_HOUR_H, 0.0),
+            "discharge_mw": np.maximum(expected.of("discharge_mwh")[0][:periods] / HALF_HOUR_H, 0.0),
+            "energy_mwh": energy,
+            **services,
+            "energy_floor_mwh": floor,
+            "energy_ceiling_mwh": ceiling,
+            "energy_q05_mwh": low,
+            "energy_q95_mwh": high,
+            "activation_basis": given.activation_label,
+        }
+    )
+    return with_all_columns(frame)
+
+
+def closing_energy_mwh(decision: Decision) -> float:
+    """State of energy that is expected at the end of the trading day, MWh."""
+    return float(decision.expected.of("energy_mwh")[0][decision.given.problem.committed_periods - 1])
+
+
+def _solve(
+    given: GateProblem, risk: RiskAversion, strategy: str, settings: CoOptimisationSettings
+) -> tuple[GateProblem, TwoStageSolution]:
+    averse = strategy == RISK_AVERSE
+    solve = partial(
+        optimise_plan,
+        risk=risk,
+        cvar_limit_gbp=settings.cvar_limit_gbp if averse else None,
+        var_limit_gbp=settings.var_limit_gbp if averse else None,
+    )
+    solution = solve(given.problem)
+    if not needs_exclusion(given):
+        return given, solution
+    chosen = exclude_services(given, solution)
+    found = solve(chosen.problem)
+    bound = solution.bound_gbp
+    return chosen, replace(found, bound_gbp=bound, gap=relative_gap(found.objective_gbp, bound))
+
+
+def _rounded(given: GateProblem, solution: TwoStageSolution) -> tuple[FloatArray, FloatArray]:
+    """Volumes in the steps they are offered in; those that are given stay as they are."""
+    problem = given.problem
+    day_ahead, response = problem.split_plan(solution.plan)
+    steps = np.trunc(day_ahead / ENERGY_STEP_MW + np.sign(day_ahead) * TOLERANCE)
+    day_ahead = np.round(steps * ENERGY_STEP_MW, 10) + 0.0
+    if problem.day_ahead_fixed_mw is not None:
+        fixed = np.asarray(problem.day_ahead_fixed_mw, dtype=float)
+        day_ahead = np.where(np.isnan(fixed), day_ahead, fixed)
+    return day_ahead, whole_offers_mw(response)
+
+
+def _kept(given: GateProblem, day_ahead: FloatArray, response: FloatArray) -> tuple[FloatArray, TwoStageSolution]:
+    """Services that the mean scenario can hold, and its schedule at the offered volumes."""
+    mean = given.problem.mean_scenario()
+    while True:
+        expected = optimise_plan(mean.with_plan(day_ahead, response))
+        period = _first_breach(expected, given.problem)
+        if period is None:
+            return response, expected
+        less = _with_less(given, response, period)
+        if less is None:
+            raise SolverError(f"the battery cannot hold its limits in half-hour {period} even without services")
+        response = less
+
+
+def _first_breach(expected: TwoStageSolution, problem: StochasticProblem) -> int | None:
+    """The first half-hour of the trading day in which a service lacks rating or energy, None where there is none."""
+    held = [name for name in RESPONSE_EXCESS if name in expected.columns]
+    short = sum((expected.of(name)[0] for name in held), np.zeros(problem.periods))[: problem.committed_periods]
+    broken = np.flatnonzero(short > EXCESS_MWH)
+    return int(broken[0]) if broken.size else None
+
+
+def _with_less(given: GateProblem, response: FloatArray, period: int) -> FloatArray | None:
+    """One MW less of the service that needs most energy in a half-hour; None where there is none left."""
+    if not given.codes:
+        return None
+    block = given.problem.block_index[period]
+    need = [response[k, block] * one.duration_h for k, one in enumerate(table_of(given.codes))]
+    k = int(np.argmax(need))
+    if need[k] <= 0:
+        return None
+    less = response.copy()
+    tied = np.array([block])
+    if table_of(given.codes)[k].window == "efa_block":  # blocks are half-hours where reserve is on
+        efa = given.horizon.block
+        tied = np.unique(given.problem.block_index[efa == efa[period]])
+    less[k, tied] = np.maximum(less[k, tied] - OFFER_STEP_MW, 0.0)
+    return less
+
+
+def _check(
+    given: GateProblem,
+    expected: TwoStageSolution,
+    response: FloatArray,
+    ancillary: AncillarySettings,
+    availability: Availability,
+) -> None:
+    """Every rule of the services on the trading day, and states of energy by the physics of activation."""
+    problem, periods = given.problem, given.problem.committed_periods
+    charge, discharge = (expected.of(name)[0][:periods] / HALF_HOUR_H for name in ("charge_mwh", "discharge_mwh"))
+    mw, activation = _by_half_hour(given, response)[:, :periods], _mean_activation(problem)[:, :periods]
+    opening = float(problem.probability @ problem.opening)
+    path = energy_path_mwh(problem.battery, opening, charge, discharge, flows_of(given.codes, mw, activation))
+    error = float(np.abs(path - expected.of("energy_mwh")[0][:periods]).max())
+    if error > PATH_TOLERANCE_MWH:
+        raise SolverError(f"the planned states of energy of {given.efa_date} differ by {error:.3g} MWh from physics")
+    if given.codes:
+        starts = at_start_mwh(opening, path)
+        plan = ServicePlan(given.codes, _trading_day(given), mw, charge, discharge, starts, activation)
+        require_no_planned_breach(plan, problem.battery, ancillary, availability)
+
+
+def _undelivered(given: GateProblem, expected: TwoStageSolution) -> tuple[str, ...]:
+    """A sentence where what is sold cannot be dispatched within the imbalance limit even as expected."""
+    periods = given.problem.committed_periods
+    beyond = float(sum(expected.of(name)[0][:periods].sum() for name in BEYOND))
+    if beyond <= EXCESS_MWH:
+        return ()
+    return (f"{beyond:.1f} MWh of what is sold and bought cannot be dispatched within the imbalance limit",)
+
+
+def _trading_day(given: GateProblem) -> Horizon:
+    return horizon_of(given.horizon.start_utc[: given.problem.committed_periods])
+
+
+def _by_half_hour(given: GateProblem, response: FloatArray) -> FloatArray:
+    """MW of blocks (R, B) as MW of half-hours (R, T); none where a half-hour has no block."""
+    block = given.problem.block_index
+    if not given.codes:
+        return np.zeros((0, given.problem.periods))
+    return np.asarray(np.where(block >= 0, response[:, np.maximum(block, 0)], 0.0))
+
+
+def _day_ahead_by_half_hour(given: GateProblem, day_ahead: FloatArray) -> FloatArray:
+    product = given.problem.product_index
+    return np.asarray(np.where(product >= 0, day_ahead[np.maximum(product, 0)], 0.0))
+
+
+def _mean_activation(problem: StochasticProblem) -> FloatArray:
+    """Expected energy per MW, (R, T)."""
+    return np.asarray(np.tensordot(problem.probability, np.asarray(problem.activation_mwh_per_mw), axes=1).T)
+
+
+def _band(given: GateProblem, day: Horizon, mw: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """States of energy that the contracts allow at the start of each half-hour, with expected activation."""
+    battery = given.problem.battery
+    if not given.codes:
+        return np.full(day.periods, battery.energy_min_mwh), np.full(day.periods, battery.energy_max_mwh)
+    activation = _mean_activation(given.problem)[:, : day.periods]
+    return band_mwh(battery, required_by_direction(given.codes, day, mw, activation))
+
+
+def _energy_quantiles(
+    solution: TwoStageSolution, problem: StochasticProblem, periods: int
+) -> tuple[FloatArray, FloatArray]:
+    energy = solution.of("energy_mwh")[:, :periods]
+    weights = problem.probability
+    found = np.quantile(energy, ENERGY_LEVELS, axis=0, weights=weights, method="inverted_cdf")
+    return found[0], found[1]
