@@ -28,6 +28,7 @@ from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_programme
 
 STEPS_PER_GBP = 100  # prices of orders are in pence
+ROUNDING = 1e-6
 DECIMALS_MW = 6  # a smaller step is a solver's rounding
 
 
@@ -235,21 +236,29 @@ def _offers(problem: StochasticProblem, columns: StepColumns, base: FloatArray, 
         bought = -np.diff(np.maximum(-volume, 0.0), append=0.0)
         low, high = np.append(-np.inf, distinct[:-1]), np.append(distinct[1:], np.inf)
         found += [(p, sold[m], _sale_limit(low[m], distinct[m], level)) for m in np.flatnonzero(sold)]
-        found += [(p, -bought[m], -_sale_limit(-high[m], -distinct[m], -level)) for m in np.flatnonzero(bought)[::-1]]
+        found += [(p, -bought[m], _purchase_limit(distinct[m], high[m], level)) for m in np.flatnonzero(bought)[::-1]]
     product, volume_mw, limit = zip(*found, strict=True) if found else ((), (), ())
     return DayAheadOffers(np.array(product, dtype=np.int64), np.array(volume_mw), np.array(limit))
 
 
 def _sale_limit(above: float, at_most: float, levels: FloatArray) -> float:
-    """A limit price in (above, at_most]: a level where there is one, else the highest whole step, else `at_most`.
-
-    No scenario price lies strictly within, so all of them contract the same volume. Mirrored, it is that of a purchase.
-    """
+    """A limit price in (above, at_most], two neighbouring scenario prices: a level, else the highest whole step of
+    prices, else `at_most`."""
     inside = levels[(levels > above) & (levels <= at_most)]
     if inside.size:
-        return float(inside.max())
-    step = min(float(np.floor(at_most * STEPS_PER_GBP + 1e-6)) / STEPS_PER_GBP, float(at_most))
-    return step if step > above else float(at_most)
+        return float(inside[0])
+    step = min(float(np.floor(at_most * STEPS_PER_GBP + ROUNDING)) / STEPS_PER_GBP, at_most)
+    return step if step > above else at_most
+
+
+def _purchase_limit(at_least: float, below: float, levels: FloatArray) -> float:
+    """A limit price in [at_least, below): a step under a level, where the curve leaves the purchase, else the lowest
+    whole step, else `at_least`."""
+    inside = levels[(levels > at_least) & (levels <= below)]
+    if inside.size:
+        return max(float(np.round(inside[0] * STEPS_PER_GBP - 1)) / STEPS_PER_GBP, at_least)
+    step = max(float(np.ceil(at_least * STEPS_PER_GBP - ROUNDING)) / STEPS_PER_GBP, at_least)
+    return step if step < below else at_least
 
 
 def _free(problem: StochasticProblem) -> NDArray[np.bool_]:
