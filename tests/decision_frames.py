@@ -70,3 +70,64 @@ def price_rows(day: date, shift: float = 0.0, gate: str = "day_ahead") -> pd.Dat
         columns = {"mean": mean, "q05": mean - spread, "q50": mean, "q95": mean + 1.5 * spread}
         parts.append(pd.DataFrame({"stream": stream, "gate": gate, "start_utc": at, **columns}))
     return pd.concat(parts, ignore_index=True).assign(efa_date=day)
+
+
+ORDER_COLUMNS = (
+    "efa_date", "strategy", "gate", "market", "product", "start_utc", "end_utc", "step", "basket",
+    "limit_price", "offered_mw", "clearing_price", "accepted_mw",
+)  # fmt: skip
+
+
+def hourly_orders(day: date, limits: Mapping[int, tuple[float, float]], clearing: np.ndarray | None) -> pd.DataFrame:
+    """A single volume in each hour (counted from 23:00) of `limits`: (limit, MW), taken or not at the clearing price."""
+    hours = gb_time.efa_half_hours(day)[::2]
+    rows = []
+    for hour, (limit, offered) in limits.items():
+        price = np.nan if clearing is None else float(clearing[2 * hour])
+        rows.append(_energy_row(day, hours[hour], 0, limit, offered, price))
+    return _orders(rows)
+
+
+def step_orders(day: date, sell: list[float], buy: list[float], mw: float, clearing: np.ndarray | None) -> pd.DataFrame:
+    """In each hour the same steps: `mw` more is sold at each price of `sell`, and bought at each of `buy`."""
+    rows = []
+    for hour, start in enumerate(gb_time.efa_half_hours(day)[::2]):
+        price = np.nan if clearing is None else float(clearing[2 * hour])
+        signed = [(limit, mw) for limit in sell] + [(limit, -mw) for limit in buy]
+        rows += [
+            _energy_row(day, start, n, limit, offered, price) for n, (limit, offered) in enumerate(signed, start=1)
+        ]
+    return _orders(rows)
+
+
+def response_orders(
+    day: date,
+    offers: Mapping[tuple[int, str], tuple[float, float]],
+    clearing: float = np.nan,
+    basket: int | None = None,
+) -> pd.DataFrame:
+    """Offers by (EFA block, product): (limit, MW), all cleared at one price."""
+    rows = []
+    for (block, code), (limit, offered) in offers.items():
+        start, end = gb_time.efa_block_bounds_utc(day, block)
+        accepted = np.nan if np.isnan(clearing) else offered * float(limit <= clearing)
+        rows.append(
+            (day, STRATEGY, "response", "response", code, start, end, 0, basket, limit, offered, clearing, accepted)
+        )
+    return _orders(rows)
+
+
+def _energy_row(
+    day: date, start: pd.Timestamp, step: int, limit: float, offered: float, price: float
+) -> tuple[object, ...]:
+    runs = limit <= price if offered > 0 else limit >= price
+    accepted = np.nan if np.isnan(price) else offered * float(runs)
+    end = start + pd.Timedelta(hours=1)
+    return (day, STRATEGY, "day_ahead", "day_ahead", "hour", start, end, step, None, limit, offered, price, accepted)
+
+
+def _orders(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(ORDER_COLUMNS)).astype({"basket": "Int64"})
+    for name in ("start_utc", "end_utc"):
+        frame[name] = pd.to_datetime(frame[name], utc=True).astype(gb_time.UTC_DTYPE)
+    return frame

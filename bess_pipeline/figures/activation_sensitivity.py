@@ -36,19 +36,23 @@ def activation_sensitivity(
         raise ValueError("an activation sensitivity has one row for each multiplier")
     figure = Figure(figsize=(10.0, 4.4))
     money, capacity, cycles = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.5, 1.0, 1.0], "wspace": 0.32})
-    figure.subplots_adjust(left=0.075, right=0.985, top=0.755, bottom=0.195)
+    figure.subplots_adjust(left=0.075, right=0.985, top=0.78, bottom=0.195)
     expected, tail = (rows[name].to_numpy(dtype="float64") / 1000.0 for name in ("expected_pnl_gbp", "cvar_gbp"))
-    _bars(money, rows, {"expected": (expected, style.SKY), "in the tail (minus CVaR)": (-tail, style.VERMILION)}, 1)
+    _bars(money, rows, {"expected": (expected, style.SKY), "in the tail (minus CVaR)": (-tail, style.VERMILION)}, 2)
     money.set_ylabel("P&L after wear, £k")
     money.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2)
     _bars(capacity, rows, {"": (rows["response_mw_h"].to_numpy(dtype="float64"), style.GREEN)}, 0)
     capacity.set_ylabel("Response capacity held, MW·h")
+    if not (rows["response_mw_h"] > 0.0).any():
+        capacity.set_ylim(0.0, 1.0)
+        capacity.set_yticks([0.0])
+        capacity.text(0.5, 0.5, "no response", transform=capacity.transAxes, ha="center", color=style.GREY)
     _bars(cycles, rows, {"": (rows["equivalent_cycles"].to_numpy(dtype="float64"), style.PURPLE)}, 2)
     cycles.set_ylabel("Equivalent full cycles")
     style.heading(
         figure,
         f"If response were activated less or more, {style.strategy_label(strategy)}, {window_label(dates)}",
-        f"{_basis(rows)}; {provenance.origin_label}; {provenance.day_ahead_label}",
+        f"activation {_basis(rows) or 'basis not stated'}; {provenance.origin_label}; {provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)
     return figure
@@ -63,7 +67,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, series: dict[str, tuple[Array, str]], 
         for x, value in zip(at, values, strict=True):
             _number(axes, x, value, decimals)
     axes.set_xticks(place, [f"{multiplier:g}\N{MULTIPLICATION SIGN}" for multiplier in rows["multiplier"]])
-    axes.set_xlabel("activation, times its basis")
+    axes.set_xlabel(f"activation, times the {basis}" if (basis := _basis(rows)) else "activation")
     axes.set_xlim(-0.6, max(len(rows), 1) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")
@@ -82,4 +86,4 @@ def _number(axes: Axes, x: float, value: float, decimals: int) -> None:
 
 def _basis(rows: pd.DataFrame) -> str:
     found = sorted({str(one) for one in rows["basis"].dropna() if one})
-    return f"activation {' and '.join(found)}" if found else "activation basis not stated"
+    return " and ".join(found)

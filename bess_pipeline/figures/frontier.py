@@ -17,8 +17,9 @@ from bess_pipeline.figures.day_panels import Array, said_of_day
 from bess_pipeline.figures.provenance import Provenance
 
 LEAST_SPAN_GBP = 1.0  # a frontier whose ends differ by less is flat
+LEAST_VIOLATION_MWH = 1e-6  # less is rounding
 CLOSE = 0.035  # of the axes: points nearer than that share a label
-IN_SAMPLE = ("", "in sample", style.BLUE, "o", "solid", (-7, 6), "right")
+IN_SAMPLE = ("", "in sample (labels: risk aversion)", style.BLUE, "o", "solid", (-7, 6), "right")
 OUT_OF_SAMPLE = ("oos_", "on fresh scenarios", style.VERMILION, "s", (0, (4, 2)), (7, -12), "left")
 
 
@@ -82,7 +83,7 @@ def _curve(axes: Axes, rows: pd.DataFrame, prefix: str, label: str, colour: str,
            beside: tuple[int, int], side: str) -> None:  # fmt: skip
     x, y = _points(rows, prefix)
     if not np.isfinite(x).any():
-        axes.plot([], [], " ", label=f"nothing {label}")
+        axes.plot([], [], " ", label=f"no value {label}")
         return
     axes.plot(x, y, linestyle=line, color=colour, marker=marker, markersize=5.5, linewidth=1.5, label=label)
     for members in _close_points(axes, x, y):
@@ -126,7 +127,7 @@ def _shape(rows: pd.DataFrame) -> str:
     span = _aversions(rows["risk_aversion"].to_numpy(dtype="float64"))
     return (
         f"In sample, risk aversion {span} changes CVaR by {_change(cvar[-1] - cvar[0])} "
-        f"and expected P&L by {_change(expected[-1] - expected[0])}; labels are risk aversions."
+        f"and expected P&L by {_change(expected[-1] - expected[0])}."
     )
 
 
@@ -145,7 +146,7 @@ def _quality(rows: pd.DataFrame) -> str:
     violation = rows["oos_violation_mwh"].max()
     if not np.isfinite(violation):
         words.append("delivery violations not stated")
-    elif violation > 0.0:
+    elif violation > LEAST_VIOLATION_MWH:
         worst = rows.loc[rows["oos_violation_mwh"].idxmax(), "risk_aversion"]
         words.append(f"delivery violations up to {violation:.3g} MWh (risk aversion {worst:.2g})")
     else:
