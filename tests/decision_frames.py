@@ -13,7 +13,6 @@ from bess_pipeline import gb_time
 from bess_pipeline.ancillary.products import PRODUCT_TABLE
 
 STRATEGY = "co_optimised"
-HOURS = np.array([0.5])
 
 
 def shape(starts: pd.DatetimeIndex) -> np.ndarray:
@@ -79,7 +78,7 @@ ORDER_COLUMNS = (
 
 
 def hourly_orders(day: date, limits: Mapping[int, tuple[float, float]], clearing: np.ndarray | None) -> pd.DataFrame:
-    """A single volume in each hour (counted from 23:00) of `limits`: (limit, MW), taken or not at the clearing price."""
+    """A single volume in each hour (counted from 23:00) of `limits`: (limit, MW), cleared at `clearing`."""
     hours = gb_time.efa_half_hours(day)[::2]
     rows = []
     for hour, (limit, offered) in limits.items():

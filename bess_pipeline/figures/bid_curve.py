@@ -29,9 +29,9 @@ from bess_pipeline.trading.plans import values_at
 
 SIDES = (("sell", 1.0, style.DISCHARGE_COLOUR, "^"), ("buy", -1.0, style.CHARGE_COLOUR, "v"))
 NET_COLOURS = LinearSegmentedColormap.from_list("net", [style.CHARGE_COLOUR, "#F4F4F4", style.DISCHARGE_COLOUR])
-PRICE_IN, VOLUME_IN, GAP_IN, TOP_IN, BOTTOM_IN = 2.6, 1.5, 0.52, 0.98, 0.86
-LEFT, WIDTH = 0.085, 0.88
-OUTSIDE = 2.0  # limit prices further from the middle 80 % than this, times its span, are drawn at the edge
+PRICE_IN, VOLUME_IN, GAP_IN, TOP_IN, BOTTOM_IN = 2.6, 1.5, 0.52, 1.14, 0.86
+LEFT, RIGHT, RIGHT_OF_BAR = 0.085, 0.965, 0.93
+FAR_OUT = 3.0  # times the interquartile range (Tukey 1977): limit prices beyond it are drawn at the edge
 
 
 @style.styled
@@ -40,7 +40,7 @@ def bid_curve_picture(orders: pd.DataFrame, day_ahead_price: pd.DataFrame | None
 
     day_ahead_price: `market/day_ahead_price` rows, or None to take the price from orders that are cleared. MW sells
     above zero and buys below; GBP/MWh; capacity MW at GBP/MW/h. Each step is a volume of its own: what a curve trades
-    at a price is the sum of the steps that it reaches. Raises ValueError for no order, or more than one day or strategy.
+    at a price is the sum of the steps that it reaches. ValueError for no order, or more than one day or strategy.
     """
     day, strategy = day_panels.only_day(orders, "bid curve")
     energy = day_panels.rows_of_day(orders[orders["market"] == "day_ahead"], day)
@@ -48,7 +48,7 @@ def bid_curve_picture(orders: pd.DataFrame, day_ahead_price: pd.DataFrame | None
     heights = [PRICE_IN, *([VOLUME_IN] if len(energy) else []), grid_height_in(capacity)]
     total = TOP_IN + sum(heights) + GAP_IN * (len(heights) - 1) + BOTTOM_IN
     figure = Figure(figsize=(10.0, total))
-    panels = _panels(figure, heights, total)
+    panels = _panels(figure, heights, total, RIGHT_OF_BAR if _is_curve(energy) else RIGHT)
     cleared = _cleared(energy, day_ahead_price, day)
     _price_panel(panels[0], energy, cleared, day, provenance)
     if len(energy):
@@ -62,25 +62,34 @@ def bid_curve_picture(orders: pd.DataFrame, day_ahead_price: pd.DataFrame | None
     style.heading(
         figure,
         f"Offers for EFA day {day:%a %d %b %Y}: {style.strategy_label(strategy)}",
-        day_panels.said_of_day(provenance, day, _counted(energy, "day-ahead"), _counted(capacity, "capacity")),
+        day_panels.said_of_day(provenance, day),
     )
+    counted = f"{_counted(energy, 'day-ahead')}; {_counted(capacity, 'response')}"
+    figure.text(0.012, 1 - 0.62 / total, counted, fontsize=8.5, va="top", color=style.BLACK)
     style.footer(figure, provenance)
     return figure
 
 
-def _panels(figure: Figure, heights: list[float], total: float) -> list[Axes]:
+def _panels(figure: Figure, heights: list[float], total: float, right: float) -> list[Axes]:
     panels, top = [], TOP_IN
     for height in heights:
-        panels.append(figure.add_axes((LEFT, (total - top - height) / total, WIDTH, height / total)))
+        panels.append(figure.add_axes((LEFT, (total - top - height) / total, right - LEFT, height / total)))
         top += height + GAP_IN
     return panels
+
+
+def _is_curve(energy: pd.DataFrame) -> bool:
+    return bool((energy["step"] > 0).any())
 
 
 def _counted(orders: pd.DataFrame, market: str) -> str:
     """How many offers there are and how many were taken, in words."""
     if orders.empty:
         return f"no {market} offers"
-    words = f"{len(orders)} {market} offer{'' if len(orders) == 1 else 's'}"
+    kind = "step" if _is_curve(orders) else "offer"
+    if (orders["market"] == "reserve").any():
+        market = "response and reserve"
+    words = f"{len(orders)} {market} {kind}{'' if len(orders) == 1 else 's'}"
     known = orders["accepted_mw"].dropna()
     if known.empty:
         return f"{words}, not cleared yet"
@@ -107,14 +116,14 @@ def _price_panel(axes: Axes, energy: pd.DataFrame, cleared: Array, day: date, pr
     limits = energy["limit_price"].to_numpy(dtype="float64")
     low, high = _price_range(limits, cleared)
     axes.set_ylim(low, high)
-    if (energy["step"] > 0).any():
+    if _is_curve(energy):
         _curves(axes, energy, day)
     elif len(energy):
         _marks(axes, energy, day)
     if np.isfinite(cleared).any():
         edges = np.arange(len(cleared) + 1) * STEP_H
         axes.step(edges, day_panels.closed(cleared), where="post", color=style.BLACK, linewidth=1.5,
-                  label=f"clearing price ({provenance.day_ahead_label})")  # fmt: skip
+                  label="market index for clearing price" if provenance.stands_in else "clearing price")  # fmt: skip
     else:
         axes.plot([], [], " ", label="clearing price not known yet")
     outside = int(((limits < low) | (limits > high)).sum())
@@ -134,8 +143,8 @@ def _price_range(limits: Array, cleared: Array) -> tuple[float, float]:
     both = both[np.isfinite(both)]
     if not both.size:
         return 0.0, 1.0
-    least, most = (float(value) for value in np.quantile(both, (0.1, 0.9)))
-    far = OUTSIDE * max(most - least, 10.0)
+    least, most = (float(value) for value in np.quantile(both, (0.25, 0.75)))
+    far = FAR_OUT * max(most - least, 10.0)
     low = min(max(float(both.min()), least - far), float(known.min(initial=np.inf)))
     high = max(min(float(both.max()), most + far), float(known.max(initial=-np.inf)))
     room = 0.1 * max(high - low, 10.0)
@@ -150,7 +159,7 @@ def _look(accepted_mw: float, colour: str) -> dict[str, Any]:
 
 
 def _marks(axes: Axes, energy: pd.DataFrame, day: date) -> None:
-    """A mark of each single volume at its limit price, at the axis' edge where that lies beyond it."""
+    """A mark of each single volume at its limit price, at the edge of the axis where that lies beyond it."""
     start, end = _span(energy, day)
     low, high = axes.get_ylim()
     limit = energy["limit_price"].to_numpy(dtype="float64").clip(low, high)
@@ -184,11 +193,10 @@ def net_steps(steps: pd.DataFrame) -> tuple[Array, Array]:
 def _curves(axes: Axes, energy: pd.DataFrame, day: date) -> None:
     """Every product's column, from the bottom of the axis to its top, coloured by net volume."""
     low, high = axes.get_ylim()
-    most = float(
-        energy.groupby("start_utc")["offered_mw"]
-        .apply(lambda mw: max(mw.clip(lower=0).sum(), -mw.clip(upper=0).sum()))
-        .max()
+    sold, bought = (
+        energy["offered_mw"].clip(*ends).groupby(energy["start_utc"]).sum() for ends in ((0, None), (None, 0))
     )
+    most = float(max(sold.max(), -bought.min(), ACTIVE_MW))
     scale = Normalize(-most, most)
     for _, steps in energy.groupby("start_utc"):
         (start, *_), (end, *_) = _span(steps, day)
@@ -200,37 +208,30 @@ def _curves(axes: Axes, energy: pd.DataFrame, day: date) -> None:
             axes.plot([start, end], [price, price], color="white", linewidth=0.8, zorder=0.9)
     box = axes.inset_axes((1.008, 0.0, 0.012, 1.0))
     bar = Colorbar(box, cmap=NET_COLOURS, norm=scale)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     box.tick_params(labelsize=7.5, length=2)
     box.set_title("MW", fontsize=7.5, color=style.GREY, loc="center")
 
 
 def _volume_panel(axes: Axes, energy: pd.DataFrame, day: date) -> None:
     """MW of each product: outlines of what was offered, filled as far as it was accepted."""
-    known = energy.assign(accepted_mw=energy["accepted_mw"].astype("float64"))
     for side, sign, colour, _ in SIDES:
-        mine = known[sign * known["offered_mw"] > ACTIVE_MW]
-        if mine.empty:
-            continue
-        sums = mine.groupby("start_utc").agg(
-            end_utc=("end_utc", "max"), offered=("offered_mw", "sum"), accepted=("accepted_mw", lambda mw: mw.sum(min_count=1))
-        ).reset_index()  # fmt: skip
-        start, end = _span(sums, day)
-        width = 0.86 * (end - start)
-        at = (start + end) / 2
-        waiting = sums["accepted"].isna().to_numpy()
-        axes.bar(
-            at,
-            sums["accepted"].fillna(0.0),
-            width,
-            color=colour,
-            label=f"{side}: accepted" if not waiting.all() else None,
-        )
-        axes.bar(at[waiting], sums["offered"].to_numpy()[waiting], width[waiting], color=colour, alpha=0.35)
-        axes.bar(
-            at, sums["offered"], width, facecolor="none", edgecolor=colour, linewidth=1.1, label=f"{side}: offered"
-        )
+        mine = energy[sign * energy["offered_mw"] > ACTIVE_MW]
+        if len(mine):
+            _side(axes, mine, side, colour, day)
     style.zero_line(axes)
     axes.margins(y=0.12)
     axes.set_ylabel("Volume, MW\nsell up, buy down")
     day_panels.legend_above(axes)
+
+
+def _side(axes: Axes, mine: pd.DataFrame, side: str, colour: str, day: date) -> None:
+    products = mine.groupby("start_utc")
+    start, end = _span(products["end_utc"].max().reset_index(), day)
+    offered = products["offered_mw"].sum().to_numpy(dtype="float64")
+    accepted = products["accepted_mw"].sum(min_count=1).to_numpy(dtype="float64", na_value=np.nan)
+    at, width, waiting = (start + end) / 2, 0.86 * (end - start), np.isnan(accepted)
+    if not waiting.all():
+        axes.bar(at, np.nan_to_num(accepted), width, color=colour, label=f"{side}: accepted")
+    axes.bar(at[waiting], offered[waiting], width[waiting], color=colour, alpha=0.35)
+    axes.bar(at, offered, width, facecolor="none", edgecolor=colour, linewidth=1.1, label=f"{side}: offered")

@@ -29,8 +29,8 @@ def grid_height_in(capacity: pd.DataFrame) -> float:
 def capacity_grid(axes: Axes, capacity: pd.DataFrame, day: date) -> None:
     """`trading/orders` rows of response and reserve (of this day): MW, limit and clearing price in GBP/MW/h.
 
-    A cell is filled where something was accepted and hollow where nothing was; dashed while that is not known. Half-hour
-    windows have no words; their row says the range of MW and limits.
+    A cell is filled where something was accepted and hollow where nothing was; dashed while that is not known. Windows
+    of half an hour have no words; their row says the range of MW and limits.
     """
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
@@ -50,9 +50,8 @@ def capacity_grid(axes: Axes, capacity: pd.DataFrame, day: date) -> None:
 
 def _title(capacity: pd.DataFrame) -> str:
     market = "response" if (capacity["market"] == "response").all() else "response and reserve"
-    return (
-        f"{market.capitalize()} offers: MW at a limit price, £/MW/h; filled: accepted, hollow: rejected, dashed: open"
-    )
+    baskets = "; #: basket" if capacity["basket"].notna().any() else ""
+    return f"{market.capitalize()} offers, £/MW/h; filled: accepted, hollow: rejected, dashed: not cleared{baskets}"
 
 
 def _cell(axes: Axes, place: int, window: pd.DataFrame, day: date) -> None:
@@ -82,7 +81,7 @@ def _words(window: pd.DataFrame, accepted: float) -> str:
     cleared = (
         f"cleared {style.pounds(price, 2)}"
         if np.isfinite(price)
-        else "not cleared"
+        else "not cleared yet"
         if np.isnan(accepted)
         else "no price"
     )

@@ -41,7 +41,7 @@ def rows_of_day(rows: pd.DataFrame, day: date) -> pd.DataFrame:
 def elapsed_h(instants: pd.Series, day: date) -> Array:
     """Positions on the axis of an EFA day: hours since 23:00 on the day before."""
     first = pd.Timestamp(gb_time.efa_day_bounds_utc(day)[0])
-    return ((instants - first) / pd.Timedelta(hours=1)).to_numpy(dtype="float64")
+    return np.asarray((instants - first) / pd.Timedelta(hours=1), dtype=np.float64)
 
 
 def edges_h(rows: pd.DataFrame, day: date) -> Array:
@@ -54,7 +54,7 @@ def edges_h(rows: pd.DataFrame, day: date) -> Array:
 
 def closed(values: pd.Series | Array) -> Array:
     """Values at the starts of periods, and once more at the end of the last."""
-    column = np.asarray(values, dtype="float64")
+    column = np.asarray(values, dtype=np.float64)
     return np.append(column, column[-1])
 
 

@@ -35,7 +35,7 @@ def dispatch_overlay(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [1.15, 1.0, 0.85], "hspace": 0.17}
     )
     figure.subplots_adjust(left=0.085, right=0.965, top=0.885, bottom=0.105)
-    left = np.arange(len(starts)) * STEP_H
+    left = day_panels.elapsed_h(starts.to_series(), day)
     _price_panel(price_axes, left, values_at(day_ahead_price, "day_ahead_price_gbp_mwh", starts), provenance)
     _power_panel(power_axes, left, dispatch, battery)
     _energy_panel(energy_axes, left, dispatch, battery)

@@ -147,7 +147,7 @@ def _quality(rows: pd.DataFrame) -> str:
     if not np.isfinite(violation):
         words.append("delivery violations not stated")
     elif violation > LEAST_VIOLATION_MWH:
-        worst = rows.loc[rows["oos_violation_mwh"].idxmax(), "risk_aversion"]
+        worst = rows["risk_aversion"].iloc[int(rows["oos_violation_mwh"].argmax())]
         words.append(f"delivery violations up to {violation:.3g} MWh (risk aversion {worst:.2g})")
     else:
         words.append("no delivery violation")
