@@ -6,6 +6,7 @@ What a problem means is read from its public fields alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,16 +44,28 @@ class Rows:
         self.most.append(most)
 
 
+Contracted = Callable[[Rows, int, list[int]], list[int]]
+
+
 def best_objective(
-    problem: StochasticProblem, weight: float, confidence: float, *, exclusive: bool = False
+    problem: StochasticProblem,
+    weight: float,
+    confidence: float,
+    *,
+    exclusive: bool = False,
+    contracted: Contracted | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Most of (1 - weight) x mean profit - weight x CVaR of the committed loss, and a plan that attains it."""
+    """Most of (1 - weight) x mean profit - weight x CVaR of the committed loss, and a plan that attains it.
+
+    contracted: columns of the day-ahead volumes of a scenario, where they are not the plan's own.
+    """
     rows = Rows()
     day_ahead, response = _plan(rows, problem)
     value_at_risk = rows.column(-np.inf)
     rows.mean[value_at_risk] = weight
     for n, chance in enumerate(problem.probability):
-        cost, loss = _scenario(rows, problem, n, day_ahead, response, exclusive)
+        sold = day_ahead if contracted is None else contracted(rows, n, day_ahead)
+        cost, loss = _scenario(rows, problem, n, sold, response, exclusive)
         for column, value in cost.items():
             rows.mean[column] += (1 - weight) * chance * value
         over = rows.column()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import date
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +17,8 @@ from matplotlib.patches import Patch
 
 from bess_pipeline import gb_time
 from bess_pipeline.figures import stream_words, style
-from bess_pipeline.figures.day_axis import CLOCK_NOTES, clock_axis
+from bess_pipeline.figures.day_axis import clock_axis
+from bess_pipeline.figures.day_panels import closed, edges_h, rows_of_day, said_of_day
 from bess_pipeline.figures.provenance import Provenance
 
 BANDS = (("q05", "q95", 0.18, "90 %"), ("q10", "q90", 0.24, "80 %"), ("q25", "q75", 0.40, "50 %"))
@@ -42,19 +42,18 @@ def fan_chart(
     figure, panels = _panels(stream_words.in_order(streams))
     starts = gb_time.efa_half_hours(day)
     for name, axes in panels.items():
-        expected = _of_day(forecast[forecast["stream"] == name], day)
-        came = _on_grid(_of_day(outcome[outcome["stream"] == name], day), expected)
-        _panel(axes, expected, came, starts[0], len(starts) * gb_time.HALF_HOUR_H)
+        expected = rows_of_day(forecast[forecast["stream"] == name], day)
+        came = _on_grid(rows_of_day(outcome[outcome["stream"] == name], day), expected)
+        _panel(axes, expected, came, day)
         clock_axis(axes, starts)
         axes.set_title(_title(name, expected, came, provenance), fontsize=9.5)
     _small_axes(panels)
     _legend(figure)
     gate = stream_words.gate_label(gates[0]) if gates else "no gate"
-    note = CLOCK_NOTES.get(len(starts))
     style.heading(
         figure,
         f"Forecasts for EFA day {day:%a %d %b %Y} at the {gate}, and what came",
-        "; ".join(part for part in (provenance.origin_label, provenance.day_ahead_label, note) if part),
+        said_of_day(provenance, day),
     )
     style.footer(figure, provenance)
     return figure
@@ -79,24 +78,19 @@ def _panels(streams: list[str]) -> tuple[Figure, dict[str, Axes]]:
     return figure, panels
 
 
-def _of_day(rows: pd.DataFrame, day: date) -> pd.DataFrame:
-    start, end = (pd.Timestamp(instant) for instant in gb_time.efa_day_bounds_utc(day))
-    return rows[(rows["start_utc"] >= start) & (rows["start_utc"] < end)].sort_values("start_utc")
-
-
-def _panel(axes: Axes, forecast: pd.DataFrame, outcome: pd.DataFrame, first: pd.Timestamp, length_h: float) -> None:
+def _panel(axes: Axes, forecast: pd.DataFrame, outcome: pd.DataFrame, day: date) -> None:
     if forecast.empty:
         axes.text(0.5, 0.5, "no forecast", transform=axes.transAxes, ha="center", va="center", color=style.GREY)
         axes.set_yticks([])
     else:
-        edges = _edges(forecast, first, length_h)
+        edges = edges_h(forecast, day)
         for low, high, alpha, _ in BANDS:
-            lower, upper = _closed(forecast[low]), _closed(forecast[high])
+            lower, upper = closed(forecast[low]), closed(forecast[high])
             axes.fill_between(edges, lower, upper, step="post", color=style.BLUE, alpha=alpha, linewidth=0)
-        axes.step(edges, _closed(forecast["q50"]), where="post", color=style.BLUE, linewidth=1.2)
+        axes.step(edges, closed(forecast["q50"]), where="post", color=style.BLUE, linewidth=1.2)
     if outcome["value"].notna().any():
-        edges = _edges(outcome, first, length_h)
-        axes.step(edges, _closed(outcome["value"]), where="post", color=style.BLACK, linewidth=1.3)
+        edges = edges_h(outcome, day)
+        axes.step(edges, closed(outcome["value"]), where="post", color=style.BLACK, linewidth=1.3)
     bottom, top = axes.get_ylim()
     if bottom < 0.0 < top and not (forecast.empty and outcome.empty):
         style.zero_line(axes)
@@ -108,19 +102,6 @@ def _on_grid(outcome: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
     if forecast.empty:
         return outcome
     return forecast[["start_utc"]].merge(outcome[["start_utc", "value"]], on="start_utc", how="left")
-
-
-def _closed(values: pd.Series) -> np.ndarray:
-    """Values at the starts of periods, and once more at the end of the last."""
-    column = values.to_numpy(dtype="float64")
-    return np.append(column, column[-1])
-
-
-def _edges(rows: pd.DataFrame, first: pd.Timestamp, length_h: float) -> np.ndarray:
-    """Elapsed hours at which periods start, and the end of the last: the usual length of a period later."""
-    start = ((rows["start_utc"] - first) / pd.Timedelta(hours=1)).to_numpy(dtype="float64")
-    length = float(np.median(np.diff(start))) if start.size > 1 else length_h
-    return np.append(start, min(start[-1] + length, length_h))
 
 
 def _title(name: str, forecast: pd.DataFrame, outcome: pd.DataFrame, provenance: Provenance) -> str:

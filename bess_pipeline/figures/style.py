@@ -46,6 +46,9 @@ STREAM_COLOURS = {
     "wear": "#A8A8A8",
 }
 
+# Services whose capacity lies in one stack: neighbours differ in lightness as well as in hue.
+SERVICE_COLOURS = {"DC": GREEN, "DM": "#F0E442", "DR": PURPLE, "BR": ORANGE, "QR": SKY, "SR": "#A8A8A8"}
+
 DPI = 144
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],

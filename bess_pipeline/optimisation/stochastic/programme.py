@@ -13,7 +13,7 @@ W is the same in all scenarios, T_n has the same places in all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -68,7 +68,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Programme:
-    """The arrays of a problem; names as in the module's docstring. Costs are (N, columns), bounds of rows (N, rows)."""
+    """The arrays of a problem; names as in the module's docstring. Costs are (N, columns), bounds of rows (N, rows).
+
+    shares: names of `plan_column` that the formulation does not have: the variable whose coefficients they share, and
+    the share (N, T) (`steps.py`).
+    """
 
     problem: StochasticProblem
     stencils: tuple[Stencil, ...]
@@ -86,6 +90,7 @@ class Programme:
     upper: FloatArray
     row_lower: FloatArray
     row_upper: FloatArray
+    shares: Mapping[str, tuple[str, FloatArray]] = field(default_factory=dict)
 
     @property
     def probability(self) -> FloatArray:

@@ -51,13 +51,14 @@ def _seen(structure: Structure, plan: FloatArray, j: int) -> FloatArray:
 
 
 def _within_plan_rows(programme: Programme, plan: FloatArray) -> FloatArray:
-    """Response scaled down by what rounding left beyond a row of the plan; further rows of any sign are left alone."""
-    first, matrix, limit = programme.problem.products, programme.plan.matrix, programme.plan.limit
+    """Columns that are never negative (response, steps) scaled down by what rounding left beyond a row of the plan."""
+    matrix, limit = programme.plan.matrix, programme.plan.limit
     plan = plan.copy()
     for row, most in zip(matrix, limit, strict=True):
         used = float(row @ plan)
-        movable = np.flatnonzero((row > 0) & (programme.plan.lower < programme.plan.upper))
-        if used > most and (movable >= first).all() and float(row[movable] @ plan[movable]) > 0:
+        lower, upper = programme.plan.lower, programme.plan.upper
+        movable = np.flatnonzero((row > 0) & (lower < upper) & (lower >= 0))
+        if used > most and float(row[movable] @ plan[movable]) > 0:
             over = float(row[movable] @ plan[movable])
             plan[movable] *= max(1.0 - (used - most) / over, 0.0)
     return plan

@@ -51,7 +51,30 @@ def optimise_plan(
 
     UserInputError where no plan keeps the limit of risk; SolverError with one sentence where there is no plan.
     """
-    programme = compile_programme(problem)
+    return optimise_programme(
+        compile_programme(problem),
+        risk,
+        method=method,
+        gap=gap,
+        time_limit_s=time_limit_s,
+        cvar_limit_gbp=cvar_limit_gbp,
+        var_limit_gbp=var_limit_gbp,
+        exclusive=exclusive,
+    )
+
+
+def optimise_programme(
+    programme: Programme,
+    risk: RiskAversion,
+    *,
+    method: Method = "auto",
+    gap: float = 1e-6,
+    time_limit_s: float = 600.0,
+    cvar_limit_gbp: float | None = None,
+    var_limit_gbp: float | None = None,
+    exclusive: bool = True,
+) -> TwoStageSolution:
+    """The best plan of a programme whose first stage may have columns of its own; options as `optimise_plan`."""
     limits = [limit for limit in (cvar_limit_gbp, var_limit_gbp) if limit is not None]
     if limits:
         found = _within_limit(programme, risk, min(limits), method, gap, time_limit_s)

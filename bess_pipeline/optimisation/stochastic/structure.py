@@ -106,6 +106,9 @@ def _local_row(programme: Programme, stencil: Stencil) -> LocalRow | None:
             before = np.concatenate([[0.0], value[1:, 0]])
         elif term.variable in programme.plan_column and term.lag == 0:
             plan[names.index(term.variable)] = value
+            for name, (variable, share) in programme.shares.items():
+                if variable == term.variable:
+                    plan[names.index(name)] = _narrow(value * share.T)
         elif term.variable == IMBALANCE and term.factor == -1.0:
             box = programme.path.columns[IMBALANCE]
             lower = lower + programme.lower[box][:, None]
