@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from bess_pipeline.orchestration.assets.co_optimisation import co_optimisation_assets
 from bess_pipeline.orchestration.assets.forecast import forecast_assets
 from bess_pipeline.orchestration.assets.frequency import frequency_assets
 from bess_pipeline.orchestration.assets.ingest import ingest_assets
@@ -42,6 +43,7 @@ def build_defs(
             *frequency_assets(partitions),
             *forecast_assets(partitions),
             *trading_assets(partitions),
+            *co_optimisation_assets(partitions),
             *publish_assets(partitions),
         ]
     return dg.Definitions(

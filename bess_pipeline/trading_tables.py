@@ -224,6 +224,9 @@ class ActivationSensitivity(Table):
     """The plan of all markets if services moved no energy, as much as expected, or twice as much."""
 
     efa_date: pandas_engine.Date = date_field("trading day")
+    strategy: str = strategy_field()  # type: ignore[assignment]
+    gate: str = _gate()
+    risk_aversion: float = pa.Field(ge=0, le=1, description="weight of CVaR against the mean")
     multiplier: float = pa.Field(ge=0, description="all activation times this")
     expected_pnl_gbp: float = cash_field("mean of the horizon after wear, with the value of its closing energy, GBP")
     cvar_gbp: float = cash_field("CVaR of the trading day's loss, positive = money lost, GBP")
@@ -232,4 +235,4 @@ class ActivationSensitivity(Table):
     activation_basis: str = pa.Field(nullable=True, description="where the energy that services move comes from")
 
     class Config(Table.Config):
-        unique: ClassVar = ["efa_date", "multiplier"]
+        unique: ClassVar = ["efa_date", "strategy", "gate", "multiplier"]

@@ -6,6 +6,7 @@ assets do (`assets/`) and launching runs from the command line (`launch.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -15,6 +16,11 @@ from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, PATHS
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
 from bess_pipeline.ingestion.vault import RawVault
+from bess_pipeline.orchestration.assets.co_optimisation import (
+    CO_OPTIMISED_ASSETS,
+    make_co_optimised_days,
+    make_frontier_days,
+)
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
@@ -38,7 +44,7 @@ from bess_pipeline.trading.stamps import RESTATED, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
-FREQUENCY, FORECASTS, SCENARIOS = "frequency", "fundamentals", "scenarios"
+FREQUENCY, FORECASTS, SCENARIOS, CO_OPTIMISE = "frequency", "fundamentals", "scenarios", "co_optimise"
 SCHEDULE = "daily_refresh"
 
 PRICE_ASSETS = (
@@ -56,15 +62,19 @@ SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)
 FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, *SHOWN)
 FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, *SHOWN)
 DETAILED_ASSETS = (*STACK_ASSETS, *SHOWN)
-PLAN_ASSETS = (*INGEST_ASSETS, *SCENARIO_ASSETS, AVAILABILITY, PLAN, WAREHOUSE)
+PLAN_ASSETS = (*INGEST_ASSETS, *SCENARIO_ASSETS, AVAILABILITY, PLAN, *CO_OPTIMISED_ASSETS, WAREHOUSE)
 
 _JOBS = {
     EVERYTHING: (
-        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *PUBLISH_ASSETS),
+        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *CO_OPTIMISED_ASSETS, *PUBLISH_ASSETS),
         "All assets for days that have ended.",
     ),
     INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
     SCENARIOS: (SCENARIO_ASSETS, "Forecasts and scenarios of each gate, scored where the day has ended."),
+    CO_OPTIMISE: (
+        (AVAILABILITY, *CO_OPTIMISED_ASSETS),
+        "Plans of all markets from stored scenarios, their orders, explanation, values and frontier.",
+    ),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known, forecast and plan coming trading days."),
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
@@ -175,9 +185,19 @@ def days_to_plan(runtime: Runtime) -> list[date]:
 
 
 def planned_ahead(runtime: Runtime) -> bool:
-    """True when every trading day up to the next one has plan, forecasts and scenarios made with these settings."""
+    """True when every trading day up to the next one has plans, forecasts and scenarios made with these settings."""
     replay, days = make_replay(runtime), days_to_plan(runtime)
-    return all(replay.planned(day) for day in days) and not make_gate_days(runtime).unfinished(days)
+    return (
+        all(replay.planned(day) for day in days)
+        and not make_gate_days(runtime).unfinished(days)
+        and not days_to_co_optimise(runtime, days)
+    )
+
+
+def days_to_co_optimise(runtime: Runtime, days: Sequence[date]) -> list[date]:
+    """The days of `days` with a plan of all markets, its orders or a frontier left to make."""
+    plans, frontiers = make_co_optimised_days(runtime), make_frontier_days(runtime)
+    return sorted({*plans.unfinished(days), *frontiers.unfinished(days)})
 
 
 def _request(

@@ -30,6 +30,7 @@ from bess_pipeline.orchestration.assets.settlement import system_price_revisions
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.event_log import events_in_batches, open_instance
 from bess_pipeline.orchestration.jobs import (
+    CO_OPTIMISE,
     DETAILED_PRICES,
     FORECASTS,
     FREQUENCY,
@@ -43,6 +44,7 @@ from bess_pipeline.orchestration.jobs import (
     SCENARIOS,
     TRADE,
     asset_key,
+    days_to_co_optimise,
     days_to_plan,
     days_to_resettle,
     days_to_revise,
@@ -118,7 +120,8 @@ class Launcher:
         Finished days are left alone unless `force`. Raises BessError when a run could not work at all.
         """
         runs = self.ingest(self.history_start(first), last, force=force)
-        return runs + self.forecast(first, last, force=force) + self.trade(first, last, force=force)
+        runs += self.forecast(first, last, force=force) + self.co_optimise(first, last, force=force)
+        return runs + self.trade(first, last, force=force)
 
     def ingest(self, first: date, last: date, *, force: bool = False, forecasts_from: date = date.min) -> int:
         """Fetch and build the market days that are not complete; the number of runs it took.
@@ -147,6 +150,18 @@ class Launcher:
             with self._turn(f"forecasting {_span(chunk)}"):
                 for run in gb_time.consecutive_runs(self._to_forecast(chunk, force)):
                     self._run(SCENARIOS, run[0], run[-1], force)
+                    runs += 1
+        return runs
+
+    def co_optimise(self, first: date, last: date, *, force: bool = False) -> int:
+        """Plans of all markets of the trading days that lack some, in order; the number of runs it took."""
+        if not self.runtime.settings.co_optimisation.enabled:
+            return 0
+        days, runs = gb_time.days_between(first, last), 0
+        for chunk in gb_time.consecutive_runs(self._to_co_optimise(days, force), DAYS_PER_RUN):
+            with self._turn(f"planning all markets of {_span(chunk)}"):
+                for run in gb_time.consecutive_runs(self._to_co_optimise(chunk, force)):
+                    self._run(CO_OPTIMISE, run[0], run[-1], force)
                     runs += 1
         return runs
 
@@ -257,6 +272,9 @@ class Launcher:
 
     def _to_forecast(self, days: Sequence[date], force: bool) -> list[date]:
         return list(days) if force else make_gate_days(self.runtime).unfinished(days)
+
+    def _to_co_optimise(self, days: Sequence[date], force: bool) -> list[date]:
+        return list(days) if force else days_to_co_optimise(self.runtime, days)
 
     def _restate(self, job: str, wanted: Callable[[], list[date]]) -> int:
         """Run a job that settles days again over the days wanted, as long as they are; the number of runs."""

@@ -1,0 +1,148 @@
+"""One strategy's gate of one day as rows of every table: plan, orders, explanation, and what the plan is worth.
+
+What belongs here: the order of steps from stored inputs to rows. What does not: each of the steps (`stored_gate.py`,
+`gate_problem.py`, `co_optimised.py`, `orders.py`, `plan_explanation.py`, `risk/plan_values.py`), and which gates are
+decided when (`co_optimised_days.py`).
+
+At the day-ahead gate only energy is offered: services are decided there too, and anew at the response gate, where what
+the day-ahead auction accepted is given. Where its result is not known by then (a within-day index that stands in for
+it) the volumes that were offered are taken as accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.optimisation.stochastic.marginal_values import marginal_values
+from bess_pipeline.optimisation.stochastic.programme import compile_programme
+from bess_pipeline.risk.plan_values import information_rows, plan_value_row
+from bess_pipeline.settings import Settings
+from bess_pipeline.trading import timeline
+from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
+from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, after_day_ahead, gate_problem
+from bess_pipeline.trading.orders import accepted_day_ahead_mw, basket_orders, clear, day_ahead_orders, stepped_orders
+from bess_pipeline.trading.plan_explanation import explain, limit_prices
+from bess_pipeline.trading.plans import Array
+from bess_pipeline.trading.stored_gate import StoredGates
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
+
+RESULT_NOT_KNOWN = (
+    "the day-ahead result is not known at the response gate: what was offered is taken as accepted, at no known price"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class GatePlan:
+    """Rows by table; closing_mwh: the state that the trading day is expected to end with; notes in sentences."""
+
+    rows: Mapping[str, pd.DataFrame]
+    closing_mwh: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+class GatePlanner:
+    """Plans single gates of one workspace under one set of settings."""
+
+    def __init__(self, settings: Settings, gates: StoredGates) -> None:
+        self.settings = settings
+        self.gates = gates
+
+    def plan(
+        self,
+        day: date,
+        strategy: str,
+        gate: timeline.Gate,
+        battery: Battery,
+        opening_energy_mwh: float,
+        sold: GatePlan | None,
+    ) -> GatePlan:
+        """The gate's plan; `sold` is that of the day-ahead gate, which the response gate needs. BessError as `decide`."""
+        inputs = self.gates.inputs(day, gate, battery, opening_energy_mwh)
+        given, notes = gate_problem(inputs), ()
+        if gate == "response":
+            given, notes = self._after_day_ahead(given, sold)
+        settings = self.settings
+        availability = self.gates.availability(day, day, gate)
+        decision = decide(given, strategy, settings.co_optimisation, settings.ancillary, availability)
+        decision = replace(decision, notes=(*notes, *decision.notes))
+        key = {"efa_date": day, "strategy": strategy, "gate": gate}
+        rows = self._decided(decision, key) | self._worth(decision, inputs, key)
+        return GatePlan(rows, closing_energy_mwh(decision), decision.notes)
+
+    def cleared(self, orders: pd.DataFrame, day_ahead: pd.DataFrame, auctions: pd.DataFrame) -> pd.DataFrame:
+        """Orders with what is known of their results."""
+        return clear(orders, day_ahead, auctions)
+
+    def _after_day_ahead(self, given: GateProblem, sold: GatePlan | None) -> tuple[GateProblem, tuple[str, ...]]:
+        """The problem with what the day-ahead auction is known, or taken, to have accepted."""
+        if sold is None or ORDERS not in sold.rows or not sold.rows:
+            raise UserInputError("there is no plan of the day-ahead gate to go on from")
+        orders, day = sold.rows[ORDERS], given.efa_date
+        price = self.gates.day_ahead_result(day)
+        products = _of_the_day(given)
+        starts = given.day_ahead_start_utc[products]
+        if price is None:
+            offered = orders.groupby("start_utc")["offered_mw"].sum().reindex(starts, fill_value=0.0)
+            fixed = np.full(given.problem.products, np.nan)
+            fixed[products] = offered.to_numpy(dtype="float64")
+            return replace(given, problem=given.problem.with_plan(fixed, None)), (RESULT_NOT_KNOWN,)
+        rows, _ = self.gates.results(day)
+        accepted = accepted_day_ahead_mw(clear(orders, rows, _no_auctions()), starts)
+        return after_day_ahead(given, accepted, price), ()
+
+    def _decided(self, decision: Decision, key: dict[str, Any]) -> dict[str, pd.DataFrame]:
+        """Plan, orders and explanation of a decision."""
+        given = decision.given
+        values = marginal_values(compile_programme(given.problem), decision.solution, decision.risk)
+        explained = explain(given, decision, values)
+        return {
+            CO_OPTIMISED_PLAN: plan_rows(decision, key["strategy"]),
+            ORDERS: self._orders(decision, key, *limit_prices(values)),
+            EXPLANATION: _with_key(explained, key),
+        }
+
+    def _orders(self, decision: Decision, key: dict[str, Any], energy: Array, capacity: Array) -> pd.DataFrame:
+        """What the gate offers: energy at the day-ahead gate, services at the response gate."""
+        given = decision.given
+        if given.gate == "day_ahead":
+            products = _of_the_day(given)
+            starts, minutes = given.day_ahead_start_utc[products], _minutes(given)
+            if decision.curve is not None:
+                return stepped_orders(key, given.day_ahead_start_utc, minutes, decision.curve, products)
+            return day_ahead_orders(key, starts, minutes, decision.day_ahead_mw[products], energy[products])
+        blocks = _blocks_of_the_day(given)
+        starts, ends = _block_bounds(given)
+        return basket_orders(
+            key, given.codes, decision.response_mw[:, blocks], capacity[:, blocks], starts[blocks], ends[blocks]
+        )
+
+    def _worth(self, decision: Decision, inputs: GateInputs, key: dict[str, Any]) -> dict[str, pd.DataFrame]:
+        """What the plan is worth, in sample and out of sample, and what uncertainty costs it."""
+        given, solution, risk, strategy = decision.given, decision.solution, decision.risk, key["strategy"]
+        early = given.gate == "day_ahead"  # where all is still open, and fresh scenarios are kept
+        fresh = self.gates.fresh(inputs.efa_date, inputs.gate)
+        judged = None if fresh is None else gate_problem(replace(inputs, scenarios=fresh))
+        values = self.settings.co_optimisation.values
+        worth = {
+            PLAN_VALUE: plan_value_row(given, judged, solution, risk, strategy=strategy, headroom=early and values)
+        }
+        if early and values:
+            worth[INFORMATION_VALUE] = information_rows(given, risk, solution, strategy=strategy)
+        return worth
+
+
+def _with_key(rows: pd.DataFrame, key: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows with the day, strategy and gate in front."""
+    whole = rows.copy()
+    for place, name in enumerate(("efa_date", "strategy", "gate")):
+        if name not in whole:
+            whole.insert(place, name, pd.Series([key[name]] * len(whole), index=whole.index, dtype=object))
+    return whole
