@@ -149,8 +149,8 @@ def test_paths_that_plans_are_judged_on_are_drawn_apart_from_those_they_are_made
     assert set(judged.value) == set(planned.value)
     for name, starts in planned.start_utc.items():
         assert judged.start_utc[name].equals(starts)
-    for path in planned.value["system_price"]:
-        assert (judged.value["system_price"] != path).any(axis=1).all()
+    for path in planned.value["day_ahead"]:
+        assert (judged.value["day_ahead"] != path).any(axis=1).all()
     assert lake.stamp(JUDGEMENT, day) == lake.stamp(PATHS, day)
 
 
