@@ -72,16 +72,15 @@ def test_reserve_is_free_in_each_half_hour_and_response_constant_in_its_block(da
 
 
 @cache
-def reserve_price_by_hand(code: str, day: date, hour: int, minute: int) -> float:
-    """Mean of the past 28 days at that place on the London clock."""
+def reserve_prices_by_hand(code: str, day: date) -> dict[tuple[int, int], float]:
+    """Mean of the past 28 days at each place (hour, minute) on the London clock."""
     rows = gate_inputs(day).auctions
-    found = []
+    found: dict[tuple[int, int], list[float]] = {}
     for one in rows[rows["product"] == code].itertuples(index=False):
-        local = one.delivery_start_utc.astimezone(gb_time.LONDON)
-        past = day - timedelta(days=28) <= one.efa_date < day
-        if past and (local.hour, local.minute) == (hour, minute):
-            found.append(one.clearing_price_gbp_mw_h)
-    return float(np.mean(found))
+        if day - timedelta(days=28) <= one.efa_date < day:
+            local = one.delivery_start_utc.astimezone(gb_time.LONDON)
+            found.setdefault((local.hour, local.minute), []).append(one.clearing_price_gbp_mw_h)
+    return {place: sum(prices) / len(prices) for place, prices in found.items()}
 
 
 @pytest.mark.parametrize("day", [DAY, CLOCKS_BACK])
@@ -94,7 +93,7 @@ def test_reserve_is_paid_its_expected_price_and_its_energy(day: date) -> None:
     assert (energy == energy[0, 0]).all()
     for t in (0, 3, 4, 5, 6, 34, 36, given.problem.periods - 1):
         local = given.horizon.start_utc[t].astimezone(gb_time.LONDON)
-        expected = [reserve_price_by_hand(code, day, local.hour, local.minute) for code in given.codes]
+        expected = [reserve_prices_by_hand(code, day)[local.hour, local.minute] for code in given.codes]
         assert price[0, :, t] == pytest.approx([expected[0] + 2 * 0.1 * 150, expected[1] - 2 * 0.2 * 20])
     required = np.asarray(given.problem.required_mwh_per_mw)
     assert (required == 0.5).all()
@@ -126,7 +125,7 @@ def test_a_plan_with_reserve_earns_what_a_count_by_hand_says() -> None:
                 energy = mw[k, t] * throughput[code]
                 moved[direction] += energy
                 if code in paid_per_mwh:
-                    price = reserve_price_by_hand(code, DAY, local.hour, local.minute) if mw[k, t] else 0.0
+                    price = reserve_prices_by_hand(code, DAY)[local.hour, local.minute]
                     earned += mw[k, t] * 0.5 * price + energy * paid_per_mwh[code]
                 else:
                     earned += mw[k, t] * 0.5 * scenarios.value[f"response_{code}"][n, t // 8]
