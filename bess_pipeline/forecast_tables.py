@@ -15,6 +15,7 @@ from pandera.engines import pandas_engine
 from bess_pipeline.schema_fields import Table, date_field, number_field, utc_field
 
 FORECAST, BASELINE, PATHS = "forecast/price_forecast", "forecast/baseline_forecast", "scenario/price_path"
+JUDGEMENT = "scenario/judgement_path"
 SCORE, GATE_STATUS = "scenario/score", "scenario/gate_status"
 
 VALUE_LIMIT = 20_000.0  # GBP/MWh, the widest bound of any stream's price (`schema_fields.py`)
@@ -119,6 +120,10 @@ class PricePath(Table):
 
     class Config(Table.Config):
         unique: ClassVar = ["efa_date", "gate", "scenario", "stream", "start_utc"]
+
+
+class JudgementPath(PricePath):
+    """Equally likely joint paths of the day-ahead gate, drawn apart from the others: plans are judged on them alone."""
 
 
 class Score(Table):

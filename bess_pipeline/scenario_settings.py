@@ -20,6 +20,9 @@ class ScenarioSettings(Section):
 
     count: int = Field(1000, ge=2, le=20_000, description="paths drawn at each gate")
     reduced: int = Field(50, ge=1, le=1000, description="weighted paths that are kept of them and stored")
+    fresh: int = Field(
+        200, ge=0, le=2000, description="further paths of the day-ahead gate that plans are judged on, not made with"
+    )
     method: Method = Field("copula", description="what ties periods and markets together")
 
     @model_validator(mode="after")

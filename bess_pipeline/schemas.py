@@ -20,7 +20,7 @@ from pandera.engines import pandas_engine
 
 from bess_pipeline.asset_tables import Availability, Degradation
 from bess_pipeline.errors import RefusedFrameError
-from bess_pipeline.forecast_tables import GateStatus, PriceForecast, PricePath, Score
+from bess_pipeline.forecast_tables import GateStatus, JudgementPath, PriceForecast, PricePath, Score
 from bess_pipeline.gb_time import UTC_DTYPE
 from bess_pipeline.schema_fields import CAPACITY_PRICE_LIMIT_GBP_MW_H
 from bess_pipeline.schema_fields import Table as _Table
@@ -245,6 +245,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "forecast/price_forecast": PriceForecast,
     "forecast/baseline_forecast": PriceForecast,
     "scenario/price_path": PricePath,
+    "scenario/judgement_path": JudgementPath,
     "scenario/score": Score,
     "scenario/gate_status": GateStatus,
     "trading/availability": Availability,

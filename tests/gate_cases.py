@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -103,29 +104,28 @@ def with_values(inputs: GateInputs, **by_stream: Any) -> GateInputs:
     return replace(inputs, scenarios=replace(inputs.scenarios, value=held))
 
 
+@lru_cache(maxsize=8)
 def past_auctions(efa_date: date, days: int = 30, later_days: int = 2) -> pd.DataFrame:
     """market/auction_clearing of the days before one, and of that day and the next, which are not known at its gates.
 
     Volumes and prices change with the day, and balancing and quick reserve are sold in every half-hour.
     """
-    parts = []
-    for n in range(-days, later_days):
-        day = efa_date + timedelta(days=n)
-        size = 1 + 0.01 * (n % 7)
-        for code, price in RESPONSE_PRICE.items():
-            parts.append(_rows(code, streams.period_starts("efa_block", day), price * size, RESPONSE_MW[code] * size))
-        for code, price in RESERVE_PRICE.items():
-            starts = gb_time.efa_half_hours(day)
-            evening = np.asarray(starts.tz_convert(gb_time.LONDON).hour >= 16)
-            parts.append(_rows(code, starts, price * size * (1 + evening), RESERVE_MW * size * (1 + evening)))
-    return pd.concat(parts, ignore_index=True)
+    dates = [efa_date + timedelta(days=n) for n in range(-days, later_days)]
+    blocks, half_hours = (streams.horizon_starts(clock, dates) for clock in ("efa_block", "half_hour"))
+    response = [_rows(code, blocks, price, RESPONSE_MW[code]) for code, price in RESPONSE_PRICE.items()]
+    evening = 1 + np.asarray(half_hours.tz_convert(gb_time.LONDON).hour >= 16)
+    reserve = [_rows(code, half_hours, price * evening, RESERVE_MW * evening) for code, price in RESERVE_PRICE.items()]
+    frame = pd.concat([*response, *reserve], ignore_index=True)
+    frame = pd.concat([frame, gb_time.efa_columns(frame["delivery_start_utc"])], axis=1)
+    size = 1 + 0.01 * frame["efa_date"].map({day: n % 7 for n, day in enumerate(dates)})
+    for column in ("clearing_price_gbp_mw_h", "cleared_volume_mw"):
+        frame[column] = frame[column] * size
+    return frame
 
 
 def _rows(code: str, starts: pd.DatetimeIndex, price: Any, volume: Any) -> pd.DataFrame:
     frame = pd.DataFrame({"product": code, "delivery_start_utc": starts})
-    frame["clearing_price_gbp_mw_h"] = price
-    frame["cleared_volume_mw"] = volume
-    return pd.concat([frame, gb_time.efa_columns(frame["delivery_start_utc"])], axis=1)
+    return frame.assign(clearing_price_gbp_mw_h=price, cleared_volume_mw=volume)
 
 
 def _values(one: Stream, starts: pd.DatetimeIndex, level: np.ndarray, rng: np.random.Generator) -> np.ndarray:

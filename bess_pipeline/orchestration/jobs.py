@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from bess_pipeline import gb_time
-from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, JUDGEMENT, PATHS, SCORE
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
 from bess_pipeline.ingestion.vault import RawVault
@@ -54,7 +54,7 @@ PRICE_ASSETS = (
     SOURCE_STATUS,
 )
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
-SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, SCORE, GATE_STATUS)
+SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, JUDGEMENT, SCORE, GATE_STATUS)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)

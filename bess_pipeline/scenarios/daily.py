@@ -25,6 +25,7 @@ from bess_pipeline.forecast_tables import (
     COMPLETE,
     FORECAST,
     GATE_STATUS,
+    JUDGEMENT,
     NOT_PUBLISHED,
     OUTCOMES,
     PATHS,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:  # scikit-learn, SciPy and scoringrules: paid where something 
 
 ONE_DAY = timedelta(days=1)
 MARKET_TABLES = (*sorted(set(OUTCOMES.values())), "market/system_price_revision", "market/fundamental_forecast")
-MADE_TABLES = (FORECAST, BASELINE, PATHS)  # in the order in which they are written
+MADE_TABLES = (FORECAST, BASELINE, JUDGEMENT, PATHS)  # in the order in which they are written
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ import pandas as pd
 from bess_pipeline import schemas
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
-from bess_pipeline.forecast_tables import BASELINE, FORECAST, PATHS
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, JUDGEMENT, PATHS
 from bess_pipeline.forecasting.choice import Trader
+from bess_pipeline.forecasting.distribution import ForecastSet
 from bess_pipeline.forecasting.forecast import make_forecast, retraining_day, vintage
 from bess_pipeline.forecasting.information import Information
 from bess_pipeline.forecasting.known import newest_known_utc
@@ -35,6 +36,8 @@ from bess_pipeline.scenarios.storage import forecast_rows, path_rows
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 
+JUDGED_GATE: timeline.Gate = "day_ahead"
+SEEDS_APART = 2**32  # settings may name any seed; no two sets of a day share theirs below this
 KEPT_INFORMATION = 4  # of both gates on a day and on its retraining day
 
 
@@ -44,6 +47,11 @@ class MadeGate:
 
     rows: dict[str, pd.DataFrame]
     record: dict[str, str]
+
+
+def judgement_seed(seed: int) -> int:
+    """The seed of the paths that plans are judged on, from the one of all draws: never the same."""
+    return seed + SEEDS_APART
 
 
 class GateMaker:
@@ -66,7 +74,7 @@ class GateMaker:
             return self._made(day, gate, record)
         except (BessError, np.linalg.LinAlgError) as error:
             reason = str(error)
-        empty = {table: schemas.empty_frame(table) for table in (FORECAST, BASELINE, PATHS)}
+        empty = {table: schemas.empty_frame(table) for table in (FORECAST, BASELINE, JUDGEMENT, PATHS)}
         return MadeGate(empty, record | {"reason": reason})
 
     def _made(self, day: date, gate: timeline.Gate, record: dict[str, str]) -> MadeGate:
@@ -78,6 +86,7 @@ class GateMaker:
         rows = {
             FORECAST: forecast_rows(forecasts),
             BASELINE: forecast_rows(baseline),
+            JUDGEMENT: self._judgement_rows(forecasts),
             PATHS: path_rows(reduced.scenarios),
         }
         own = [note for note in reduced.scenarios.notes if note not in forecasts.notes]
@@ -91,6 +100,13 @@ class GateMaker:
                 "relative_distance": f"{reduced.relative_distance:.4f}",
             },
         )
+
+    def _judgement_rows(self, forecasts: ForecastSet) -> pd.DataFrame:
+        """Paths that plans of the day-ahead gate are judged on: drawn apart from those that they are made with."""
+        drawing = self.settings.scenarios
+        if not drawing.fresh or forecasts.gate != JUDGED_GATE:
+            return schemas.empty_frame(JUDGEMENT)
+        return path_rows(generate(forecasts, drawing.fresh, drawing.method, judgement_seed(self.settings.seed)))
 
     def _observe(self, day: date, gate: str) -> Information:
         return observe(self._panel, day, cast(timeline.Gate, gate), self.settings.forecast.calibration_days)

@@ -146,7 +146,9 @@ def exclude_services(given: GateProblem, solution: TwoStageSolution) -> GateProb
             for g, group in enumerate(members):
                 if g != kept:
                     cap[np.ix_(group, within)] = 0.0
-    return replace(given, problem=replace(problem, response_cap_mw=cap))
+    rules = dict.fromkeys(rule.rule for rule in given.exclusions)
+    notes = tuple(f"{rule}: an EFA block has only the products that are paid most in it" for rule in rules)
+    return replace(given, problem=replace(problem, response_cap_mw=cap), notes=given.notes + notes)
 
 
 def _worth(

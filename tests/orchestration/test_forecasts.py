@@ -12,9 +12,14 @@ from bess_command import done
 from small_workspace import CLOCK_CHANGE, DAYS, FIRST, LAST, NEXT_DAY
 
 from bess_pipeline import gb_time
+from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
+from bess_pipeline.forecasting.streams import Stream
 from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.daily import MADE_TABLES, GateDays
+from bess_pipeline.scenarios.paths import ScenarioSet
+from bess_pipeline.scenarios.storage import scenarios_from, stream_named
 from bess_pipeline.settings import load_settings
+from bess_pipeline.trading.timeline import gate_utc
 from bess_pipeline.verdict import forecast_words
 from bess_pipeline.workspace import Workspace
 
@@ -126,6 +131,37 @@ def test_activation_that_comes_out_later_is_scored_then(small_copy: Path) -> Non
     assert own["crps"] == pytest.approx(0.01 - 0.00312)  # of a forecast without spread: the distance
     assert hashes(one.lake) == made
     assert CLOCK_CHANGE not in one.unfinished(ALL)
+
+
+def stored_set(lake: Lake, table: str, day: date) -> ScenarioSet:
+    """The paths of the day-ahead gate in a table."""
+    rows = lake.read(table, day, day).query("gate == 'day_ahead'")
+    streams: dict[str, Stream] = {name: stream_named(name, 60) for name in rows["stream"].unique()}
+    return scenarios_from(rows, streams, day, "day_ahead", gate_utc(day, "day_ahead"), "copula", 1)
+
+
+@pytest.mark.parametrize("day", [FIRST, CLOCK_CHANGE, CLOCK_CHANGE - timedelta(days=1)])
+def test_paths_that_plans_are_judged_on_are_drawn_apart_from_those_they_are_made_with(small: Path, day: date) -> None:
+    lake = Workspace(small).lake
+    assert set(lake.read(JUDGEMENT, day, day)["gate"]) == {"day_ahead"}
+    judged, planned = stored_set(lake, JUDGEMENT, day), stored_set(lake, PATHS, day)
+    assert judged.probability.tolist() == pytest.approx([0.1] * 10)
+    assert set(judged.value) == set(planned.value)
+    for name, starts in planned.start_utc.items():
+        assert judged.start_utc[name].equals(starts)
+    for path in planned.value["day_ahead"]:
+        assert (judged.value["day_ahead"] != path).any(axis=1).all()
+    assert lake.stamp(JUDGEMENT, day) == lake.stamp(PATHS, day)
+
+
+def test_without_fresh_paths_nothing_else_changes(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hashes(gate_days(small_copy).lake, [FIRST])
+    monkeypatch.setenv("BESS_SCENARIOS__FRESH", "0")
+    one = gate_days(small_copy)
+    make_all(one, [FIRST])
+    assert one.lake.read(JUDGEMENT, FIRST, FIRST).empty
+    after = hashes(one.lake, [FIRST])
+    assert {table for table in MADE_TABLES if after[table] != before[table]} == {JUDGEMENT}
 
 
 @pytest.mark.parametrize("table", MADE_TABLES)

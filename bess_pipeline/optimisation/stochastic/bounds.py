@@ -61,10 +61,15 @@ class InformationValues:
         return self.wait_and_see_gbp - self.recourse_problem_gbp
 
 
-def information_values(problem: StochasticProblem, risk: RiskAversion, **options: Any) -> InformationValues:
-    """All values of a problem; options: of `optimise_plan`. SolverError as there."""
+def information_values(
+    problem: StochasticProblem, risk: RiskAversion, best: TwoStageSolution | None = None, **options: Any
+) -> InformationValues:
+    """All values of a problem; best: its optimum where it is known already; options: of `optimise_plan`.
+
+    SolverError as there.
+    """
     options = {"exclusive": False} | options
-    best = optimise_plan(problem, risk, **options)
+    best = optimise_plan(problem, risk, **options) if best is None else best
     middle = optimise_plan(problem.mean_scenario(), RiskAversion(0.0, risk.confidence), **options)
     day_ahead, response = problem.split_plan(middle.plan)
     plans: list[tuple[str, FloatArray, FloatArray | None]] = [(DAY_AHEAD, day_ahead, None)]

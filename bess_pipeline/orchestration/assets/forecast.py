@@ -16,7 +16,7 @@ from typing import Any
 
 import dagster as dg
 
-from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, PATHS, SCORE
+from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, JUDGEMENT, PATHS, SCORE
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
@@ -80,6 +80,7 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
                 **_described(BASELINE, "By the similar-day baseline, the yardstick of every other.", *MARKETS)
             ),
             dg.AssetSpec(**_described(PATHS, "", FORECAST)),
+            dg.AssetSpec(**_described(JUDGEMENT, "", FORECAST)),
         ],
         check_specs=[
             dg.AssetCheckSpec("quantiles_ordered", asset=forecast_key, description="Quantiles never fall."),
@@ -92,7 +93,7 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @one_sentence
     def forecasts_and_scenarios(
         context: dg.AssetExecutionContext,
-    ) -> tuple[dg.MaterializeResult, dg.MaterializeResult, dg.MaterializeResult]:
+    ) -> tuple[dg.MaterializeResult, dg.MaterializeResult, dg.MaterializeResult, dg.MaterializeResult]:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         gate_days, lake = make_gate_days(runtime), runtime.workspace.lake
         days, again = _wanted(context, gate_days)
@@ -109,6 +110,7 @@ def _gates(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             _result(context, runtime, FORECAST, days, step["forecast"], quantiles),
             _result(context, runtime, BASELINE, days, ()),
             _result(context, runtime, PATHS, days, step["scenarios"], sums),
+            _result(context, runtime, JUDGEMENT, days, ()),
         )
 
     return forecasts_and_scenarios
