@@ -120,7 +120,7 @@ def _of_plan(values: MarginalValues, k: int) -> Iterator[BindingLimit]:
     worth = np.abs(plan.matrix[:, k] * values.duals.plan_rows) / values.weight[k] if plan.limit.size else np.zeros(0)
     for row in np.flatnonzero(worth > TO_THE_PENNY):
         name = plan.row_names[row].split("[")[0]
-        if name != CONTRACT_ROW:
+        if not name.startswith(CONTRACT_ROW):
             yield BindingLimit(ALONE.get(name) or f"rule of the plan: {name.replace('_', ' ')}")
 
 
