@@ -179,11 +179,9 @@ def _displaced(
         if name != IMBALANCE_ROW:
             at = (technology.row >= rows.start) & (technology.row < rows.stop)
             kind = ACTIVATION if KIND_OF_ROW.get(name) == STORED else KIND_OF_ROW.get(name, OTHER_RULES)
-            add(kind, np.bincount(technology.column[at], weights=moved[at], minlength=columns))
-    for row, dual, name in zip(
-        programme.plan.matrix, duals.plan_rows, (n.split("[")[0] for n in programme.plan.row_names), strict=True
-    ):
-        add(KIND_OF_ROW.get(name, OTHER_RULES), -dual * row)
+            add(kind, np.bincount(technology.column[at], weights=moved[at], minlength=columns).astype(np.float64))
+    for r, full_name in enumerate(programme.plan.row_names):
+        add(KIND_OF_ROW.get(full_name.split("[")[0], OTHER_RULES), -duals.plan_rows[r] * programme.plan.matrix[r])
     for kind, response in _activation(programme, w).items():
         add(kind, np.concatenate([np.zeros(products), response]))
     return found
