@@ -37,6 +37,7 @@ from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relative_gap
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.optimisation.stochastic.steps import DayAheadOffers, optimise_steps, product_prices
 from bess_pipeline.trading.gate_problem import GateProblem, exclude_services, needs_exclusion
 from bess_pipeline.trading.plans import with_all_columns
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
@@ -55,7 +56,8 @@ class Decision:
 
     given: the problem, with the caps that it was decided under; solution: its optimum over the scenarios; expected: the
     offered volumes in the mean scenario, whose dispatch is the planned baseline; day_ahead_mw (P,), response_mw (R, B):
-    volumes as offered; notes: what a reader of the plan must know.
+    volumes as offered, of a bid curve those at expected prices; notes: what a reader of the plan must know; curve: the
+    day-ahead offers as price-quantity steps, None where they are single volumes.
     """
 
     given: GateProblem
@@ -65,6 +67,7 @@ class Decision:
     day_ahead_mw: FloatArray
     response_mw: FloatArray
     notes: tuple[str, ...]
+    curve: DayAheadOffers | None = None
 
 
 def risk_of(strategy: str, settings: CoOptimisationSettings) -> RiskAversion:
@@ -86,11 +89,16 @@ def decide(
     """
     risk = risk_of(strategy, settings)
     given, solution = _solve(given, risk, strategy, settings)
+    curve = (
+        _curve(given, risk, settings) if settings.day_ahead_orders == "steps" and given.gate == "day_ahead" else None
+    )
     day_ahead, response = _rounded(given, solution)
+    if curve is not None:
+        day_ahead = curve.accepted_mw(given.problem.probability @ product_prices(given.problem))
     response, expected = _kept(given, day_ahead, response)
     _check(given, expected, response, ancillary, availability)
     notes = (*given.notes, *solution.notes, *_undelivered(given, expected))
-    return Decision(given, risk, solution, expected, day_ahead, response, notes)
+    return Decision(given, risk, solution, expected, day_ahead, response, notes, curve)
 
 
 def plan_rows(decision: Decision, strategy: str) -> pd.DataFrame:
@@ -147,12 +155,24 @@ def _solve(
     return chosen, replace(found, bound_gbp=bound, gap=relative_gap(found.objective_gbp, bound))
 
 
+def _curve(given: GateProblem, risk: RiskAversion, settings: CoOptimisationSettings) -> DayAheadOffers:
+    """The day-ahead offers as price-quantity steps, to 0.1 MW towards zero."""
+    offers = optimise_steps(given.problem, 2 * settings.price_steps, risk).offers
+    mw = _towards_zero(offers.offered_mw)
+    return DayAheadOffers(offers.product[mw != 0], mw[mw != 0], offers.limit_price_gbp_mwh[mw != 0])
+
+
+def _towards_zero(mw: FloatArray) -> FloatArray:
+    """MW in steps of day-ahead energy, none larger than given."""
+    steps = np.trunc(mw / ENERGY_STEP_MW + np.sign(mw) * TOLERANCE)
+    return np.asarray(np.round(steps * ENERGY_STEP_MW, 10) + 0.0)
+
+
 def _rounded(given: GateProblem, solution: TwoStageSolution) -> tuple[FloatArray, FloatArray]:
     """Volumes in the steps they are offered in; those that are given stay as they are."""
     problem = given.problem
     day_ahead, response = problem.split_plan(solution.plan)
-    steps = np.trunc(day_ahead / ENERGY_STEP_MW + np.sign(day_ahead) * TOLERANCE)
-    day_ahead = np.round(steps * ENERGY_STEP_MW, 10) + 0.0
+    day_ahead = _towards_zero(day_ahead)
     if problem.day_ahead_fixed_mw is not None:
         fixed = np.asarray(problem.day_ahead_fixed_mw, dtype=float)
         day_ahead = np.where(np.isnan(fixed), day_ahead, fixed)

@@ -20,6 +20,7 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 
 from bess_pipeline import __version__, schemas
+from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
@@ -146,7 +147,8 @@ class CoOptimisedDays:
         found = GatePlan({})
         if opening is not None:
             try:
-                found = self._planner.plan(day, strategy, gate, *self._start(opening), sold)
+                battery, energy = self._start(opening)
+                found = self._planner.plan(day, strategy, gate, battery, energy, sold)
             except BessError as error:
                 reason = str(error)
         for table, rows in found.rows.items():
@@ -209,7 +211,7 @@ class CoOptimisedDays:
             return self.condition.new_battery.initial_energy_mwh, ""
         return None, f"the day before it, {day - ONE_DAY}, has no plan: run that day first, or make {day} a chain start"
 
-    def _start(self, opening: float) -> tuple:  # type: ignore[type-arg]
+    def _start(self, opening: float) -> tuple[Battery, float]:
         return self.condition.start(self.condition.initial_wear, opening)
 
     def _idle_closing(self, day: date, strategy: str, opening: float) -> float:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bess_pipeline import gb_time, schemas
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.stochastic.marginal_values import marginal_values
@@ -64,15 +65,14 @@ class GatePlanner:
         opening_energy_mwh: float,
         sold: GatePlan | None,
     ) -> GatePlan:
-        """The gate's plan; `sold` is that of the day-ahead gate, which the response gate needs. BessError as `decide`."""
+        """The gate's plan; `sold`: that of the day-ahead gate, which the response gate needs. BessError as `decide`."""
         inputs = self.gates.inputs(day, gate, battery, opening_energy_mwh)
-        given, notes = gate_problem(inputs), ()
+        given = gate_problem(inputs)
         if gate == "response":
-            given, notes = self._after_day_ahead(given, sold)
+            given = self._after_day_ahead(given, sold)
         settings = self.settings
         availability = self.gates.availability(day, day, gate)
         decision = decide(given, strategy, settings.co_optimisation, settings.ancillary, availability)
-        decision = replace(decision, notes=(*notes, *decision.notes))
         key = {"efa_date": day, "strategy": strategy, "gate": gate}
         rows = self._decided(decision, key) | self._worth(decision, inputs, key)
         return GatePlan(rows, closing_energy_mwh(decision), decision.notes)
@@ -81,28 +81,27 @@ class GatePlanner:
         """Orders with what is known of their results."""
         return clear(orders, day_ahead, auctions)
 
-    def _after_day_ahead(self, given: GateProblem, sold: GatePlan | None) -> tuple[GateProblem, tuple[str, ...]]:
+    def _after_day_ahead(self, given: GateProblem, sold: GatePlan | None) -> GateProblem:
         """The problem with what the day-ahead auction is known, or taken, to have accepted."""
         if sold is None or ORDERS not in sold.rows or not sold.rows:
             raise UserInputError("there is no plan of the day-ahead gate to go on from")
-        orders, day = sold.rows[ORDERS], given.efa_date
+        orders, day, problem = sold.rows[ORDERS], given.efa_date, given.problem
         price = self.gates.day_ahead_result(day)
-        products = _of_the_day(given)
-        starts = given.day_ahead_start_utc[products]
+        starts = given.day_ahead_start_utc
+        inside = np.asarray(starts < pd.Timestamp(gb_time.efa_day_bounds_utc(day)[1]))
         if price is None:
             offered = orders.groupby("start_utc")["offered_mw"].sum().reindex(starts, fill_value=0.0)
-            fixed = np.full(given.problem.products, np.nan)
-            fixed[products] = offered.to_numpy(dtype="float64")
-            return replace(given, problem=given.problem.with_plan(fixed, None)), (RESULT_NOT_KNOWN,)
-        rows, _ = self.gates.results(day)
-        accepted = accepted_day_ahead_mw(clear(orders, rows, _no_auctions()), starts)
-        return after_day_ahead(given, accepted, price), ()
+            fixed = np.where(inside, offered.to_numpy(dtype="float64"), np.nan)
+            return replace(given, problem=problem.with_plan(fixed, None), notes=(RESULT_NOT_KNOWN, *given.notes))
+        result, _ = self.gates.results(day)
+        cleared = clear(orders, result, schemas.empty_frame("market/auction_clearing"))
+        return after_day_ahead(given, accepted_day_ahead_mw(cleared, starts[inside]), price)
 
     def _decided(self, decision: Decision, key: dict[str, Any]) -> dict[str, pd.DataFrame]:
         """Plan, orders and explanation of a decision."""
         given = decision.given
         values = marginal_values(compile_programme(given.problem), decision.solution, decision.risk)
-        explained = explain(given, decision, values)
+        explained = explain(given, decision.solution, decision.risk)
         return {
             CO_OPTIMISED_PLAN: plan_rows(decision, key["strategy"]),
             ORDERS: self._orders(decision, key, *limit_prices(values)),
@@ -112,17 +111,15 @@ class GatePlanner:
     def _orders(self, decision: Decision, key: dict[str, Any], energy: Array, capacity: Array) -> pd.DataFrame:
         """What the gate offers: energy at the day-ahead gate, services at the response gate."""
         given = decision.given
+        starts = given.day_ahead_start_utc
         if given.gate == "day_ahead":
-            products = _of_the_day(given)
-            starts, minutes = given.day_ahead_start_utc[products], _minutes(given)
+            minutes = int((starts[1] - starts[0]) / pd.Timedelta(minutes=1))
             if decision.curve is not None:
-                return stepped_orders(key, given.day_ahead_start_utc, minutes, decision.curve, products)
-            return day_ahead_orders(key, starts, minutes, decision.day_ahead_mw[products], energy[products])
-        blocks = _blocks_of_the_day(given)
-        starts, ends = _block_bounds(given)
-        return basket_orders(
-            key, given.codes, decision.response_mw[:, blocks], capacity[:, blocks], starts[blocks], ends[blocks]
-        )
+                steps = decision.curve
+                return stepped_orders(key, starts, minutes, steps.product, steps.offered_mw, steps.limit_price_gbp_mwh)
+            return day_ahead_orders(key, starts, minutes, decision.day_ahead_mw, energy)
+        begins, ends = _blocks(given)
+        return basket_orders(key, given.codes, decision.response_mw, capacity, begins, ends)
 
     def _worth(self, decision: Decision, inputs: GateInputs, key: dict[str, Any]) -> dict[str, pd.DataFrame]:
         """What the plan is worth, in sample and out of sample, and what uncertainty costs it."""
@@ -137,6 +134,14 @@ class GatePlanner:
         if early and values:
             worth[INFORMATION_VALUE] = information_rows(given, risk, solution, strategy=strategy)
         return worth
+
+
+def _blocks(given: GateProblem) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Starts and ends of the response blocks."""
+    starts = given.block_start_utc
+    if not len(starts):
+        return starts, starts
+    return starts, pd.DatetimeIndex([*starts[1:], given.horizon.start_utc[-1] + gb_time.HALF_HOUR])
 
 
 def _with_key(rows: pd.DataFrame, key: Mapping[str, Any]) -> pd.DataFrame:
