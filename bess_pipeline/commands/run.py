@@ -28,7 +28,7 @@ from bess_pipeline.market_checks.system_price_check import DIFFERS
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
-from bess_pipeline.orchestration.jobs import days_to_plan, days_to_settle
+from bess_pipeline.orchestration.jobs import days_to_co_optimise, days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
 from bess_pipeline.report.publish import FORECASTS_NAME, REPORT_NAME, daily_pnl, window_capture
 from bess_pipeline.report.tables import pnl_table_text
@@ -74,6 +74,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
             launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
             launcher.forecast(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
+            launcher.co_optimise(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -103,6 +104,7 @@ def _demo_is_done(launcher: Launcher) -> bool:
         and not launcher.unfetched(FIRST_DATE, DEMO_LAST_DAY)
         and not make_replay(launcher.runtime).unfinished(days)
         and not make_gate_days(launcher.runtime).unfinished(forecast)
+        and not days_to_co_optimise(launcher.runtime, forecast)
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -36,6 +37,7 @@ from bess_pipeline.trading_tables import (
     SENSITIVITY,
 )
 
+Made = dg.MaterializeResult
 PLAN_TABLES = (CO_OPTIMISED_PLAN, ORDERS, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE)
 FRONTIER_TABLES = (FRONTIER, SENSITIVITY)
 CO_OPTIMISED_ASSETS = (*PLAN_TABLES, *FRONTIER_TABLES)
@@ -100,7 +102,7 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
     )
     @one_sentence
-    def co_optimised_plans(context: dg.AssetExecutionContext) -> tuple[dg.MaterializeResult, ...]:
+    def co_optimised_plans(context: dg.AssetExecutionContext) -> tuple[Made, Made, Made, Made, Made]:
         runtime: RunningRuntime = getattr(context.resources, RUNTIME)
         runtime.hold_trading_chain()
         planned, lake = make_co_optimised_days(runtime), runtime.workspace.lake
@@ -117,9 +119,13 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ]
         lines = [str(one) for one in statuses if one.status != "complete"]
         notes = list(dict.fromkeys(f"{one.day} {one.gate}: {note}" for one in statuses for note in one.notes))
-        return tuple(
-            _result(context, runtime, table, days, lines, notes, found if table == CO_OPTIMISED_PLAN else ())
-            for table in PLAN_TABLES
+        result = partial(_result, context, runtime, days=days, lines=lines, notes=notes)
+        return (
+            result(CO_OPTIMISED_PLAN, check_results=found),
+            result(ORDERS),
+            result(EXPLANATION),
+            result(PLAN_VALUE),
+            result(INFORMATION_VALUE),
         )
 
     return co_optimised_plans
@@ -135,14 +141,15 @@ def _frontiers(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
     )
     @one_sentence
-    def frontiers(context: dg.AssetExecutionContext) -> tuple[dg.MaterializeResult, ...]:
+    def frontiers(context: dg.AssetExecutionContext) -> tuple[Made, Made]:
         runtime: RunningRuntime = getattr(context.resources, RUNTIME)
         runtime.hold_trading_chain()
         made = make_frontier_days(runtime)
         days = requested_days(context)
         days = made.unfinished(days) if skips_finished(context) else days
         lines = [f"{day}: {reason}" for day, reason in made.make(days).items()]
-        return tuple(_result(context, runtime, table, days, lines, ()) for table in FRONTIER_TABLES)
+        result = partial(_result, context, runtime, days=days, lines=lines, notes=())
+        return result(FRONTIER), result(SENSITIVITY)
 
     return frontiers
 
@@ -157,6 +164,7 @@ def _result(
     context: dg.AssetExecutionContext,
     runtime: Runtime,
     table: str,
+    *,
     days: Sequence[date],
     lines: Sequence[str],
     notes: Sequence[str],
