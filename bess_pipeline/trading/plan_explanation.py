@@ -97,23 +97,23 @@ def explain(given: GateProblem, solution: TwoStageSolution, risk: RiskAversion) 
 
 
 def limit_prices(
-    values: MarginalValues, energy_payment_gbp_mw_h: FloatArray | float = 0.0
+    values: MarginalValues,
+    energy_payment_gbp_mw_h: FloatArray | float = 0.0,
+    whole_offers: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """The limit price of each offer: the value its last MW displaces, (P,) GBP/MWh and (R, B) GBP/MW/h.
+    """The limit price of each offer: the value it displaces, (P,) GBP/MWh and (R, B) GBP/MW/h.
 
     To the penny, so that an offer is never refused at the value itself: down for what is sold (and what is not
     traded), up for what is bought; within the limits of the auctions. Half-hours of one offer share one price.
+
     energy_payment_gbp_mw_h (R, B): what reserve earns beside its clearing price; the limit is lower by it.
-
-    A volume between its bounds displaces exactly its weighed price: the limit says at which price its last MW stops
-    paying, not at which the whole volume does (`withdrawn_values`).
+    whole_offers (C,): what each offer displaces as a whole (`withdrawn_values`), for volumes that are accepted whole
+    or not at all; None, and NaN where nothing is offered: what the last MW displaces. The last MW of a volume between
+    its bounds displaces exactly its weighed price, so that limit refuses all of a volume at any price below it.
     """
-    return _as_limits(values, values.displaced, energy_payment_gbp_mw_h)
-
-
-def _as_limits(
-    values: MarginalValues, displaced: FloatArray, energy_payment_gbp_mw_h: FloatArray | float
-) -> tuple[FloatArray, FloatArray]:
+    displaced = values.displaced
+    if whole_offers is not None:
+        displaced = np.where(np.isnan(whole_offers), displaced, whole_offers)
     group = offer_groups(values.programme)
     share = np.bincount(group, weights=values.weight)
     pooled = (np.bincount(group, weights=values.weight * displaced) / share)[group]

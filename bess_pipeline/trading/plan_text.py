@@ -34,7 +34,7 @@ def plan_text(
     parts = ["\n".join(_hours(plan))]
     if len(explanation):
         parts.append("\n".join(["Why, London time:", *_reasons(explanation, orders)]))
-    known = {} if values is None else {name: value for name, value in values.items() if _is_there(value)}
+    known = {} if values is None else {str(name): value for name, value in values.items() if _is_there(value)}
     notes = str(known.get("notes", ""))
     conduct = "" if CONDUCT in notes else conduct_note_of_rows(plan)
     parts += [_wrapped(text) for text in (conduct, notes) if text]

@@ -30,8 +30,15 @@ class ExtensiveSession:
     ) -> None:
         self.programme = programme
         self._label = f"extensive_{solver}"
-        self._session = ArraySession(extensive_arrays(programme), time_limit_s)
+        arrays = extensive_arrays(programme)
+        self._bounds = (arrays.lower, arrays.upper)
+        self._session = ArraySession(arrays, time_limit_s)
         self._session.use(solver, crossover=crossover)
+
+    def give_plan(self, plan: FloatArray) -> None:
+        """Fix every volume of the plan, whatever its own bounds; recourse stays free, and so does the basis."""
+        lower, upper = (np.concatenate([plan, bound[plan.size :]]) for bound in self._bounds)
+        self._session.set_bounds(lower, upper)
 
     def solve(self, risk: RiskAversion) -> TwoStageSolution:
         """The optimum at this risk aversion; SolverError with one sentence when the solver ends otherwise."""

@@ -136,6 +136,9 @@ def test_limits_are_pennies_that_never_refuse_the_value_itself() -> None:
     np.testing.assert_allclose(capacity, of_capacity, atol=0.01 + 1e-7)
     for prices in (energy, capacity):
         np.testing.assert_allclose(prices * 100, np.rint(prices * 100), atol=1e-6)
+    whole = np.where(np.arange(values.mw.size) == 3, 12.5, np.nan)
+    np.testing.assert_allclose(limit_prices(values, whole_offers=whole)[0][3], 12.5)
+    np.testing.assert_allclose(limit_prices(values, whole_offers=whole)[0][4:], energy[4:])
     lower = limit_prices(values, np.full(capacity.shape, 1.0))[1]
     np.testing.assert_allclose(lower, capacity - 1.0, atol=1e-9)
 
