@@ -145,8 +145,8 @@ def _price_range(limits: Array, cleared: Array) -> tuple[float, float]:
         return 0.0, 1.0
     least, most = (float(value) for value in np.quantile(both, (0.25, 0.75)))
     far = FAR_OUT * max(most - least, 10.0)
-    low = min(max(float(both.min()), least - far), float(known.min(initial=np.inf)))
-    high = max(min(float(both.max()), most + far), float(known.max(initial=-np.inf)))
+    kept = np.concatenate([known, both[(both >= least - far) & (both <= most + far)]])
+    low, high = float(kept.min()), float(kept.max())
     room = 0.1 * max(high - low, 10.0)
     return low - room, high + room
 
