@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_words import bars, words
+from matplotlib.axes import Axes
 
 from bess_pipeline.figures.activation_sensitivity import activation_sensitivity
 from bess_pipeline.figures.provenance import Provenance
@@ -29,8 +30,8 @@ def rows(**changes: object) -> pd.DataFrame:
     return pd.DataFrame(columns | changes)
 
 
-def tops(figure_axes: object) -> list[float]:
-    return [top for _, _, top in bars(figure_axes)]  # type: ignore[arg-type]
+def tops(axes: Axes) -> list[float]:
+    return [top for _, _, top in bars(axes)]
 
 
 def test_bars_are_the_rows_and_the_tail_is_minus_cvar() -> None:
@@ -39,7 +40,9 @@ def test_bars_are_the_rows_and_the_tail_is_minus_cvar() -> None:
     assert tops(money) == pytest.approx([5.2, 4.8, -0.15, 1.5, 0.9, -0.3])
     assert tops(capacity) == [820.0, 640.0, 310.0]
     assert tops(cycles) == [1.1, 1.32, 1.475]
-    assert [label.get_text() for label in capacity.get_xticklabels()] == ["0×", "1×", "2×"]
+    assert [label.get_text() for label in capacity.get_xticklabels()] == [
+        f"{n}\N{MULTIPLICATION SIGN}" for n in (0, 1, 2)
+    ]
     for part in (
         "activation simulated",
         "activation, times the simulated",
