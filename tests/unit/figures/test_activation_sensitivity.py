@@ -61,7 +61,8 @@ def test_no_response_bases_and_values_that_are_not_known() -> None:
         rows(response_mw_h=0.0, basis=["assumed", "measured", None]), "x", [DAY], PROVENANCE
     )
     assert "no response" in words(figure)
-    assert "activation assumed and measured" in words(figure)
+    assert "activation assumed; measured" in words(figure)
+    assert "activation, times its basis" in words(figure)
     assert figure.axes[1].get_ylim() == (0.0, 1.0)
     gone = activation_sensitivity(rows(expected_pnl_gbp=[1000.0, np.nan, 500.0], basis=None), "x", [DAY], PROVENANCE)
     assert "basis not stated" in words(gone)

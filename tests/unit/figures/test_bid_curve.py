@@ -97,6 +97,20 @@ def test_offers_that_are_open_are_pale_and_blocks_lie_where_the_day_has_them(day
     assert ("clocks go" in said) is (hours != 24.0)
 
 
+def test_price_takers_and_odd_prices_leave_an_axis_that_can_be_read() -> None:
+    takers = {hour: (-500.0 if hour % 2 else 4000.0, 20.0 if hour % 2 else -20.0) for hour in range(24)}
+    price, frame = cleared(DAY, -300.0)
+    axes = bid_curve_picture(hourly_orders(DAY, takers, price), frame, SIMULATED).axes[0]
+    assert -500.0 < axes.get_ylim()[0] < price.min() < price.max() < axes.get_ylim()[1] < 0.0
+    assert len(marks(axes)) == 24
+    spike = frame.assign(day_ahead_price_gbp_mwh=np.where(np.arange(48) == 36, 3000.0, 50.0))
+    axes = bid_curve_picture(hourly_orders(DAY, {1: (20.0, 5.0), 2: (110.0, -5.0)}, None), spike, SIMULATED).axes[0]
+    assert axes.get_ylim()[1] > 3000.0, "a clearing price is never cut off"
+    assert {limit for _, limit in marks(axes)} == {20.0, 110.0}
+    empty = bid_curve_picture(response_orders(DAY, OFFERS), frame.iloc[:0], SIMULATED).axes[0]
+    assert empty.get_ylim() == (0.0, 1.0)
+
+
 def test_response_cells_say_volume_limit_clearing_price_and_basket() -> None:
     orders = pd.concat([response_orders(DAY, OFFERS, 2.5), response_orders(DAY, {(4, "DML"): (-0.5, 12.0)}, -1.0, 7)])
     orders.loc[orders["offered_mw"] == 11.0, "accepted_mw"] = 4.0

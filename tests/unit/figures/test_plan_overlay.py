@@ -38,7 +38,7 @@ def test_capacity_lies_in_its_blocks_low_above_and_high_below(
     assert {x for x, bottom, top in bars(power) if (bottom, top) == (10.0, 16.0)} == set(np.arange(first, last, 0.5))
     assert note in words(figure)
     for part in (
-        "activation assumed",
+        "(activation): assumed",
         "simulated data",
         "N2EX day-ahead",
         "day-ahead gate",
@@ -78,7 +78,7 @@ def test_a_price_known_at_the_gate_or_not_forecast_is_said() -> None:
     known = rows["stream"] == "day_ahead"
     rows["q05"], rows["q95"] = rows["q05"].mask(known, rows["mean"]), rows["q95"].mask(known, rows["mean"])
     said = words(plan_overlay(plan_rows(DAY, gate="response"), rows[known], BATTERY, SIMULATED))
-    for part in ("N2EX day-ahead (known)", "no forecast: system price", "response gate", "; no response |"):
+    for part in ("N2EX day-ahead (known)", "no forecast: system price", "response gate", "| no response capacity |"):
         assert part in said, part
     assert "activation" not in said
 
@@ -118,7 +118,7 @@ def test_capacity_without_a_basis_is_said_and_bases_are_joined() -> None:
         plan_overlay(plan.assign(activation_basis=""), price_rows(DAY), BATTERY, SIMULATED)
     )
     plan.loc[5:, "activation_basis"] = "measured"
-    assert "activation assumed and measured" in words(plan_overlay(plan, price_rows(DAY), BATTERY, SIMULATED))
+    assert "(activation): assumed; measured" in words(plan_overlay(plan, price_rows(DAY), BATTERY, SIMULATED))
 
 
 def test_two_plans_or_prices_of_another_gate_are_refused_and_one_is_the_same_bytes() -> None:
