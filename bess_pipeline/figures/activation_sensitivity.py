@@ -29,7 +29,7 @@ def activation_sensitivity(
     """Bars by activation multiplier, one row each.
 
     sensitivity: multiplier, expected_pnl_gbp (after wear), cvar_gbp (a loss), response_mw_h, equivalent_cycles, basis
-    (assumed, measured or simulated). ValueError where a multiplier comes twice.
+    (assumed, measured or simulated, in one word or by product). ValueError where a multiplier comes twice.
     """
     rows = sensitivity.sort_values("multiplier", kind="stable")
     if rows["multiplier"].duplicated().any():
@@ -67,7 +67,8 @@ def _bars(axes: Axes, rows: pd.DataFrame, series: dict[str, tuple[Array, str]], 
         for x, value in zip(at, values, strict=True):
             _number(axes, x, value, decimals)
     axes.set_xticks(place, [f"{multiplier:g}\N{MULTIPLICATION SIGN}" for multiplier in rows["multiplier"]])
-    axes.set_xlabel(f"activation, times the {basis}" if (basis := _basis(rows)) else "activation")
+    basis = _basis(rows)
+    axes.set_xlabel(f"activation, times {f'the {basis}' if basis.isalpha() else 'its basis'}")
     axes.set_xlim(-0.6, max(len(rows), 1) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")
@@ -86,4 +87,4 @@ def _number(axes: Axes, x: float, value: float, decimals: int) -> None:
 
 def _basis(rows: pd.DataFrame) -> str:
     found = sorted({str(one) for one in rows["basis"].dropna() if one})
-    return " and ".join(found)
+    return "; ".join(found)

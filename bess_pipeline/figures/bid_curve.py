@@ -31,7 +31,8 @@ SIDES = (("sell", 1.0, style.DISCHARGE_COLOUR, "^"), ("buy", -1.0, style.CHARGE_
 NET_COLOURS = LinearSegmentedColormap.from_list("net", [style.CHARGE_COLOUR, "#F4F4F4", style.DISCHARGE_COLOUR])
 PRICE_IN, VOLUME_IN, GAP_IN, TOP_IN, BOTTOM_IN = 2.6, 1.5, 0.52, 1.14, 0.86
 LEFT, RIGHT, RIGHT_OF_BAR = 0.085, 0.965, 0.93
-FAR_OUT = 3.0  # times the interquartile range (Tukey 1977): limit prices beyond it are drawn at the edge
+FAR_OUT = 3.0  # interquartile ranges of the price (Tukey 1977): limit prices further off are drawn at the edge
+LEAST_SPREAD_GBP_MWH = 25.0
 
 
 @style.styled
@@ -65,7 +66,7 @@ def bid_curve_picture(orders: pd.DataFrame, day_ahead_price: pd.DataFrame | None
         day_panels.said_of_day(provenance, day),
     )
     counted = f"{_counted(energy, 'day-ahead')}; {_counted(capacity, 'response')}"
-    figure.text(0.012, 1 - 0.62 / total, counted, fontsize=8.5, va="top", color=style.BLACK)
+    style.note(figure, counted)
     style.footer(figure, provenance)
     return figure
 
@@ -143,10 +144,10 @@ def _price_range(limits: Array, cleared: Array) -> tuple[float, float]:
     both = both[np.isfinite(both)]
     if not both.size:
         return 0.0, 1.0
-    least, most = (float(value) for value in np.quantile(both, (0.25, 0.75)))
-    far = FAR_OUT * max(most - least, 10.0)
-    low = min(max(float(both.min()), least - far), float(known.min(initial=np.inf)))
-    high = max(min(float(both.max()), most + far), float(known.max(initial=-np.inf)))
+    least, most = (float(value) for value in np.quantile(known if known.size else both, (0.25, 0.75)))
+    far = FAR_OUT * max(most - least, LEAST_SPREAD_GBP_MWH)
+    kept = np.concatenate([known, both[(both >= least - far) & (both <= most + far)]])
+    low, high = float(kept.min()), float(kept.max())
     room = 0.1 * max(high - low, 10.0)
     return low - room, high + room
 

@@ -101,7 +101,7 @@ def legend_above(axes: Axes, ncols: int = 4) -> None:
     )
 
 
-def said_of_day(provenance: Provenance, day: date, *more: str) -> str:
-    """The line below a title: origin, source of the day-ahead price, a clock change, and more."""
+def said_of_day(provenance: Provenance, day: date) -> str:
+    """The line below a title: origin, source of the day-ahead price and a clock change."""
     note = CLOCK_NOTES.get(len(gb_time.efa_half_hours(day)), "")
-    return "; ".join(part for part in (provenance.origin_label, provenance.day_ahead_label, note, *more) if part)
+    return "; ".join(part for part in (provenance.origin_label, provenance.day_ahead_label, note) if part)

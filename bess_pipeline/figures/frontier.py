@@ -46,9 +46,7 @@ def frontier_picture(frontier: pd.DataFrame, provenance: Provenance, confidence:
         axis.set_major_formatter(style.thousands())
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=2, borderaxespad=0.1)
     style.heading(figure, f"What less risk costs on EFA day {day:%a %d %b %Y}", said_of_day(provenance, day))
-    height = figure.get_figheight()
-    note = f"{_shape(rows)}\n{_quality(rows)}"
-    figure.text(0.012, 1 - 0.64 / height, note, fontsize=8.5, va="top", color=style.BLACK, linespacing=1.4)
+    style.note(figure, f"{_shape(rows)}\n{_quality(rows)}")
     style.footer(figure, provenance)
     return figure
 

@@ -40,11 +40,11 @@ def plan_overlay(
     """
     day, strategy, gate = _only_plan(plan, price_rows)
     plan = plan.sort_values("start_utc")
-    figure = Figure(figsize=(10.0, 8.6))
+    figure = Figure(figsize=(10.0, 8.7))
     price_axes, power_axes, energy_axes = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [1.0, 1.2, 0.85], "hspace": 0.19}
     )
-    figure.subplots_adjust(left=0.085, right=0.965, top=0.895, bottom=0.095)
+    figure.subplots_adjust(left=0.085, right=0.965, top=0.882, bottom=0.095)
     left = day_panels.elapsed_h(plan["start_utc"], day)
     _price_panel(price_axes, day_panels.rows_of_day(price_rows, day), day, provenance)
     _power_panel(power_axes, left, plan, battery)
@@ -55,8 +55,9 @@ def plan_overlay(
     style.heading(
         figure,
         f"Plan for EFA day {day:%a %d %b %Y} at the {stream_words.gate_label(gate)}: {style.strategy_label(strategy)}",
-        day_panels.said_of_day(provenance, day, _activation(plan)),
+        day_panels.said_of_day(provenance, day),
     )
+    style.note(figure, _activation(plan))
     style.footer(figure, provenance)
     return figure
 
@@ -74,9 +75,9 @@ def _activation(plan: pd.DataFrame) -> str:
     if not any(amount.any() for amount in _capacity(plan, "low").values()) and not any(
         amount.any() for amount in _capacity(plan, "high").values()
     ):
-        return "no response"
+        return "no response capacity"
     found = sorted({str(one) for one in plan["activation_basis"].dropna() if one})
-    return f"activation {' and '.join(found)}" if found else "activation basis not stated"
+    return f"response energy (activation): {'; '.join(found) or 'basis not stated'}"
 
 
 def _capacity(plan: pd.DataFrame, direction: Direction) -> dict[str, Array]:

@@ -106,6 +106,11 @@ def heading(figure: Figure, title: str, subtitle: str) -> None:
     figure.text(0.012, 1 - 0.38 / height, subtitle, fontsize=9.5, va="top", color=GREY)
 
 
+def note(figure: Figure, text: str) -> None:
+    """What the reader should know of this picture's numbers, below its heading."""
+    figure.text(0.012, 1 - 0.63 / figure.get_figheight(), text, fontsize=8.5, va="top", color=BLACK, linespacing=1.4)
+
+
 def footer(figure: Figure, provenance: Provenance) -> None:
     """Origin and attribution at the foot of the figure."""
     origin = provenance.origin_label
