@@ -24,13 +24,14 @@ from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.stochastic.marginal_values import marginal_values
 from bess_pipeline.optimisation.stochastic.programme import compile_programme
+from bess_pipeline.optimisation.stochastic.withdrawn_offers import withdrawn_values
 from bess_pipeline.risk.plan_values import information_rows, plan_value_row
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
 from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, after_day_ahead, gate_problem
 from bess_pipeline.trading.orders import accepted_day_ahead_mw, basket_orders, clear, day_ahead_orders, stepped_orders
-from bess_pipeline.trading.plan_explanation import explain, limit_prices
+from bess_pipeline.trading.plan_explanation import explain, limit_prices, offer_groups
 from bess_pipeline.trading.plans import Array
 from bess_pipeline.trading.stored_gate import StoredGates
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
@@ -100,11 +101,10 @@ class GatePlanner:
     def _decided(self, decision: Decision, key: dict[str, Any]) -> dict[str, pd.DataFrame]:
         """Plan, orders and explanation of a decision."""
         given = decision.given
-        values = marginal_values(compile_programme(given.problem), decision.solution, decision.risk)
         explained = explain(given, decision.solution, decision.risk)
         return {
             CO_OPTIMISED_PLAN: plan_rows(decision, key["strategy"]),
-            ORDERS: self._orders(decision, key, *limit_prices(values)),
+            ORDERS: self._orders(decision, key, *_limits(decision)),
             EXPLANATION: _with_key(explained, key),
         }
 
@@ -134,6 +134,20 @@ class GatePlanner:
         if early and values:
             worth[INFORMATION_VALUE] = information_rows(given, risk, solution, strategy=strategy)
         return worth
+
+
+def _limits(decision: Decision) -> tuple[Array, Array]:
+    """Limit prices of what the gate offers: the value that each offer displaces as a whole, (P,) and (R, B)."""
+    given, problem = decision.given, decision.given.problem
+    programme = compile_programme(problem)
+    values = marginal_values(programme, decision.solution, decision.risk)
+    end = pd.Timestamp(gb_time.efa_day_bounds_utc(given.efa_date)[1])
+    energy = np.asarray(given.day_ahead_start_utc < end) & (given.gate == "day_ahead") & (decision.curve is None)
+    capacity = np.asarray(given.block_start_utc < end) & (given.gate == "response")
+    offered = np.concatenate([energy, np.tile(capacity, len(given.codes))])
+    plan = problem.plan_vector(decision.day_ahead_mw, decision.response_mw)
+    whole = withdrawn_values(problem, plan, decision.risk, offer_groups(programme), offered=offered)
+    return limit_prices(values, whole_offers=whole)
 
 
 def _blocks(given: GateProblem) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:

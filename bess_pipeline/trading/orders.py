@@ -85,9 +85,9 @@ def stepped_orders(
     total = pd.Series(volume).groupby([side["place"], side["sale"]]).cumsum()
     offered = (total / ENERGY_STEP_MW).round() * ENERGY_STEP_MW
     before = offered.groupby([side["place"], side["sale"]]).shift(fill_value=0.0)
-    rounded: Array = (offered - before).round(1).to_numpy(dtype="float64")
+    rounded = np.asarray((offered - before).round(1), dtype=np.float64)
     kept = np.flatnonzero(rounded)
-    step: Places = 1 + pd.Series(place[kept]).groupby(place[kept]).cumcount().to_numpy(dtype="int64")
+    step = np.asarray(1 + pd.Series(place[kept]).groupby(place[kept]).cumcount(), dtype=np.int64)
     return _day_ahead_rows(key, start_utc, minutes, place[kept], step, rounded[kept], limit[kept])
 
 
@@ -256,7 +256,9 @@ def _energy_prices(orders: pd.DataFrame, day_ahead_price: pd.DataFrame) -> Array
 def _auction_results(orders: pd.DataFrame, auctions: pd.DataFrame) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Clearing price, and whether an auction of the product's window ran."""
     result = auctions[["product", "delivery_start_utc", "clearing_price_gbp_mw_h"]].assign(ran=True)
+    result = result.astype({"product": "str", "delivery_start_utc": gb_time.UTC_DTYPE})  # no rows have no types
     asked = orders[["product", "start_utc"]].rename(columns={"start_utc": "delivery_start_utc"})
+    asked = asked.astype({"product": "str"})
     found = asked.merge(result, on=["product", "delivery_start_utc"], how="left", validate="many_to_one")
     return found["clearing_price_gbp_mw_h"].to_numpy(dtype="float64"), found["ran"].notna().to_numpy()
 

@@ -12,6 +12,7 @@ recourse gains less and less from each MW, a sale's average is at most, a purcha
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bess_pipeline.optimisation.problem import FloatArray, IntArray
 from bess_pipeline.optimisation.stochastic.extensive import ExtensiveSession
@@ -29,14 +30,16 @@ def withdrawn_values(
     risk: RiskAversion,
     group: IntArray,
     *,
+    offered: NDArray[np.bool_] | None = None,
     scenarios: int = FEW,
     least_mw: float = 0.01,
 ) -> FloatArray:
     """Average value that each MW of an offer displaces, (C,), in the unit of its price; NaN where nothing is offered.
 
-    plan (C,): the volumes; group (C,): the offer each column belongs to. scenarios: taken of the problem, evenly by
-    their number: one linear problem an offer, from the basis of the one before it. Weighed price - (objective with the
-    offer - objective without it) / (MW x weight); with risk aversion the price is weighed as in the plan's own tail.
+    plan (C,): the volumes; group (C,): the offer each column belongs to; offered (C,): the columns that are asked for,
+    None for all. scenarios: taken of the problem, evenly by their number: one linear problem an offer, from the basis
+    of the one before it. Weighed price - (objective with the offer - objective without it) / (MW x weight); with risk
+    aversion the price is weighed as in the plan's own tail.
     """
     count = problem.scenarios
     few = problem if count <= scenarios else problem.only(np.linspace(0, count - 1, scenarios).round().astype(np.int64))
@@ -46,7 +49,8 @@ def withdrawn_values(
     whole = session.solve(risk)
     values = marginal_values(programme, whole, risk)
     found = np.full(plan.size, np.nan)
-    for one in np.unique(group[np.abs(plan) > least_mw]):
+    asked = np.abs(plan) > least_mw
+    for one in np.unique(group[asked if offered is None else asked & offered]):
         columns = group == one
         session.give_plan(np.where(columns, 0.0, plan))
         lost = whole.objective_gbp - session.solve(risk).objective_gbp

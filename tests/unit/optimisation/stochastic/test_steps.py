@@ -155,7 +155,7 @@ def test_decompositions_reach_the_extensive_form_within_their_gap(method: Any) -
 
 
 def test_the_interior_point_takes_steps_itself() -> None:
-    problem = coupled(30, **TIGHT, day_ahead_price_gbp_mwh=apart(30))
+    problem = coupled(30, periods=16)
     found = optimise_steps(problem, 4, method="decomposition", exclusive=False)
     assert found.solution.method == "interior_point"
     assert found.solution.gap <= 1e-6
