@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from gate_cases import CLOCKS_BACK, CLOCKS_FORWARD, DAY, gate_inputs, scenario_set
 from stochastic_oracle import best_objective
@@ -16,7 +17,7 @@ from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
 from bess_pipeline.errors import SolverError, UserInputError
 from bess_pipeline.optimisation.stochastic.frontier import FrontierPoint, frontier
 from bess_pipeline.risk import frontier_rows as module
-from bess_pipeline.risk.frontier_rows import frontier_rows, worsening
+from bess_pipeline.risk.frontier_rows import frontier_rows, why_flat, worsening
 from bess_pipeline.risk.plan_judgement import committed_volumes
 from bess_pipeline.settings import BatterySettings, RollingSettings
 from bess_pipeline.trading.gate_problem import GateProblem, gate_problem
@@ -133,6 +134,22 @@ def test_the_order_may_be_off_by_what_the_gaps_allow_and_no_more(given: GateProb
     for share, ordered in ((0.99, True), (1.01, False)):
         assert (worsening([one, at(0.75, 100.0 + share * mean_allowed, -50.0, 5.0)]) is None) == ordered
         assert (worsening([one, at(0.75, 100.0, -50.0 + share * cvar_allowed, 5.0)]) is None) == ordered
+
+
+@pytest.mark.parametrize(
+    ("neutral", "averse", "said"),
+    [
+        (-1000.0, -1050.0, None),
+        (400.0, 380.0, None),
+        (-1000.0, -1049.0, "earns 1,000 GBP in its worst outcomes, and no plan does better by more than 49 GBP (4.9%)"),
+        (400.0, 381.0, "loses 400 GBP in its worst outcomes, and no plan does better by more than 19 GBP (4.8%)"),
+        (0.0, 0.0, "loses 0 GBP in its worst outcomes, and no plan does better by more than 0 GBP there"),
+        (0.0, -5.0, None),
+    ],
+)
+def test_a_flat_frontier_says_why(neutral: float, averse: float, said: str | None) -> None:
+    rows = pd.DataFrame({"efa_date": DAY, "risk_aversion": [1.0, 0.5, 0.0], "cvar_gbp": [averse, averse, neutral]})
+    assert why_flat(rows) is None if said is None else said in str(why_flat(rows))
 
 
 def test_fresh_scenarios_of_another_gate_or_of_other_products_are_refused(given: GateProblem) -> None:
