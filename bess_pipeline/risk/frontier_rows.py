@@ -1,9 +1,8 @@
 """The mean-CVaR frontier of a gate as rows of `risk/frontier`, in sample and out of sample.
 
-What belongs here: the walk's rows, the proof that in-sample numbers fall as they must, and why a frontier is flat. What
-does not: the walk
-(`optimisation/stochastic/frontier.py`), the policy that judges (`policy.py`), the days that get a frontier, and the
-picture.
+What belongs here: the walk's rows, the proof that in-sample numbers fall as they must, and why a frontier is flat.
+What does not: the walk (`optimisation/stochastic/frontier.py`), the policy that judges (`policy.py`), the days that get
+a frontier, and the picture.
 
 Columns: expected_pnl_gbp is of the whole horizon, after wear, with the value of the closing energy; var_gbp and
 cvar_gbp are of the loss of the committed day, with the value of the energy it ends with (docs/stochastic.md, section
@@ -76,8 +75,8 @@ def worsening(points: Sequence[FrontierPoint]) -> str | None:
 
 
 def why_flat(rows: pd.DataFrame) -> str | None:
-    """Why full risk aversion improves the in-sample CVaR of one day's rows by less than `WORTHWHILE` of its risk-neutral
-    size, in a sentence; None where it does not.
+    """Why full risk aversion improves the in-sample CVaR of a day's rows by less than `WORTHWHILE` of its risk-neutral
+    size, in a sentence; None where it improves it by that or more.
 
     The last point is the least CVaR of all plans (to its gap), so what is not avoided there cannot be.
     """
@@ -89,8 +88,9 @@ def why_flat(rows: pd.DataFrame) -> str | None:
     tail = "earns" if neutral["cvar_gbp"] < 0 else "loses"
     share = f" ({better / size:.1%})" if size else ""
     return (
-        f"{neutral['efa_date']}: the plan of the highest mean {tail} {size:,.0f} GBP in its worst outcomes, and no plan "
-        f"does better by more than {max(better, 0.0):,.0f} GBP{share} there: there is little risk that a plan can avoid"
+        f"{neutral['efa_date']}: the plan of the highest mean {tail} {size:,.0f} GBP in its worst outcomes, and no "
+        f"plan does better by more than {max(better, 0.0):,.0f} GBP{share} there: there is little risk that a plan "
+        "can avoid"
     )
 
 
