@@ -1,8 +1,8 @@
 """The mean-CVaR frontier of a gate as rows of `risk/frontier`, in sample and out of sample.
 
-What belongs here: the walk's rows, and the proof that in-sample numbers fall as they must. What does not: the walk
-(`optimisation/stochastic/frontier.py`), the policy that judges (`policy.py`), the days that get a frontier, and the
-picture.
+What belongs here: the walk's rows, the proof that in-sample numbers fall as they must, and why a frontier is flat.
+What does not: the walk (`optimisation/stochastic/frontier.py`), the policy that judges (`policy.py`), the days that get
+a frontier, and the picture.
 
 Columns: expected_pnl_gbp is of the whole horizon, after wear, with the value of the closing energy; var_gbp and
 cvar_gbp are of the loss of the committed day, with the value of the energy it ends with (docs/stochastic.md, section
@@ -27,6 +27,7 @@ from bess_pipeline.optimisation.stochastic.structure import structure_of
 from bess_pipeline.risk.plan_judgement import committed_volumes, fresh_problem, out_of_sample
 from bess_pipeline.trading.gate_problem import GateProblem
 
+WORTHWHILE = 0.05  # of CVaR's risk-neutral size: less of an improvement is explained
 ROUNDING = 1e-9  # of sums over scenarios, relative
 
 
@@ -71,6 +72,26 @@ def worsening(points: Sequence[FrontierPoint]) -> str | None:
         if worse > ((1 - high) * gaps[0] + (1 - low) * gaps[1]) / step + rounding:
             return _sentence(one, other, f"CVaR worsens by {worse:.2f} GBP")
     return None
+
+
+def why_flat(rows: pd.DataFrame) -> str | None:
+    """Why full risk aversion improves the in-sample CVaR of a day's rows by less than `WORTHWHILE` of its risk-neutral
+    size, in a sentence; None where it improves it by that or more.
+
+    The last point is the least CVaR of all plans (to its gap), so what is not avoided there cannot be.
+    """
+    ordered = rows.sort_values("risk_aversion")
+    neutral, averse = (ordered.iloc[k] for k in (0, -1))
+    better, size = float(neutral["cvar_gbp"] - averse["cvar_gbp"]), abs(float(neutral["cvar_gbp"]))
+    if better > 0 and better >= WORTHWHILE * size:
+        return None
+    tail = "earns" if neutral["cvar_gbp"] < 0 else "loses"
+    share = f" ({better / size:.1%})" if size else ""
+    return (
+        f"{neutral['efa_date']}: the plan of the highest mean {tail} {size:,.0f} GBP in its worst outcomes, and no "
+        f"plan does better by more than {max(better, 0.0):,.0f} GBP{share} there: there is little risk that a plan "
+        "can avoid"
+    )
 
 
 def _sentence(one: FrontierPoint, other: FrontierPoint, what: str) -> str:
