@@ -26,6 +26,7 @@ from bess_pipeline.ancillary.activation_stream import (
 from bess_pipeline.ancillary.delivery_path import required_mwh_per_mw
 from bess_pipeline.ancillary.exclusions import Exclusion, exclusions, offer_limits_mw
 from bess_pipeline.ancillary.products import PRODUCT_TABLE, Product, table_of
+from bess_pipeline.ancillary.rows import TOLERANCE
 from bess_pipeline.ancillary.volume_cap import expected_cleared_mw, volume_cap_mw
 from bess_pipeline.ancillary.windows import FloatArray, Horizon, IntArray
 from bess_pipeline.ancillary_settings import AncillarySettings
@@ -100,19 +101,22 @@ def services(
 def tied_blocks(given: Services, horizon: Horizon, products: int) -> PlanRows | None:
     """Rows that keep each response product constant through its EFA block; None where a block is one column anyway.
 
-    products: day-ahead products, whose columns come first in the plan.
+    products: day-ahead products, whose columns come first in the plan. The rows leave `TOLERANCE`, less than any rule
+    sees: without it the plans that keep them have no inside, in which an interior point method could walk.
     """
     if not given.tied:
         return None
-    same = np.flatnonzero(horizon.block[1:] == horizon.block[:-1])
-    first = [products + k * horizon.periods for k, one in enumerate(table_of(given.codes)) if one.window == "efa_block"]
-    at = np.concatenate([start + same for start in first]) if first else np.empty(0, dtype=np.int64)
-    matrix = np.zeros((2 * at.size, products + len(given.codes) * horizon.periods))
+    begins = horizon.block_start[horizon.block]  # the first half-hour of each half-hour's EFA block
+    later = np.flatnonzero(begins < np.arange(horizon.periods))
+    response = [k for k, one in enumerate(table_of(given.codes)) if one.window == "efa_block"]
+    first = products + np.array(response, dtype=np.int64)[:, None] * horizon.periods
+    own, other = (first + later).ravel(), (first + begins[later]).ravel()
+    matrix = np.zeros((2 * own.size, products + len(given.codes) * horizon.periods))
     for side, sign in ((0, 1.0), (1, -1.0)):
-        row = side * at.size + np.arange(at.size)
-        matrix[row, at], matrix[row, at + 1] = sign, -sign
-    names = tuple(f"constant_block_{side}[{n}]" for side in ("up", "down") for n in range(at.size))
-    return PlanRows(matrix, np.zeros(2 * at.size), names)
+        row = side * own.size + np.arange(own.size)
+        matrix[row, own], matrix[row, other] = sign, -sign
+    names = tuple(f"constant_block_{side}[{n}]" for side in ("up", "down") for n in range(own.size))
+    return PlanRows(matrix, np.full(2 * own.size, TOLERANCE), names)
 
 
 def expected_reserve_price_gbp_mw_h(auctions: pd.DataFrame, code: str, horizon: Horizon, days: int) -> FloatArray:
