@@ -33,7 +33,10 @@ class CoOptimisationSettings(Section):
         "volume", description="one volume at a limit price in each hour, or price-quantity steps"
     )
     price_steps: int = Field(4, ge=2, le=12, description="steps on each side of a day-ahead bid curve")
-    values: bool = Field(True, description="whether VSS and EVPI of each plan are computed")
+    value_weekdays: tuple[Weekday, ...] = Field(
+        (1, 2, 3, 4, 5, 6, 7),
+        description="ISO weekdays of the trading days whose plans get VSS, EVPI and reserved headroom; empty = none",
+    )
     frontier_points: int = Field(10, ge=2, le=50, description="risk aversions from 0 to 1 on the frontier")
     frontier_weekdays: tuple[Weekday, ...] = Field(
         (1,), description="ISO weekdays of the trading days that get a frontier, 1 = Monday; empty = none"

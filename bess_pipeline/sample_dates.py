@@ -13,4 +13,5 @@ LAST_DATE = date(2026, 4, 13)
 DEMO_FIRST_DAY = date(2026, 3, 15)
 DEMO_LAST_DAY = date(2026, 4, 11)
 DEMO_FORECAST_FIRST_DAY = date(2026, 3, 29)  # forecasts and scenarios: of the last two weeks, clock change included
+DEMO_CO_OPTIMISED_FIRST_DAY = date(2026, 4, 5)  # the last week: plans of all markets take longest
 NOW_UTC = datetime(2026, 4, 12, 8, 50, tzinfo=UTC)

@@ -27,6 +27,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.workspace import Workspace, WorkspaceStamp, packaged
 
 LOCK_TIMEOUT_S = 600.0
+ALSO_LOADED = {"trading/plan": ("trading/co_optimised_plan",)}  # plans of all strategies in one table
 SET_ASIDE_SUFFIX = ".set-aside"
 _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -126,7 +127,8 @@ def _build(file: Path, lake: Lake, stamp: WorkspaceStamp | None) -> None:
         for script in sql_files("tables"):
             _run(connection, script)
         for table in schemas.TABLES:
-            _load(connection, table, lake.files(table))
+            for held in (table, *ALSO_LOADED.get(table, ())):
+                _load(connection, table, lake.files(held))
             _comment(connection, table)
         connection.execute(
             "INSERT INTO meta.publication VALUES (?, ?, ?, ?)",

@@ -34,7 +34,13 @@ from bess_pipeline.report.publish import FORECASTS_NAME, REPORT_NAME, daily_pnl,
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
-from bess_pipeline.sample_dates import DEMO_FIRST_DAY, DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, FIRST_DATE
+from bess_pipeline.sample_dates import (
+    DEMO_CO_OPTIMISED_FIRST_DAY,
+    DEMO_FIRST_DAY,
+    DEMO_FORECAST_FIRST_DAY,
+    DEMO_LAST_DAY,
+    FIRST_DATE,
+)
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
 from bess_pipeline.verdict import NotComplete, forecast_words, not_complete
 from bess_pipeline.warehouse import publish
@@ -49,7 +55,8 @@ DEMO_FORECAST: dict[str, Any] = {
     "cross_validation_folds": 3,
     "choice_days": 14,
 }
-DEMO_SCENARIOS = {"count": 200, "reduced": 20}
+DEMO_SCENARIOS = {"count": 200, "reduced": 20, "fresh": 100}
+DEMO_CO_OPTIMISATION: dict[str, Any] = {"frontier_points": 6, "value_weekdays": (1,)}
 Say = Callable[[str], None]
 
 
@@ -65,6 +72,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             "clock": ClockSettings(),
             "forecast": settings.forecast.model_copy(update=DEMO_FORECAST),
             "scenarios": settings.scenarios.model_copy(update=DEMO_SCENARIOS),
+            "co_optimisation": settings.co_optimisation.model_copy(update=DEMO_CO_OPTIMISATION),
         }
     )
     started = perf_counter()
@@ -74,7 +82,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
             launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
             launcher.forecast(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
-            launcher.co_optimise(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
+            launcher.co_optimise(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -98,13 +106,14 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
 def _demo_is_done(launcher: Launcher) -> bool:
     days = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
     forecast = gb_time.days_between(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY)
+    planned = gb_time.days_between(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY)
     return (
         launcher.published()
         and launcher.planned_ahead()
         and not launcher.unfetched(FIRST_DATE, DEMO_LAST_DAY)
         and not make_replay(launcher.runtime).unfinished(days)
         and not make_gate_days(launcher.runtime).unfinished(forecast)
-        and not days_to_co_optimise(launcher.runtime, forecast)
+        and not days_to_co_optimise(launcher.runtime, planned)
     )
 
 

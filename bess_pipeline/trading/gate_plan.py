@@ -31,7 +31,7 @@ from bess_pipeline.trading import timeline
 from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
 from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, after_day_ahead, gate_problem
 from bess_pipeline.trading.orders import accepted_day_ahead_mw, basket_orders, clear, day_ahead_orders, stepped_orders
-from bess_pipeline.trading.plan_explanation import explain, limit_prices, offer_groups
+from bess_pipeline.trading.plan_explanation import conduct_note, explain, limit_prices, offer_groups
 from bess_pipeline.trading.plans import Array
 from bess_pipeline.trading.stored_gate import StoredGates
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
@@ -124,14 +124,15 @@ class GatePlanner:
     def _worth(self, decision: Decision, inputs: GateInputs, key: dict[str, Any]) -> dict[str, pd.DataFrame]:
         """What the plan is worth, in sample and out of sample, and what uncertainty costs it."""
         given, solution, risk, strategy = decision.given, decision.solution, decision.risk, key["strategy"]
-        early = given.gate == "day_ahead"  # where all is still open, and fresh scenarios are kept
+        early = given.gate == "day_ahead"  # where all is still open
         fresh = self.gates.fresh(inputs.efa_date, inputs.gate)
         judged = None if fresh is None else gate_problem(replace(inputs, scenarios=fresh))
-        values = self.settings.co_optimisation.values
-        worth = {
-            PLAN_VALUE: plan_value_row(given, judged, solution, risk, strategy=strategy, headroom=early and values)
-        }
-        if early and values:
+        values = early and inputs.efa_date.isoweekday() in self.settings.co_optimisation.value_weekdays
+        row = plan_value_row(given, judged, solution, risk, strategy=strategy, headroom=values)
+        note = conduct_note(given, solution)
+        row["notes"] = ["\n".join(part for part in (*row["notes"], note) if part)]
+        worth = {PLAN_VALUE: row}
+        if values:
             worth[INFORMATION_VALUE] = information_rows(given, risk, solution, strategy=strategy)
         return worth
 

@@ -21,6 +21,8 @@ from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
 
+NO_TRADE_MW = 1e-3  # worth less than a pound a day at any price seen
+
 
 def at_response_gate(
     problem: StochasticProblem, accepted_mw: FloatArray, day_ahead_price_gbp_mwh: FloatArray
@@ -65,9 +67,12 @@ class ReservedHeadroom:
 def reserved_headroom(
     problem: StochasticProblem, solution: TwoStageSolution, risk: RiskAversion, **options: Any
 ) -> ReservedHeadroom:
-    """What `solution`, the optimum of `problem`, holds back; options: of `optimise_plan`."""
+    """What `solution`, the optimum of `problem`, holds back; options: of `optimise_plan`.
+
+    Without within-day trade a plan may still deviate by `NO_TRADE_MW`: an interior point method needs some room.
+    """
     options = {"exclusive": False} | options
-    bound = optimise_plan(replace(problem, imbalance_limit_mw=0.0), risk, **options)
+    bound = optimise_plan(replace(problem, imbalance_limit_mw=NO_TRADE_MW), risk, **options)
     sold, response = problem.split_plan(solution.plan)
     all_sold, all_response = problem.split_plan(bound.plan)
     given = optimise_plan(problem.with_plan(all_sold, all_response), risk, **options)
