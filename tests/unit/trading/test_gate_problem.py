@@ -88,7 +88,7 @@ def test_energy_prices_lie_in_the_half_hours_of_their_own_periods(day: date, min
 
 @pytest.mark.parametrize("day", DAYS)
 def test_response_lies_in_efa_blocks(day: date) -> None:
-    inputs = gate_inputs(day, 3, ancillary=SIMULATED)
+    inputs = gate_inputs(day, 2, ancillary=SIMULATED)
     given = gate_problem(inputs)
     problem, block = given.problem, given.problem.block_index
     assert given.codes == ALL_SIX == tuple(one.code for one in problem.responses)
@@ -96,7 +96,7 @@ def test_response_lies_in_efa_blocks(day: date) -> None:
     for t, start in enumerate(half_hours_by_hand(day, problem.periods)):
         assert efa_key(given.block_start_utc[block[t]].to_pydatetime()) == efa_key(start)
         for k, code in enumerate(given.codes):
-            for n in range(3):
+            for n in range(2):
                 assert price[n, k, block[t]] == value_by_hand(inputs.scenarios, f"response_{code}", n, start)
                 assert activation[n, t, k] == value_by_hand(inputs.scenarios, f"activation_{code}", n, start)
 
@@ -125,13 +125,13 @@ def caps_by_hand(inputs: GateInputs, given: GateProblem, rating_mw: float = 50.0
     rows = list(inputs.auctions[["product", "delivery_start_utc", "cleared_volume_mw"]].itertuples(index=False))
     first = inputs.efa_date - timedelta(days=inputs.ancillary.volume_cap_days)
     for k, code in enumerate(given.codes):
+        held = [
+            (efa_key(at.to_pydatetime()), volume)
+            for product, at, volume in rows
+            if product == code and at < given.horizon.start_utc[0]
+        ]
         for b, start in enumerate(given.block_start_utc):
             wanted = efa_key(start.to_pydatetime())[1]
-            held = [
-                (efa_key(at.to_pydatetime()), volume)
-                for product, at, volume in rows
-                if product == code and at < given.horizon.start_utc[0]
-            ]
             past = [volume for (day, number), volume in held if number == wanted and day >= first]
             cap[k, b] = min(100.0, inputs.ancillary.volume_cap_share * sum(past) / len(past), rating_mw)
     return cap

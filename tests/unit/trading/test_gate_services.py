@@ -71,6 +71,7 @@ def test_reserve_is_free_in_each_half_hour_and_response_constant_in_its_block(da
     assert max(np.ptp(changes[:, block == number], axis=1).max() for number in range(6)) > 1e-3
 
 
+@pytest.mark.slow
 def test_many_scenarios_with_reserve_have_a_proven_plan() -> None:
     given = gate_problem(gate_inputs(count=16, ancillary=reserve("PQR"), rolling=ONE_DAY))
     found = optimise_plan(given.problem, CAREFUL, method="decomposition", time_limit_s=60.0)
