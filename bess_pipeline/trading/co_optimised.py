@@ -181,7 +181,7 @@ def _rounded(given: GateProblem, solution: TwoStageSolution) -> tuple[FloatArray
 
 
 def _level(given: GateProblem, response: FloatArray) -> FloatArray:
-    """Volumes (R, B) that are the same in all of an EFA block: where blocks are half-hours a solver ties them nearly."""
+    """Volumes (R, B), the same in all of an EFA block: where blocks are half-hours a solver ties them only nearly."""
     efa_block = given.horizon.block[np.flatnonzero(np.diff(given.problem.block_index, prepend=-1))]
     begins = np.flatnonzero(np.diff(efa_block, prepend=-1))
     level = response.copy()
