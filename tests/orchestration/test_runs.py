@@ -31,6 +31,7 @@ from bess_pipeline.orchestration.jobs import (
 from bess_pipeline.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
 from bess_pipeline.settings import load_settings
+from bess_pipeline.trading.condition import AVAILABILITY
 from bess_pipeline.workspace import Workspace
 
 ROWS_ON_THE_CLOCK_CHANGE = {
@@ -112,7 +113,7 @@ def test_a_backfill_is_one_run_a_job_over_its_range(instance: dg.DagsterInstance
         (TRADE, TRADE_ASSETS),
         (INGEST, INGEST_ASSETS),
         (SCENARIOS, SCENARIO_ASSETS),
-        (CO_OPTIMISE, CO_OPTIMISED_ASSETS),
+        (CO_OPTIMISE, (AVAILABILITY, *CO_OPTIMISED_ASSETS)),
     ],
 )
 def test_a_range_run_marks_every_partition_with_its_own_rows(

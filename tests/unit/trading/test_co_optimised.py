@@ -20,7 +20,6 @@ from gate_cases import (
     DAY,
     RESERVE_ON,
     gate_inputs,
-    scenario_set,
     with_values,
 )
 from plan_oracle import HALF_HOURS, broken_rules
