@@ -15,7 +15,7 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.ancillary.products import PRODUCT_TABLE
-from bess_pipeline.trading.plan_explanation import conduct_note_of_rows
+from bess_pipeline.trading.conduct import conduct_note_of_rows
 
 WIDTH = 110
 INDENT = " " * 6

@@ -20,11 +20,10 @@ from bess_pipeline.optimisation.stochastic.programme import compile_programme
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.trading.conduct import conduct_note, conduct_note_of_rows
 from bess_pipeline.trading.gate_problem import GateProblem, after_day_ahead, gate_problem
 from bess_pipeline.trading.plan_explanation import (
     COLUMNS,
-    conduct_note,
-    conduct_note_of_rows,
     explain,
     limit_prices,
     offer_groups,
