@@ -40,10 +40,10 @@ FORMATS = click.Choice(["table", "json", "csv"])
 def bess(context: click.Context, workspace: Path | None, verbose: bool) -> None:
     """A risk-aware digital twin of a battery trading in Great Britain.
 
-    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, replays a
-    rule-based strategy, one that looks 48 h ahead on forecast prices, and the perfect-foresight bound on day-ahead
-    energy, and reports cash and wear by stream. Response and reserve revenues, price forecasts beyond a baseline,
-    scenarios and CVaR are not part of it yet.
+    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, forecasts them,
+    replays a rule-based strategy, one that looks 48 h ahead on forecast prices, and the perfect-foresight bound on
+    day-ahead energy, and reports cash and wear by stream. Plans day-ahead energy and response together from scenarios
+    under CVaR, with orders, reasons and a frontier; dispatch and settlement of these plans are not part of it yet.
     """
     configure_logging("INFO" if verbose else "WARNING")
     context.obj = workspace

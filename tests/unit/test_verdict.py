@@ -114,9 +114,8 @@ def test_a_table_that_no_strategy_reads_holds_no_day_up(lake: Lake) -> None:
 
 def test_what_is_said_of_plans_of_all_markets_counts_gates_and_gives_each_reason_once(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake", tmp_path / "quarantine")
-    every = [
-        (strategy, gate) for strategy in ("co_optimised", "co_optimised_cvar") for gate in ("day_ahead", "response")
-    ]
+    strategies = ("co_optimised", "co_optimised_cvar")
+    every = [(strategy, gate) for strategy in strategies for gate in ("day_ahead", "response")]
     planned: dict[str, str] = {}
     for key in every:
         planned |= gate_stamp(key)
