@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from bess_pipeline.lake import Lake
-from bess_pipeline.trading.plan_status import CO_OPTIMISED, REFUSED, PlanStatus, plan_status
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading.plan_status import REFUSED, PlanStatus, plan_status
 from bess_pipeline.trading.timeline import GATES
 
 COMPLETE, NOT_PUBLISHED = "complete", "not_published"

@@ -42,7 +42,7 @@ def stored_plan(
     of energy strategies. Default gate: the last that has a plan. UserInputError with the reason where there is none.
     """
     from bess_pipeline.runtime import Runtime
-    from bess_pipeline.trading.plan_status import CO_OPTIMISED, RISK_AVERSE
+    from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_AVERSE
     from bess_pipeline.trading.strategies import DECIDING
 
     energy = [one.name for one in DECIDING]
@@ -104,7 +104,7 @@ def _of_all_markets(lake: Lake, day: date, strategy: str, gate: str | None, wher
 
 
 def _heading(day: date, strategy: str, gate: str) -> list[str]:
-    from bess_pipeline.trading.plan_status import LABELS
+    from bess_pipeline.trading.co_optimised_names import LABELS
     from bess_pipeline.trading.timeline import GATE_CLOCKS
 
     decided = f"{GATE_CLOCKS[gate]:%H:%M} London on {day - timedelta(days=1)}"

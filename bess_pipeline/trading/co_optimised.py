@@ -38,8 +38,8 @@ from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relat
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
 from bess_pipeline.optimisation.stochastic.steps import DayAheadOffers, optimise_steps, product_prices
+from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
 from bess_pipeline.trading.gate_problem import GateProblem, exclude_services, needs_exclusion
-from bess_pipeline.trading.plan_status import RISK_AVERSE
 from bess_pipeline.trading.plans import with_all_columns
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
 

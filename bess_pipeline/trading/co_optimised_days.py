@@ -26,10 +26,11 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
-from bess_pipeline.trading.plan_status import CO_OPTIMISED, PlanStatus, plan_status
+from bess_pipeline.trading.plan_status import PlanStatus, plan_status
 from bess_pipeline.trading.stored_gate import StoredGates
 from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE

@@ -1,7 +1,7 @@
-"""The strategies that plan all markets, and how each gate of a day went for them, read from its stamp.
+"""How each gate of a day went for the strategies that plan all markets, read from its stamp.
 
-What belongs here: their names, and what the stamp of `trading/co_optimised_plan` says of a gate. What does not: writing
-that stamp (`co_optimised_days.py`) and any decision (`co_optimised.py`). Imports no optimiser, so that a stored plan is
+What belongs here: what the stamp of `trading/co_optimised_plan` says of a gate. What does not: writing that stamp
+(`co_optimised_days.py`) and any decision (`co_optimised.py`). Imports no optimiser, so that a stored plan is
 shown at once.
 """
 
@@ -14,9 +14,6 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
 
-RISK_NEUTRAL, RISK_AVERSE = "co_optimised", "co_optimised_cvar"
-CO_OPTIMISED = (RISK_NEUTRAL, RISK_AVERSE)
-LABELS = {RISK_NEUTRAL: "co-optimised, risk-neutral", RISK_AVERSE: "co-optimised, mean and CVaR"}
 COMPLETE, PROVISIONAL, REFUSED = "complete", "provisional", "refused"
 NEVER_PLANNED = "it was never planned"
 
