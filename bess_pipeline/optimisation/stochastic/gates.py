@@ -21,6 +21,8 @@ from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
 
+HARDLY_MW = 1e-3  # of imbalance: 0 has no interior, which the interior point method needs to be fast
+
 
 def at_response_gate(
     problem: StochasticProblem, accepted_mw: FloatArray, day_ahead_price_gbp_mwh: FloatArray
@@ -51,8 +53,8 @@ def at_response_gate(
 class ReservedHeadroom:
     """Volume that a plan holds back because of what is expected within the day.
 
-    day_ahead_mw (P,), response_mw (R, B): what a plan that knows no within-day trade would contract beyond this one in
-    the same direction, >= 0; value_gbp: what this plan's objective has over that plan's once within-day trade is
+    day_ahead_mw (P,), response_mw (R, B): what a plan that knows (hardly, `HARDLY_MW`) any within-day trade would
+    contract beyond this one in the same direction, >= 0; value_gbp: what this plan's objective has over that plan's once within-day trade is
     allowed to both; without_within_day: that other plan (columns of the plan).
     """
 
@@ -67,7 +69,8 @@ def reserved_headroom(
 ) -> ReservedHeadroom:
     """What `solution`, the optimum of `problem`, holds back; options: of `optimise_plan`."""
     options = {"exclusive": False} | options
-    bound = optimise_plan(replace(problem, imbalance_limit_mw=0.0), risk, **options)
+    hardly = np.minimum(np.asarray(problem.imbalance_limit_mw, dtype=float), HARDLY_MW)
+    bound = optimise_plan(replace(problem, imbalance_limit_mw=hardly), risk, **options)
     sold, response = problem.split_plan(solution.plan)
     all_sold, all_response = problem.split_plan(bound.plan)
     given = optimise_plan(problem.with_plan(all_sold, all_response), risk, **options)
