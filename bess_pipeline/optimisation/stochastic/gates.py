@@ -53,9 +53,9 @@ def at_response_gate(
 class ReservedHeadroom:
     """Volume that a plan holds back because of what is expected within the day.
 
-    day_ahead_mw (P,), response_mw (R, B): what a plan that knows (hardly, `HARDLY_MW`) any within-day trade would
-    contract beyond this one in the same direction, >= 0; value_gbp: what this plan's objective has over that plan's once within-day trade is
-    allowed to both; without_within_day: that other plan (columns of the plan).
+    day_ahead_mw (P,), response_mw (R, B): what a plan that knows no within-day trade (but `HARDLY_MW`) would contract
+    beyond this one in the same direction, >= 0; value_gbp: what this plan's objective has over that plan's once
+    within-day trade is allowed to both; without_within_day: that other plan (columns of the plan).
     """
 
     day_ahead_mw: FloatArray
