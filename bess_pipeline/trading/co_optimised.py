@@ -38,13 +38,11 @@ from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relat
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
 from bess_pipeline.optimisation.stochastic.steps import DayAheadOffers, optimise_steps, product_prices
+from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
 from bess_pipeline.trading.gate_problem import GateProblem, exclude_services, needs_exclusion
 from bess_pipeline.trading.plans import with_all_columns
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
 
-RISK_NEUTRAL, RISK_AVERSE = "co_optimised", "co_optimised_cvar"
-CO_OPTIMISED = (RISK_NEUTRAL, RISK_AVERSE)
-LABELS = {RISK_NEUTRAL: "co-optimised, risk-neutral", RISK_AVERSE: "co-optimised, mean and CVaR"}
 EXCESS_MWH = 1e-6
 PATH_TOLERANCE_MWH = 1e-5
 ENERGY_LEVELS = (0.05, 0.95)

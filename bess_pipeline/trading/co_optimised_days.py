@@ -26,7 +26,7 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
-from bess_pipeline.trading.co_optimised import CO_OPTIMISED
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
