@@ -32,7 +32,7 @@ from bess_pipeline.battery.limits import Availability
 from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
 from bess_pipeline.errors import SolverError
 from bess_pipeline.gb_time import HALF_HOUR_H
-from bess_pipeline.optimisation.stochastic.numbers import BEYOND, RESPONSE_EXCESS
+from bess_pipeline.optimisation.stochastic.numbers import BEYOND, OUTSIDE, RESPONSE_EXCESS
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relative_gap
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
@@ -87,9 +87,8 @@ def decide(
     """
     risk = risk_of(strategy, settings)
     given, solution = _solve(given, risk, strategy, settings)
-    curve = (
-        _curve(given, risk, settings) if settings.day_ahead_orders == "steps" and given.gate == "day_ahead" else None
-    )
+    stepped = settings.day_ahead_orders == "steps" and given.gate == "day_ahead"
+    curve = _curve(given, risk, strategy, settings) if stepped else None
     day_ahead, response = _rounded(given, solution)
     if curve is not None:
         day_ahead = curve.accepted_mw(given.problem.probability @ product_prices(given.problem))
@@ -137,13 +136,7 @@ def closing_energy_mwh(decision: Decision) -> float:
 def _solve(
     given: GateProblem, risk: RiskAversion, strategy: str, settings: CoOptimisationSettings
 ) -> tuple[GateProblem, TwoStageSolution]:
-    averse = strategy == RISK_AVERSE
-    solve = partial(
-        optimise_plan,
-        risk=risk,
-        cvar_limit_gbp=settings.cvar_limit_gbp if averse else None,
-        var_limit_gbp=settings.var_limit_gbp if averse else None,
-    )
+    solve = partial(optimise_plan, risk=risk, **_limits_of_risk(strategy, settings))
     solution = solve(given.problem)
     if not needs_exclusion(given):
         return given, solution
@@ -153,9 +146,17 @@ def _solve(
     return chosen, replace(found, bound_gbp=bound, gap=relative_gap(found.objective_gbp, bound))
 
 
-def _curve(given: GateProblem, risk: RiskAversion, settings: CoOptimisationSettings) -> DayAheadOffers:
+def _limits_of_risk(strategy: str, settings: CoOptimisationSettings) -> dict[str, float | None]:
+    """What a strategy's plan may lose at most; only the one that weighs risk has limits."""
+    if strategy != RISK_AVERSE:
+        return {}
+    return {"cvar_limit_gbp": settings.cvar_limit_gbp, "var_limit_gbp": settings.var_limit_gbp}
+
+
+def _curve(given: GateProblem, risk: RiskAversion, strategy: str, settings: CoOptimisationSettings) -> DayAheadOffers:
     """The day-ahead offers as price-quantity steps, to 0.1 MW towards zero."""
-    offers = optimise_steps(given.problem, 2 * settings.price_steps, risk).offers
+    limits = _limits_of_risk(strategy, settings)
+    offers = optimise_steps(given.problem, 2 * settings.price_steps, risk, **limits).offers
     mw = _towards_zero(offers.offered_mw)
     return DayAheadOffers(offers.product[mw != 0], mw[mw != 0], offers.limit_price_gbp_mwh[mw != 0])
 
@@ -174,7 +175,18 @@ def _rounded(given: GateProblem, solution: TwoStageSolution) -> tuple[FloatArray
     if problem.day_ahead_fixed_mw is not None:
         fixed = np.asarray(problem.day_ahead_fixed_mw, dtype=float)
         day_ahead = np.where(np.isnan(fixed), day_ahead, fixed)
-    return day_ahead, whole_offers_mw(response)
+    return day_ahead, whole_offers_mw(_level(given, response))
+
+
+def _level(given: GateProblem, response: FloatArray) -> FloatArray:
+    """Volumes (R, B) that are the same in all of an EFA block: where blocks are half-hours a solver ties them nearly."""
+    efa_block = given.horizon.block[np.flatnonzero(np.diff(given.problem.block_index, prepend=-1))]
+    begins = np.flatnonzero(np.diff(efa_block, prepend=-1))
+    level = response.copy()
+    for k, one in enumerate(table_of(given.codes)):
+        if one.window == "efa_block":
+            level[k] = np.maximum.reduceat(response[k], begins)[efa_block]
+    return level
 
 
 def _kept(given: GateProblem, day_ahead: FloatArray, response: FloatArray) -> tuple[FloatArray, TwoStageSolution]:
@@ -192,8 +204,8 @@ def _kept(given: GateProblem, day_ahead: FloatArray, response: FloatArray) -> tu
 
 
 def _first_breach(expected: TwoStageSolution, problem: StochasticProblem) -> int | None:
-    """The first half-hour of the trading day in which a service lacks rating or energy, None where there is none."""
-    held = [name for name in RESPONSE_EXCESS if name in expected.columns]
+    """The first half-hour of the trading day in which rating or energy is lacking, None where there is none."""
+    held = [name for name in (*RESPONSE_EXCESS, *OUTSIDE) if name in expected.columns]
     short = sum((expected.of(name)[0] for name in held), np.zeros(problem.periods))[: problem.committed_periods]
     broken = np.flatnonzero(short > EXCESS_MWH)
     return int(broken[0]) if broken.size else None

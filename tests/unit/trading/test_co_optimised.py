@@ -1,0 +1,300 @@
+"""One gate's decision: its rows against the rules read anew, and what the settings do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ancillary_cases import service
+from gate_cases import BEFORE_SPLITTING, CLOCKS_BACK, CLOCKS_FORWARD, DAY, RESERVE_ON, gate_inputs, with_values
+from plan_oracle import HALF_HOURS, broken_rules
+
+from bess_pipeline import gb_time, schemas
+from bess_pipeline.ancillary_settings import AncillarySettings
+from bess_pipeline.battery.limits import ALWAYS, Availability
+from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
+from bess_pipeline.errors import SolverError, UserInputError
+from bess_pipeline.optimisation.stochastic.solve import VAR_NOTE
+from bess_pipeline.trading.co_optimised import (
+    CO_OPTIMISED,
+    RISK_AVERSE,
+    RISK_NEUTRAL,
+    Decision,
+    closing_energy_mwh,
+    decide,
+    plan_rows,
+)
+from bess_pipeline.trading.gate_problem import GateInputs, after_day_ahead, gate_problem
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
+
+SIMULATED = AncillarySettings(activation_basis="simulated")
+FEW = 6
+
+
+def decided(inputs: GateInputs, strategy: str = RISK_AVERSE) -> Decision:
+    available = inputs.availability(inputs.efa_date)
+    return decide(gate_problem(inputs), strategy, inputs.co_optimisation, inputs.ancillary, available)
+
+
+@lru_cache(maxsize=8)
+def simulated(day: date, strategy: str = RISK_AVERSE) -> tuple[GateInputs, Decision]:
+    """A day whose activation comes from scenarios, so that all six products are offered."""
+    inputs = gate_inputs(day, FEW, ancillary=SIMULATED)
+    return inputs, decided(inputs, strategy)
+
+
+def of(settings: dict[str, Any], count: int = FEW, **changes: Any) -> GateInputs:
+    return gate_inputs(DAY, count, co_optimisation=CoOptimisationSettings(**settings), ancillary=SIMULATED, **changes)
+
+
+# --- the rules ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", CO_OPTIMISED)
+@pytest.mark.parametrize(("day", "half_hours"), [(DAY, 48), (CLOCKS_FORWARD, 46), (CLOCKS_BACK, 50)])
+def test_a_plan_keeps_every_rule(day: date, half_hours: int, strategy: str) -> None:
+    inputs, decision = simulated(day, strategy)
+    rows = schemas.validate(CO_OPTIMISED_PLAN, plan_rows(decision, strategy))
+    assert rows["start_utc"].tolist() == gb_time.efa_half_hours(day).tolist()
+    assert len(rows) == half_hours
+    assert broken_rules(rows, inputs) == []
+    assert set(rows["strategy"]) == {strategy}
+    assert rows["day_ahead_mw"].abs().max() > 1
+    assert rows[["dcl_mw", "dml_mw", "drh_mw"]].sum().sum() > 100
+    assert closing_energy_mwh(decision) == rows["energy_mwh"].iloc[-1]
+
+
+@pytest.mark.parametrize(
+    ("column", "by", "named"),
+    [
+        ("drh_mw", 25.0, "charge rating"),
+        ("dcl_mw", 0.5, "changes within block"),
+        ("energy_mwh", 0.01, "state at"),
+        ("charge_mw", 60.0, "charge rating"),
+        ("day_ahead_mw", 0.05, "steps of 0.1"),
+        ("day_ahead_mw", 20.0, "imbalance"),
+    ],
+)
+def test_the_reading_of_the_rules_sees_a_broken_plan(column: str, by: float, named: str) -> None:
+    inputs, decision = simulated(DAY)
+    rows = plan_rows(decision, RISK_AVERSE)
+    rows.loc[20, column] += by
+    assert any(named in one for one in broken_rules(rows, inputs))
+
+
+@pytest.mark.parametrize("half_hours", HALF_HOURS)
+def test_before_services_could_be_split_a_block_has_one(half_hours: int) -> None:
+    day = HALF_HOURS[half_hours]
+    inputs, decision = simulated(day)
+    rows = plan_rows(decision, RISK_AVERSE)
+    assert len(rows) == half_hours
+    assert broken_rules(rows, inputs) == []
+    offered = {service(c) for c, mw in zip(decision.given.codes, decision.response_mw, strict=True) if mw.any()}
+    assert len(offered) > 1  # one in a block, not one in all
+    assert any("paid most" in note for note in decision.notes)
+    assert decision.solution.bound_gbp >= decision.solution.objective_gbp
+    assert decision.solution.gap == pytest.approx(
+        (decision.solution.bound_gbp - decision.solution.objective_gbp) / decision.solution.objective_gbp, abs=1e-9
+    )
+
+
+def test_offers_stay_below_a_tenth_of_what_clears_and_half_an_outage_halves_them() -> None:
+    inputs, decision = simulated(DAY)
+    first = pd.Timestamp(DAY) - pd.Timedelta(days=28)
+    past = inputs.auctions[(inputs.auctions["efa_date"] >= first.date()) & (inputs.auctions["efa_date"] < DAY)]
+    mean = past.groupby("product")["cleared_volume_mw"].mean()
+    for code, mw in zip(decision.given.codes, decision.response_mw, strict=True):
+        assert mw.max() <= 0.1 * mean[code]
+    share = Availability(np.full(48, 0.5), np.full(48, 0.5))
+    halved = decided(replace(inputs, availability=lambda day: share if day == DAY else ALWAYS))
+    rows = plan_rows(halved, RISK_AVERSE)
+    low = rows["discharge_mw"] + rows["dcl_mw"] + rows["dml_mw"] + rows["drl_mw"]
+    high = rows["charge_mw"] + rows["dch_mw"] + rows["dmh_mw"] + rows["drh_mw"]
+    assert max(low.max(), high.max()) <= 25.0 + 1e-6
+    full = plan_rows(decision, RISK_AVERSE)
+    assert (full["charge_mw"] + full["dch_mw"] + full["dmh_mw"] + full["drh_mw"]).max() > 30.0
+
+
+def test_reserve_stands_beside_response_that_is_constant_in_its_block() -> None:
+    settings = AncillarySettings(reserve_products=("PQR", "NQR"), response_products=("DCL", "DRH"), **RESERVE_ON)
+    rows = plan_rows(decided(gate_inputs(DAY, 3, ancillary=settings)), RISK_AVERSE)
+    block = gb_time.efa_columns(rows["start_utc"])["efa_block"]
+    assert rows.groupby(block)[["dcl_mw", "drh_mw"]].nunique().max().max() == 1
+    assert rows.groupby(block)["pqr_mw"].nunique().max() > 1  # half-hours of its own
+    assert (rows[["dcl_mw", "pqr_mw"]].sum(axis=1) + rows["discharge_mw"]).max() <= 50.0 + 1e-6
+    assert (rows[["dcl_mw", "drh_mw", "pqr_mw", "nqr_mw"]] % 1 == 0).all(axis=None)
+
+
+def test_the_band_of_a_plan_holds_its_state_and_the_quantiles_those_of_the_scenarios() -> None:
+    _, decision = simulated(DAY)
+    rows = plan_rows(decision, RISK_AVERSE)
+    at_start = np.append(50.0, rows["energy_mwh"].to_numpy()[:-1])
+    assert (at_start >= rows["energy_floor_mwh"] - 1e-5).all()
+    assert (at_start <= rows["energy_ceiling_mwh"] + 1e-5).all()
+    assert (rows["energy_floor_mwh"] > 5.0).any()
+    energy, weight = decision.solution.of("energy_mwh")[:, :48], decision.given.problem.probability
+    for t in range(48):
+        order = np.argsort(energy[:, t])
+        reached = np.cumsum(weight[order])
+        for column, level in (("energy_q05_mwh", 0.05), ("energy_q95_mwh", 0.95)):
+            assert rows[column][t] == energy[order[np.searchsorted(reached, level - 1e-12)], t]
+
+
+# --- rounding that cannot hold, and volumes that are given -----------------------------------------------------
+
+
+def test_a_service_that_cannot_be_held_is_given_up_and_the_others_stay() -> None:
+    """A price so high that the programme takes a breach in one half-hour: what is offered takes none."""
+    inputs = gate_inputs(DAY, FEW, ancillary=SIMULATED, opening_energy_mwh=5.0)
+    inputs = with_values(inputs, response_DCL=900.0)
+    decision = decided(inputs, RISK_NEUTRAL)
+    wanted = decision.given.problem.split_plan(decision.solution.plan)[1]
+    dcl = decision.given.codes.index("DCL")
+    assert wanted[dcl, 0] > 5.0  # the control: the programme would breach
+    assert decision.response_mw[dcl, 0] == 0.0
+    assert decision.response_mw[dcl, 1:6].min() > 20.0
+    assert broken_rules(plan_rows(decision, RISK_NEUTRAL), inputs) == []
+
+
+def test_a_service_whose_delivery_empties_the_store_is_given_up() -> None:
+    """More is delivered in a block than its volume: nothing is required at the start, but the energy is not there."""
+    battery = replace(gate_inputs().battery, energy_mwh=30.0)
+    settings = AncillarySettings(activation_basis="simulated", response_products=("DCL",))
+    inputs = gate_inputs(DAY, 3, ancillary=settings, battery=battery, opening_energy_mwh=15.0)
+    inputs = with_values(inputs, response_DCL=900.0, activation_DCL=0.45)
+    decision = decided(inputs, RISK_NEUTRAL)
+    rows = plan_rows(decision, RISK_NEUTRAL)
+    assert rows["energy_mwh"].min() >= 1.5 - 1e-6
+    assert (rows["dcl_mw"] + rows["discharge_mw"]).max() <= 50.0
+
+
+def test_a_battery_that_cannot_keep_its_limits_without_services_has_no_plan() -> None:
+    battery = replace(gate_inputs().battery, auxiliary_mw=1.0)
+    none = Availability(np.zeros(48), np.zeros(48))
+    with pytest.raises(SolverError, match="even without services") as caught:
+        decided(gate_inputs(DAY, 2, battery=battery, opening_energy_mwh=5.0, availability=lambda _: none))
+    assert "\n" not in str(caught.value)
+
+
+def response_gate(sold: Sequence[float], **changes: Any) -> Decision:
+    inputs = gate_inputs(DAY, FEW, gate="response", ancillary=SIMULATED, **changes)
+    price = inputs.scenarios.value["day_ahead"].mean(axis=0)[:24].repeat(2)
+    given = after_day_ahead(gate_problem(inputs), np.asarray(sold), price)
+    return decide(given, RISK_AVERSE, inputs.co_optimisation, inputs.ancillary, ALWAYS)
+
+
+def test_volumes_that_contradict_the_plan_give_a_plan_and_a_note() -> None:
+    decision = response_gate([50.0] * 24)
+    rows = plan_rows(decision, RISK_AVERSE)
+    assert (rows["day_ahead_mw"] == 50.0).all()
+    assert set(rows["gate"]) == {"response"}
+    inputs = gate_inputs(DAY, FEW, gate="response", ancillary=SIMULATED)
+    assert broken_rules(rows, inputs, sold_is_dispatched=False) == []
+    undelivered = (rows["day_ahead_mw"] - rows["discharge_mw"] + rows["charge_mw"]).abs() - 2.5
+    (note,) = [one for one in decision.notes if "cannot be dispatched" in one]
+    assert note.startswith(f"{0.5 * undelivered.clip(lower=0).sum():.1f} MWh of what is sold")
+
+
+def test_accepted_volumes_are_kept_as_they_are() -> None:
+    sold = np.round(np.linspace(-7.03, 6.97, 24), 2)  # no steps of 0.1 MW: they are given
+    rows = plan_rows(response_gate(sold), RISK_AVERSE)
+    assert rows["day_ahead_mw"].tolist() == sold.repeat(2).tolist()
+
+
+# --- risk ------------------------------------------------------------------------------------------------------
+
+
+def test_risk_aversion_costs_mean_and_saves_cvar() -> None:
+    found = [decided(of({"risk_aversion": weight}, 20)).solution for weight in (0.0, 0.5, 1.0)]
+    for less, more in zip(found, found[1:], strict=False):
+        assert more.cvar_gbp <= less.cvar_gbp + 1e-6 * abs(less.cvar_gbp)
+        assert more.expected_profit_gbp <= less.expected_profit_gbp + 1e-6 * abs(less.expected_profit_gbp)
+    assert found[-1].cvar_gbp < found[0].cvar_gbp - 10.0
+    neutral = decided(of({"risk_aversion": 1.0}, 20), RISK_NEUTRAL).solution
+    assert neutral.expected_profit_gbp == pytest.approx(found[0].expected_profit_gbp)
+
+
+def test_a_limit_of_cvar_is_kept_and_costs_mean() -> None:
+    free, careful = (decided(of({"risk_aversion": weight})).solution for weight in (0.0, 1.0))
+    limit = (free.cvar_gbp + careful.cvar_gbp) / 2
+    kept = decided(of({"risk_aversion": 0.0, "cvar_limit_gbp": limit})).solution
+    assert kept.cvar_gbp <= limit + 1e-6 * abs(limit)
+    assert careful.expected_profit_gbp < kept.expected_profit_gbp < free.expected_profit_gbp
+    by_var = decided(of({"risk_aversion": 0.0, "var_limit_gbp": limit}))
+    assert by_var.solution.value_at_risk_gbp <= by_var.solution.cvar_gbp <= limit + 1e-6 * abs(limit)
+    assert VAR_NOTE in by_var.notes
+    neutral = decided(of({"cvar_limit_gbp": limit}), RISK_NEUTRAL).solution
+    assert neutral.cvar_gbp == pytest.approx(free.cvar_gbp)  # a limit is of the strategy that weighs risk
+
+
+@pytest.mark.parametrize("name", ["cvar_limit_gbp", "var_limit_gbp"])
+def test_a_limit_that_no_plan_keeps_is_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(UserInputError, match="no plan keeps the CVaR within -900,000.00 GBP: the least") as caught:
+        decided(of({name: -900_000.0}))
+    assert "\n" not in str(caught.value)
+
+
+# --- price-quantity steps --------------------------------------------------------------------------------------
+
+
+def test_steps_are_an_option() -> None:
+    inputs = of({"day_ahead_orders": "steps", "price_steps": 2})
+    decision = decided(inputs)
+    curve, problem = decision.curve, decision.given.problem
+    assert curve is not None
+    assert decided(of({})).curve is None
+    assert np.abs(curve.offered_mw * 10 - np.round(curve.offered_mw * 10)).max() < 1e-9
+    assert (curve.offered_mw != 0).all()
+    assert np.bincount(curve.product).max() > 1  # a curve, not a volume
+    rows = plan_rows(decision, RISK_AVERSE)
+    expected = problem.probability @ inputs.scenarios.value["day_ahead"]
+    for hour in range(24):
+        sold = 0.0
+        for product, mw, limit in zip(curve.product, curve.offered_mw, curve.limit_price_gbp_mwh, strict=True):
+            reached = expected[hour] >= limit if mw > 0 else expected[hour] <= limit
+            sold += mw if product == hour and reached else 0.0
+        assert rows["day_ahead_mw"].iloc[2 * hour : 2 * hour + 2].tolist() == pytest.approx([sold] * 2)
+    assert broken_rules(rows, inputs) == []
+
+
+def test_steps_keep_a_limit_of_cvar_too() -> None:
+    settings: dict[str, Any] = {"day_ahead_orders": "steps", "price_steps": 2, "risk_aversion": 0.0}
+    with pytest.raises(UserInputError, match="no plan keeps the CVaR within"):
+        decided(of(settings | {"cvar_limit_gbp": -900_000.0}))
+    free, careful = (decided(of({"risk_aversion": weight})).solution.cvar_gbp for weight in (0.0, 1.0))
+    curves = [decided(of(settings | more)).curve for more in ({}, {"cvar_limit_gbp": careful + 1.0})]
+    assert free > careful + 1.0
+    assert curves[0] is not None
+    assert curves[1] is not None
+    offered = [sorted(zip(c.product, c.limit_price_gbp_mwh, c.offered_mw, strict=True)) for c in curves]
+    assert offered[0] != offered[1]
+
+
+def test_a_response_gate_offers_no_curve() -> None:
+    settings = CoOptimisationSettings(day_ahead_orders="steps")
+    assert response_gate([0.0] * 24, co_optimisation=settings).curve is None
+
+
+# --- two markets, and their limits -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", CO_OPTIMISED)
+def test_a_volume_cap_of_zero_earns_what_two_markets_earn(strategy: str) -> None:
+    nothing = decided(gate_inputs(DAY, FEW, ancillary=AncillarySettings(volume_cap_share=0.0)), strategy).solution
+    two = decided(gate_inputs(DAY, FEW, ancillary=AncillarySettings(response_products=())), strategy).solution
+    assert nothing.objective_gbp == pytest.approx(two.objective_gbp, rel=1e-6)
+    assert simulated(DAY, strategy)[1].solution.objective_gbp > two.objective_gbp + 100.0
+
+
+def test_days_before_services_have_a_plan_of_two_markets() -> None:
+    inputs = gate_inputs(BEFORE_SPLITTING, 2, ancillary=AncillarySettings(response_products=()))
+    rows = plan_rows(decided(inputs), RISK_AVERSE)
+    assert (rows["energy_floor_mwh"] == 5.0).all()
+    assert (rows["energy_ceiling_mwh"] == 95.0).all()
+    assert set(rows["activation_basis"]) == {"none"}
