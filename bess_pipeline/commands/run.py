@@ -31,7 +31,7 @@ from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_co_optimise, days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import FORECASTS_NAME, REPORT_NAME, daily_pnl, window_capture
+from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, daily_pnl, window_capture
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
@@ -315,7 +315,7 @@ def _next_steps(workspace: Path, seconds: float) -> str:
         shown = str(command.relative_to(Path.cwd()))
     return (
         f"\nworkspace {workspace}, {seconds:.0f} s. Simulated data: not real prices."
-        f"\n  look:   {workspace / 'reports' / REPORT_NAME}, {FORECASTS_NAME} and the figures beside them"
+        f"\n  look:   {workspace / 'reports' / REPORT_NAME}, {FORECASTS_NAME}, {PLANS_NAME} and figures beside them"
         f"\n  open:   {shown} --workspace {workspace} ui"
         f'\n  query:  {shown} --workspace {workspace} query "SELECT * FROM risk.daily_pnl_by_stream ORDER BY ALL"'
         f"\n  plan:   {shown} --workspace {workspace} plan"
