@@ -2,7 +2,7 @@
 
 What belongs here: which gates are left to decide, the state carried from day to day, the stamp of every partition and
 the reason of every gate without a plan. What does not: the decision (`co_optimised.py`), orders (`orders.py`), what a
-plan is worth (`risk/plan_values.py`), what a stamp says of a gate (`plan_status.py`) and Dagster (`orchestration/`).
+plan is worth (`risk/plan_values.py`) and Dagster (`orchestration/`).
 
 A gate that has closed is decided once: it is decided anew only where its scenarios, its opening state, what was
 announced of outages or settings have changed. A gate that is still open is decided from what is known so far, and once
