@@ -57,7 +57,7 @@ SENSITIVITY = {
 def why_table(explanation: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     """A row for each `trading/plan_explanation` row, with limit price and outcome of its `trading/orders` rows."""
     ordered = explanation.sort_values(["start_utc", "market", "product"], kind="stable")
-    offered = {key: mine for key, mine in orders[orders["offered_mw"] != 0].groupby(OFFER)}
+    offered = dict(iter(orders[orders["offered_mw"] != 0].groupby(OFFER)))
     rows = []
     for row in ordered.to_dict("records"):
         mine = offered.get((row["market"], row["product"], row["start_utc"]))
@@ -115,14 +115,18 @@ def frontier_table(frontier: pd.DataFrame) -> pd.DataFrame:
 
 
 def sensitivity_table(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """`risk/activation_sensitivity` rows of a plan, with the basis of each."""
+    """`risk/activation_sensitivity` rows of a plan, with the basis that is multiplied."""
     table = _by(sensitivity, "multiplier", "activation", SENSITIVITY, "{:g}\N{MULTIPLICATION SIGN}")
-    return table.assign(basis=sensitivity.sort_values("multiplier")["activation_basis"].fillna("not stated").tolist())
+    basis = basis_of(sensitivity.sort_values("multiplier")["activation_basis"])
+    return table.assign(basis=[text or "not stated" for text in basis])
 
 
-def _by(
-    rows: pd.DataFrame, key: str, label: str, columns: Mapping[str, tuple[str, int]], shown: str
-) -> pd.DataFrame:
+def basis_of(activation_basis: pd.Series) -> pd.Series:
+    """The basis of activation without its multiplier, which rows of a sensitivity have in a column of its own."""
+    return activation_basis.fillna("").str.replace(r" \(x [0-9.e+-]+\)$", "", regex=True)
+
+
+def _by(rows: pd.DataFrame, key: str, label: str, columns: Mapping[str, tuple[str, int]], shown: str) -> pd.DataFrame:
     ordered = rows.sort_values(key)
     cells = {label: [shown.format(value) for value in ordered[key]]}
     cells |= {words: [_cell(value, decimals) for value in ordered[name]] for name, (words, decimals) in columns.items()}

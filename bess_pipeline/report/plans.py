@@ -34,15 +34,16 @@ from bess_pipeline.risk.frontier_rows import why_flat
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_days import DISABLED, CoOptimisedDays
 from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading.plan_explanation import conduct_note_of_rows
 from bess_pipeline.trading.plan_text import CONDUCT
 from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FRONTIER
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
-PLAN_ROWS, ORDER_ROWS, WHY_ROWS = "trading.co_optimised_plan", "trading.orders", "trading.plan_explanation"
-VALUE_ROWS, INFORMATION_ROWS = "risk.plan_value", "risk.information_value"
-FRONTIER_ROWS, SENSITIVITY_ROWS = "risk.frontier", "risk.activation_sensitivity"
+PLANS, PLAN_VALUES, FORECASTS = "trading.co_optimised_plan", "risk.plan_value", "forecast.price_forecast"
+FRONTIERS, SENSITIVITIES, INFORMATION = "risk.frontier", "risk.activation_sensitivity", "risk.information_value"
+NEWEST = (PLANS, FORECASTS, FRONTIERS, SENSITIVITIES, INFORMATION)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,24 @@ class PlanPart:
 
 
 @dataclass(frozen=True)
+class _Day:
+    """The rows of one day: plans, orders, explanations and values of all strategies; forecasts and day-ahead prices."""
+
+    day: date
+    by_strategy: tuple[pd.DataFrame, ...]
+    forecast: pd.DataFrame
+    price: pd.DataFrame
+
+    @classmethod
+    def read(cls, workspace: Workspace, day: date) -> _Day:
+        """The day's rows in the warehouse."""
+        tables = (PLANS, "trading.orders", "trading.plan_explanation", PLAN_VALUES)
+        rows = tuple(rows_of(workspace, table, Window(day, day)) for table in tables)
+        forecast = rows_of(workspace, FORECASTS, Window(day, day))
+        return cls(day, rows, forecast, day_ahead_prices(workspace, day))
+
+
+@dataclass(frozen=True)
 class RiskPart:
     """What the page says of frontier, activation, VSS and EVPI: sentences, pictures and text tables by their topic."""
 
@@ -83,13 +102,13 @@ def write_plans_page(settings: Settings, workspace: Workspace, as_of: datetime) 
 
     UserInputError where the workspace holds nothing at all.
     """
-    provenance = provenance_of(workspace, as_of)
+    provenance, battery = provenance_of(workspace, as_of), Battery.from_settings(settings.battery)
     states = CoOptimisedDays(settings, workspace.lake, lambda: as_of, tuple)
-    planned = _newest(workspace, PLAN_ROWS)
-    parts = [] if planned is None else [
-        _part(settings, workspace, states, planned, strategy, provenance) for strategy in CO_OPTIMISED
-    ]  # fmt: skip
-    risk = _risk_part(workspace, provenance)
+    newest = _newest(workspace)
+    planned = newest[PLANS]
+    rows = None if planned is None else _Day.read(workspace, planned)
+    parts = [_part(rows, states, one, battery, provenance) for one in CO_OPTIMISED] if rows is not None else []
+    risk = _risk_part(workspace, newest, provenance)
     page = (
         environment()
         .get_template("plans.html.j2")
@@ -98,7 +117,7 @@ def write_plans_page(settings: Settings, workspace: Workspace, as_of: datetime) 
             as_of=gb_time.require_utc(as_of).strftime("%Y-%m-%d %H:%M UTC"),
             planned=planned,
             why_none=_why_none(settings, workspace, states, planned),
-            pages=_other_pages(workspace),
+            pages=_other_pages(workspace, newest),
             parts=parts,
             risk=risk,
             words=plan_tables.WORDS,
@@ -110,9 +129,11 @@ def write_plans_page(settings: Settings, workspace: Workspace, as_of: datetime) 
     return _written(workspace, page, {name: png for one in drawn for name, png in one.items()}, planned)
 
 
-def _newest(workspace: Workspace, table: str) -> date | None:
-    newest = query(workspace.database, f"SELECT max(efa_date) AS day FROM {table}")["day"].iloc[0]
-    return None if pd.isna(newest) else as_date(newest)
+def _newest(workspace: Workspace) -> dict[str, date | None]:
+    """The newest day that each table of `NEWEST` has rows of."""
+    wanted = ", ".join(f"(SELECT max(efa_date) FROM {table})" for table in NEWEST)
+    found = query(workspace.database, f"SELECT {wanted}").iloc[0]
+    return {table: None if pd.isna(day) else as_date(day) for table, day in zip(NEWEST, found, strict=True)}
 
 
 def _why_none(settings: Settings, workspace: Workspace, states: CoOptimisedDays, planned: date | None) -> str:
@@ -129,39 +150,32 @@ def _why_none(settings: Settings, workspace: Workspace, states: CoOptimisedDays,
     return "There is no plan of all markets: none has been made of any trading day yet."
 
 
-def _other_pages(workspace: Workspace) -> dict[str, str]:
+def _other_pages(workspace: Workspace, newest: Mapping[str, date | None]) -> dict[str, str]:
     """Titles of the pages beside this one, by file: those that publishing writes from what the warehouse holds."""
     if settled_window(workspace) is None:
         return {}
     pages = {REPORT_NAME: "Battery trading report"}
-    if _newest(workspace, "forecast.price_forecast") is not None:
+    if newest[FORECASTS] is not None:
         pages[FORECASTS_NAME] = "Forecasts and scenarios"
     return pages
 
 
-def _part(
-    settings: Settings, workspace: Workspace, states: CoOptimisedDays, day: date, strategy: str, provenance: Provenance
-) -> PlanPart:
+def _part(day: _Day, states: CoOptimisedDays, strategy: str, battery: Battery, provenance: Provenance) -> PlanPart:
     """The strategy's plan of the day at the last gate that has one, with what belongs to its gates."""
-    said = [f"{gate_label(gate).capitalize()}: {_state(states, day, strategy, gate)}." for gate in GATES]
-    plan = _rows_of(workspace, PLAN_ROWS, day, strategy)
+    said = [f"{gate_label(gate).capitalize()}: {_state(states, day.day, strategy, gate)}." for gate in GATES]
+    plan, orders, why, values = (rows[rows["strategy"] == strategy] for rows in day.by_strategy)
     planned = [gate for gate in GATES if gate in set(plan["gate"])]
     if not planned:
         return PlanPart(strategy_label(strategy), said)
     gate = planned[-1]
     shown = plan[plan["gate"] == gate].reset_index(drop=True)
-    prices = rows_of(workspace, "forecast.price_forecast", Window(day, day))
-    prices = prices[prices["gate"] == gate]
-    battery = Battery.from_settings(settings.battery)
-    pictures = {f"plan_{strategy}_{day}": png_bytes(plan_overlay(shown, prices, battery, provenance))}
-    orders = _rows_of(workspace, ORDER_ROWS, day, strategy)
+    overlay = plan_overlay(shown, day.forecast[day.forecast["gate"] == gate], battery, provenance)
+    pictures = {f"plan_{strategy}_{day.day}": png_bytes(overlay)}
     if len(orders):
-        known = day_ahead_prices(workspace, day)
-        offers = bid_curve_picture(orders, known if len(known) else None, provenance)
-        pictures[f"offers_{strategy}_{day}"] = png_bytes(offers)
-    why = _decided(_rows_of(workspace, WHY_ROWS, day, strategy), gate)
+        offers = bid_curve_picture(orders, day.price if len(day.price) else None, provenance)
+        pictures[f"offers_{strategy}_{day.day}"] = png_bytes(offers)
+    why = _decided(why, gate)
     holds = why["committed_mw"] != 0
-    values = _rows_of(workspace, VALUE_ROWS, day, strategy)
     notes = list(dict.fromkeys(note for text in values["notes"].fillna("") for note in str(text).splitlines()))
     return PlanPart(
         label=strategy_label(strategy),
@@ -172,7 +186,7 @@ def _part(
         risk=plan_tables.risk_table(values),
         made=plan_tables.made_with(values),
         notes=[note for note in notes if note and not note.startswith(CONDUCT)],
-        conduct=_conduct(values),
+        conduct=_conduct(values) or [note for note in [conduct_note_of_rows(shown)] if note],
     )
 
 
@@ -182,7 +196,7 @@ def _state(states: CoOptimisedDays, day: date, strategy: str, gate: Any) -> str:
 
 
 def _decided(why: pd.DataFrame, gate: str) -> pd.DataFrame:
-    """Each market as its own gate decided it: energy at the day-ahead gate, services at the last gate that is planned."""
+    """Each market as its own gate decided it: energy at the day-ahead gate, services at the last planned one."""
     energy = why["market"] == "day_ahead"
     return why[(energy & (why["gate"] == GATES[0])) | (~energy & (why["gate"] == gate))]
 
@@ -197,44 +211,41 @@ def _conduct(values: pd.DataFrame) -> list[str]:
     ]
 
 
-def _risk_part(workspace: Workspace, provenance: Provenance) -> RiskPart:
-    said: dict[str, str] = {}
+def _risk_part(workspace: Workspace, newest: Mapping[str, date | None], provenance: Provenance) -> RiskPart:
+    said = {"frontier": _why_no_frontier(workspace), "activation": "", "information": ""}
     pictures: dict[str, dict[str, bytes]] = {"frontier": {}, "activation": {}}
     tables: dict[str, pd.DataFrame] = {}
-    day = _newest(workspace, FRONTIER_ROWS)
-    said["frontier"] = _why_no_frontier(workspace)
+    day = newest[FRONTIERS]
     if day is not None:
-        frontier = rows_of(workspace, FRONTIER_ROWS, Window(day, day))
-        values = rows_of(workspace, VALUE_ROWS, Window(day, day))
+        frontier, values = (rows_of(workspace, table, Window(day, day)) for table in (FRONTIERS, PLAN_VALUES))
         confidence = float(values["confidence"].iloc[0]) if len(values) else None
         pictures["frontier"] = {f"frontier_{day}": png_bytes(frontier_picture(frontier, provenance, confidence))}
         tables["frontier"] = plan_tables.frontier_table(frontier)
-        said["frontier"] = f"EFA day {day}. {why_flat(frontier) or ''}".strip()
-    day = _newest(workspace, SENSITIVITY_ROWS)
-    said["activation"] = "" if day is None else f"EFA day {day}."
+        said["frontier"] = " ".join(part for part in (f"EFA day {day}.", _flat(frontier)) if part)
+    day = newest[SENSITIVITIES]
     if day is not None:
-        rows = rows_of(workspace, SENSITIVITY_ROWS, Window(day, day))
-        for (strategy, gate), mine in rows.groupby(["strategy", "gate"]):
-            drawn = mine.rename(columns={"activation_basis": "basis"})
-            picture = activation_sensitivity(drawn, str(strategy), [day], provenance)
-            pictures["activation"][f"activation_{strategy}_{gate}_{day}"] = png_bytes(picture)
+        rows = rows_of(workspace, SENSITIVITIES, Window(day, day))
+        said["activation"] = f"EFA day {day}, {strategy_label(rows['strategy'].iloc[0])}."
+        drawn = rows.assign(basis=plan_tables.basis_of(rows["activation_basis"]))
+        picture = activation_sensitivity(drawn, str(rows["strategy"].iloc[0]), [day], provenance)
+        pictures["activation"] = {f"activation_{day}": png_bytes(picture)}
         tables["activation"] = plan_tables.sensitivity_table(rows)
-    day = _newest(workspace, INFORMATION_ROWS)
-    said["information"] = "" if day is None else f"EFA day {day}."
+    day = newest[INFORMATION]
     if day is not None:
-        tables["information"] = plan_tables.information_table(rows_of(workspace, INFORMATION_ROWS, Window(day, day)))
+        said["information"] = f"EFA day {day}."
+        tables["information"] = plan_tables.information_table(rows_of(workspace, INFORMATION, Window(day, day)))
     return RiskPart(said, pictures, tables)
+
+
+def _flat(frontier: pd.DataFrame) -> str:
+    reason = why_flat(frontier)
+    return f"It is nearly flat. {reason}." if reason else ""
 
 
 def _why_no_frontier(workspace: Workspace) -> str:
     tried = workspace.lake.days(FRONTIER)
     reason = workspace.lake.stamp(FRONTIER, tried[-1]).get("reason", "") if tried else ""
     return f"There is no frontier: {f'{tried[-1]}: {reason}' if reason else 'none has been made yet'}."
-
-
-def _rows_of(workspace: Workspace, table: str, day: date, strategy: str) -> pd.DataFrame:
-    rows = rows_of(workspace, table, Window(day, day))
-    return rows[rows["strategy"] == strategy].reset_index(drop=True)
 
 
 def _written(workspace: Workspace, page: str, pictures: Mapping[str, bytes], day: date | None) -> WrittenPlans:
