@@ -179,7 +179,7 @@ def _rounded(given: GateProblem, solution: TwoStageSolution) -> tuple[FloatArray
 
 
 def _level(given: GateProblem, response: FloatArray) -> FloatArray:
-    """Volumes (R, B) that are the same in all of an EFA block: where blocks are half-hours a solver ties them nearly."""
+    """Volumes (R, B), the same in all of an EFA block: where blocks are half-hours a solver ties them only nearly."""
     efa_block = given.horizon.block[np.flatnonzero(np.diff(given.problem.block_index, prepend=-1))]
     begins = np.flatnonzero(np.diff(efa_block, prepend=-1))
     level = response.copy()
@@ -237,18 +237,19 @@ def _check(
     availability: Availability,
 ) -> None:
     """Every rule of the services on the trading day, and states of energy by the physics of activation."""
-    problem, periods = given.problem, given.problem.committed_periods
+    problem, battery, periods = given.problem, given.problem.battery, given.problem.committed_periods
     charge, discharge = (expected.of(name)[0][:periods] / HALF_HOUR_H for name in ("charge_mwh", "discharge_mwh"))
     mw, activation = _by_half_hour(given, response)[:, :periods], _mean_activation(problem)[:, :periods]
     opening = float(problem.probability @ problem.opening)
-    path = energy_path_mwh(problem.battery, opening, charge, discharge, flows_of(given.codes, mw, activation))
+    fed_mw = problem.energy.unserved_mwh[:periods] / (battery.charge_efficiency * HALF_HOUR_H)  # to a cut-off store
+    path = energy_path_mwh(battery, opening, charge + fed_mw, discharge, flows_of(given.codes, mw, activation))
     error = float(np.abs(path - expected.of("energy_mwh")[0][:periods]).max())
     if error > PATH_TOLERANCE_MWH:
         raise SolverError(f"the planned states of energy of {given.efa_date} differ by {error:.3g} MWh from physics")
     if given.codes:
         starts = at_start_mwh(opening, path)
         plan = ServicePlan(given.codes, _trading_day(given), mw, charge, discharge, starts, activation)
-        require_no_planned_breach(plan, problem.battery, ancillary, availability)
+        require_no_planned_breach(plan, battery, ancillary, availability)
 
 
 def _undelivered(given: GateProblem, expected: TwoStageSolution) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ the reason of every gate without a plan. What does not: the decision (`co_optimi
 plan is worth (`risk/plan_values.py`) and Dagster (`orchestration/`).
 
 A gate that has closed is decided once: it is decided anew only where its scenarios, its opening state, what was
-announced of outages or settings have changed. A gate that is still open is decided from what is known so far, and once
+announced of outages, settings or the gate before it have changed, or a day-ahead result that it went without has come
+in (a revised one changes nothing). A gate that is still open is decided from what is known so far, and once
 more when it has closed. A day opens with the state that the plan of the day before is expected to end with; a day
 without a plan leaves the battery idle. Orders are cleared as results come in. What cannot be planned is recorded with
 its reason and never raises.
@@ -67,14 +68,22 @@ class CoOptimisedDays:
         self._planner = GatePlanner(settings, self.gates)
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
-        """The days with a gate to decide (anew) under these settings, or with orders to clear."""
-        return [day for day in sorted(days) if not self.finished(day)]
+        """The days with a gate to decide (anew) under these settings, or with orders to clear.
+
+        With a day that is decided anew the one after it may open otherwise: it is among them.
+        """
+        found: list[date] = []
+        moved: date | None = None
+        for day in sorted(days):
+            decided = moved != day - ONE_DAY and self._decided(day)
+            moved = moved if decided else day
+            if not decided or not self._cleared(day):
+                found.append(day)
+        return found
 
     def finished(self, day: date) -> bool:
         """True when every gate of the day stands and its orders know all results that there are."""
-        opening = {strategy: self._opening(strategy, day)[0] for strategy in CO_OPTIMISED}
-        every = [(strategy, gate) for strategy in CO_OPTIMISED for gate in GATES]
-        return all(self._stands(day, s, gate, opening[s]) for s, gate in every) and self._cleared(day)
+        return self._decided(day) and self._cleared(day)
 
     def plan(self, days: Sequence[date], *, again: bool = False) -> list[PlanStatus]:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders."""
@@ -96,13 +105,15 @@ class CoOptimisedDays:
         return self._opening(strategy, day)[0]
 
     def _plan_day(self, day: date, again: bool) -> None:
-        made = _Day(self._stamp())
+        made, again = _Day(self._stamp()), again or not self._whole(day)
         for strategy in CO_OPTIMISED:
             opening, why_not = self._opening(strategy, day)
+            anew = again
             closing: float | None = None
             sold: GatePlan | None = None
             for gate in GATES:
-                if not again and self._stands(day, strategy, gate, opening):
+                anew = anew or not self._stands(day, strategy, gate, opening)
+                if not anew:
                     found = self._kept(day, strategy, gate, made)
                 else:
                     found = self._decide(day, strategy, gate, opening, why_not, sold, made)
@@ -153,7 +164,7 @@ class CoOptimisedDays:
             rows[table] = stored[(stored["strategy"] == strategy) & (stored["gate"] == gate)]
             made.rows[table].append(rows[table])
         closing = before.get(f"closing.{key}")
-        return GatePlan(rows, float(closing) if closing else None)
+        return GatePlan(rows, float(closing)) if closing else GatePlan({})
 
     def _write(self, day: date, made: _Day) -> None:
         day_ahead, auctions = self.gates.results(day)
@@ -162,6 +173,17 @@ class CoOptimisedDays:
         made.stamp["results"] = self._results(day)
         for table in MADE_TABLES:
             self.lake.write(table, day, _joined(table, made.rows[table]), made.stamp)
+
+    def _decided(self, day: date) -> bool:
+        """True when every gate of the day stands."""
+        opening = {strategy: self._opening(strategy, day)[0] for strategy in CO_OPTIMISED}
+        every = [(strategy, gate) for strategy in CO_OPTIMISED for gate in GATES]
+        return self._whole(day) and all(self._stands(day, s, gate, opening[s]) for s, gate in every)
+
+    def _whole(self, day: date) -> bool:
+        """True when all tables of the day were written together: a stop may lie between them."""
+        stamps = [self.lake.stamp(table, day) for table in MADE_TABLES]
+        return all(stamp == stamps[0] for stamp in stamps)
 
     def _stands(self, day: date, strategy: str, gate: timeline.Gate, opening: float | None) -> bool:
         stamp, key = self.lake.stamp(CO_OPTIMISED_PLAN, day), f"{strategy}.{gate}"
@@ -174,10 +196,11 @@ class CoOptimisedDays:
 
     def _inputs(self, day: date, gate: timeline.Gate, opening: float | None) -> str:
         """What the decision of a gate stands on, beside settings."""
-        paths = self.lake.stamp(PATHS, day)
-        announced = self.condition.vintage(day, timeline.gate_utc(day, gate))
+        paths, instant = self.lake.stamp(PATHS, day), timeline.gate_utc(day, gate)
+        announced = [self.condition.vintage(one, instant) for one in (day, day + ONE_DAY)]
         known = [paths.get(f"{name}.{gate}", "") for name in ("inputs", "closed", "reason")]
-        return "|".join([paths.get("settings", ""), *known, repr(opening), announced])
+        result = gate == "response" and self.gates.day_ahead_result(day) is not None
+        return "|".join([paths.get("settings", ""), *known, repr(opening), *announced, "cleared" if result else ""])
 
     def _opening(self, strategy: str, day: date) -> tuple[float | None, str]:
         """(state at 23:00 on the day before as planned, MWh, or None and the reason)."""
@@ -187,10 +210,14 @@ class CoOptimisedDays:
         closing = before.get(f"closing.{strategy}", repr(None))
         if day not in self.settings.trading.chain_starts and closing != repr(None):
             return float(closing), ""
-        earlier = [one for one in self.lake.days(CO_OPTIMISED_PLAN) if one < day]
-        if not earlier or before or day in {*self._declared(), *self.settings.trading.chain_starts}:
+        if day in {*self._declared(), *self.settings.trading.chain_starts} or not self._carried(strategy, day):
             return self.condition.new_battery.initial_energy_mwh, ""
         return None, f"the day before it, {day - ONE_DAY}, has no plan: run that day first, or make {day} a chain start"
+
+    def _carried(self, strategy: str, day: date) -> bool:
+        """True when some day before has a closing state, so that a chain is broken where the last one has none."""
+        earlier = (self.lake.stamp(CO_OPTIMISED_PLAN, one) for one in self.lake.days(CO_OPTIMISED_PLAN) if one < day)
+        return any(stamp.get(f"closing.{strategy}", repr(None)) != repr(None) for stamp in earlier)
 
     def _start(self, opening: float) -> tuple[Battery, float]:
         return self.condition.start(self.condition.initial_wear, opening)

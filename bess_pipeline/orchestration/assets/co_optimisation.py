@@ -111,7 +111,8 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         statuses = planned.plan(days, again=not skips_finished(context))
         rows = lake.read(CO_OPTIMISED_PLAN, asked[0], asked[-1])
         battery = planned.condition.new_battery
-        beyond = plan_checks.power_beyond_rating_mw(rows, battery)
+        headroom = runtime.settings.ancillary.baseline_adds_headroom
+        beyond = plan_checks.power_beyond_rating_mw(rows, battery, baseline_adds_headroom=headroom)
         both = plan_checks.half_hours_of_both(rows)
         found = [
             _check(key, "limits_kept", beyond <= plan_checks.TOLERANCE_MW, {"most_mw_beyond": beyond}),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,11 @@ from bess_pipeline import gb_time, schemas
 from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
-from bess_pipeline.errors import SolverError, UserInputError
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.solve import VAR_NOTE
+from bess_pipeline.optimisation.stochastic.steps import StepPlan, optimise_steps
+from bess_pipeline.trading import co_optimised
 from bess_pipeline.trading.co_optimised import (
     CO_OPTIMISED,
     RISK_AVERSE,
@@ -34,6 +38,7 @@ from bess_pipeline.trading.gate_problem import GateInputs, after_day_ahead, gate
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
 
 SIMULATED = AncillarySettings(activation_basis="simulated")
+TWO = AncillarySettings(response_products=())
 FEW = 6
 
 
@@ -49,8 +54,10 @@ def simulated(day: date, strategy: str = RISK_AVERSE) -> tuple[GateInputs, Decis
     return inputs, decided(inputs, strategy)
 
 
-def of(settings: dict[str, Any], count: int = FEW, **changes: Any) -> GateInputs:
-    return gate_inputs(DAY, count, co_optimisation=CoOptimisationSettings(**settings), ancillary=SIMULATED, **changes)
+def two_markets(settings: dict[str, Any], **changes: Any) -> GateInputs:
+    return gate_inputs(
+        DAY, FEW, **({"co_optimisation": CoOptimisationSettings(**settings), "ancillary": TWO} | changes)
+    )
 
 
 # --- the rules ----------------------------------------------------------------------------------------------
@@ -174,12 +181,20 @@ def test_a_service_whose_delivery_empties_the_store_is_given_up() -> None:
     assert (rows["dcl_mw"] + rows["discharge_mw"]).max() <= 50.0
 
 
-def test_a_battery_that_cannot_keep_its_limits_without_services_has_no_plan() -> None:
+def test_a_battery_that_is_cut_off_stands_still_at_its_lowest_state() -> None:
     battery = replace(gate_inputs().battery, auxiliary_mw=1.0)
     none = Availability(np.zeros(48), np.zeros(48))
-    with pytest.raises(SolverError, match="even without services") as caught:
-        decided(gate_inputs(DAY, 2, battery=battery, opening_energy_mwh=5.0, availability=lambda _: none))
-    assert "\n" not in str(caught.value)
+    cut_off = gate_inputs(DAY, 2, battery=battery, opening_energy_mwh=11.0, availability=lambda _: none)
+    rows = plan_rows(decided(cut_off), RISK_AVERSE)
+    assert rows["energy_mwh"].to_numpy() == pytest.approx(np.maximum(11.0 - 0.5 * np.arange(1, 49), 5.0))
+    assert rows[["charge_mw", "discharge_mw", "dcl_mw", "drh_mw"]].abs().max().max() == 0
+
+
+def test_a_battery_with_a_standby_load_keeps_its_limits_whatever_was_sold() -> None:
+    battery = replace(gate_inputs().battery, auxiliary_mw=1.0)
+    rows = plan_rows(response_gate([50.0] * 24, battery=battery), RISK_AVERSE)
+    assert rows["energy_mwh"].min() >= 5.0 - 1e-6
+    assert (rows["day_ahead_mw"] == 50.0).all()
 
 
 def response_gate(sold: Sequence[float], **changes: Any) -> Decision:
@@ -202,7 +217,7 @@ def test_volumes_that_contradict_the_plan_give_a_plan_and_a_note() -> None:
 
 
 def test_accepted_volumes_are_kept_as_they_are() -> None:
-    sold = np.round(np.linspace(-7.03, 6.97, 24), 2)  # no steps of 0.1 MW: they are given
+    sold = np.round(simulated(DAY)[1].day_ahead_mw[:24] - 0.03, 2)  # no steps of 0.1 MW: they are given
     rows = plan_rows(response_gate(sold), RISK_AVERSE)
     assert rows["day_ahead_mw"].tolist() == sold.repeat(2).tolist()
 
@@ -210,33 +225,39 @@ def test_accepted_volumes_are_kept_as_they_are() -> None:
 # --- risk ------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4)
+def weighed(weight: float) -> TwoStageSolution:
+    """The solution at a risk aversion."""
+    return decided(two_markets({"risk_aversion": weight})).solution
+
+
 def test_risk_aversion_costs_mean_and_saves_cvar() -> None:
-    found = [decided(of({"risk_aversion": weight}, 20)).solution for weight in (0.0, 0.5, 1.0)]
-    for less, more in zip(found, found[1:], strict=False):
+    found = [weighed(weight) for weight in (0.0, 0.5, 1.0)]
+    for less, more in pairwise(found):
         assert more.cvar_gbp <= less.cvar_gbp + 1e-6 * abs(less.cvar_gbp)
         assert more.expected_profit_gbp <= less.expected_profit_gbp + 1e-6 * abs(less.expected_profit_gbp)
     assert found[-1].cvar_gbp < found[0].cvar_gbp - 10.0
-    neutral = decided(of({"risk_aversion": 1.0}, 20), RISK_NEUTRAL).solution
+    neutral = decided(two_markets({"risk_aversion": 1.0}), RISK_NEUTRAL).solution
     assert neutral.expected_profit_gbp == pytest.approx(found[0].expected_profit_gbp)
 
 
 def test_a_limit_of_cvar_is_kept_and_costs_mean() -> None:
-    free, careful = (decided(of({"risk_aversion": weight})).solution for weight in (0.0, 1.0))
+    free, careful = weighed(0.0), weighed(1.0)
     limit = (free.cvar_gbp + careful.cvar_gbp) / 2
-    kept = decided(of({"risk_aversion": 0.0, "cvar_limit_gbp": limit})).solution
+    kept = decided(two_markets({"risk_aversion": 0.0, "cvar_limit_gbp": limit})).solution
     assert kept.cvar_gbp <= limit + 1e-6 * abs(limit)
     assert careful.expected_profit_gbp < kept.expected_profit_gbp < free.expected_profit_gbp
-    by_var = decided(of({"risk_aversion": 0.0, "var_limit_gbp": limit}))
+    by_var = decided(two_markets({"risk_aversion": 0.0, "var_limit_gbp": limit}))
     assert by_var.solution.value_at_risk_gbp <= by_var.solution.cvar_gbp <= limit + 1e-6 * abs(limit)
     assert VAR_NOTE in by_var.notes
-    neutral = decided(of({"cvar_limit_gbp": limit}), RISK_NEUTRAL).solution
+    neutral = decided(two_markets({"cvar_limit_gbp": limit}), RISK_NEUTRAL).solution
     assert neutral.cvar_gbp == pytest.approx(free.cvar_gbp)  # a limit is of the strategy that weighs risk
 
 
 @pytest.mark.parametrize("name", ["cvar_limit_gbp", "var_limit_gbp"])
 def test_a_limit_that_no_plan_keeps_is_refused_in_one_sentence(name: str) -> None:
-    with pytest.raises(UserInputError, match="no plan keeps the CVaR within -900,000.00 GBP: the least") as caught:
-        decided(of({name: -900_000.0}))
+    with pytest.raises(UserInputError, match=r"no plan keeps the CVaR within -900,000\.00 GBP: the least") as caught:
+        decided(two_markets({name: -900_000.0}))
     assert "\n" not in str(caught.value)
 
 
@@ -244,11 +265,11 @@ def test_a_limit_that_no_plan_keeps_is_refused_in_one_sentence(name: str) -> Non
 
 
 def test_steps_are_an_option() -> None:
-    inputs = of({"day_ahead_orders": "steps", "price_steps": 2})
+    inputs = two_markets({"day_ahead_orders": "steps", "price_steps": 2})
     decision = decided(inputs)
     curve, problem = decision.curve, decision.given.problem
     assert curve is not None
-    assert decided(of({})).curve is None
+    assert simulated(DAY)[1].curve is None
     assert np.abs(curve.offered_mw * 10 - np.round(curve.offered_mw * 10)).max() < 1e-9
     assert (curve.offered_mw != 0).all()
     assert np.bincount(curve.product).max() > 1  # a curve, not a volume
@@ -263,17 +284,20 @@ def test_steps_are_an_option() -> None:
     assert broken_rules(rows, inputs) == []
 
 
-def test_steps_keep_a_limit_of_cvar_too() -> None:
-    settings: dict[str, Any] = {"day_ahead_orders": "steps", "price_steps": 2, "risk_aversion": 0.0}
-    with pytest.raises(UserInputError, match="no plan keeps the CVaR within"):
-        decided(of(settings | {"cvar_limit_gbp": -900_000.0}))
-    free, careful = (decided(of({"risk_aversion": weight})).solution.cvar_gbp for weight in (0.0, 1.0))
-    curves = [decided(of(settings | more)).curve for more in ({}, {"cvar_limit_gbp": careful + 1.0})]
-    assert free > careful + 1.0
-    assert curves[0] is not None
-    assert curves[1] is not None
-    offered = [sorted(zip(c.product, c.limit_price_gbp_mwh, c.offered_mw, strict=True)) for c in curves]
-    assert offered[0] != offered[1]
+def test_steps_keep_a_limit_of_cvar_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve loses less than volumes, so that a limit which binds it leaves no plan in volumes: what it is asked for
+    is looked at."""
+    asked: list[dict[str, Any]] = []
+
+    def recorded(*given: Any, **options: Any) -> StepPlan:
+        asked.append(options)
+        return optimise_steps(*given, **options)
+
+    monkeypatch.setattr(co_optimised, "optimise_steps", recorded)
+    settings: dict[str, Any] = {"day_ahead_orders": "steps", "price_steps": 2, "cvar_limit_gbp": 1e6}
+    for strategy in CO_OPTIMISED:
+        decided(two_markets(settings), strategy)
+    assert [one.get("cvar_limit_gbp") for one in asked] == [None, 1e6]
 
 
 def test_a_response_gate_offers_no_curve() -> None:
