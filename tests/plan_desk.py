@@ -1,4 +1,4 @@
-"""A small lake with scenario sets, prices and auctions of a few days, on which all markets are planned without Dagster."""
+"""A small lake with scenario sets, prices and auctions of a few days, to plan all markets on without Dagster."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from bess_pipeline.risk.frontier_rows import why_flat
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_days import DISABLED, CoOptimisedDays
 from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
-from bess_pipeline.trading.plan_explanation import conduct_note_of_rows
+from bess_pipeline.trading.conduct import conduct_note_of_rows
 from bess_pipeline.trading.plan_text import CONDUCT
 from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FRONTIER
