@@ -136,13 +136,13 @@ def test_a_report_of_days_that_are_not_stored_is_a_failure(small: Path) -> None:
 
 
 def test_a_query_prints_a_table_json_or_csv(small: Path) -> None:
-    sql = "SELECT efa_date, count(*) AS n FROM trading.plan WHERE efa_date = DATE '2026-03-29' GROUP BY ALL"
+    sql = "SELECT efa_date, count(*) AS n FROM trading.foresight_plan WHERE efa_date = DATE '2026-03-29' GROUP BY ALL"
     ask = ("--workspace", small, "query", sql)
-    assert done(*ask).out.split() == ["efa_date", "n", "2026-03-29", "92"]
-    assert done(*ask, "--format", "csv").out == "efa_date,n\n2026-03-29,92\n"
+    assert done(*ask).out.split() == ["efa_date", "n", "2026-03-29", "46"]
+    assert done(*ask, "--format", "csv").out == "efa_date,n\n2026-03-29,46\n"
     for option in (("--json",), ("--format", "json")):
         (record,) = done(*ask, *option).json
-        assert (record["efa_date"][:10], record["n"]) == ("2026-03-29", 92)
+        assert (record["efa_date"][:10], record["n"]) == ("2026-03-29", 46)
     assert done("--workspace", small, "query", "SELECT 1 AS n WHERE false").out == "no rows\n"
 
 
