@@ -1,4 +1,4 @@
-"""A small lake with scenario sets, prices and auctions of a few days, to plan all markets on without Dagster."""
+"""A small lake with scenario sets, prices and auctions, on which all markets are planned without Dagster."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ AFTER = datetime(2026, 2, 16, 12, tzinfo=UTC)  # when all is known
 PRODUCTS = ("DCL", "DRH")
 SETTINGS: dict[str, Any] = {
     "ancillary": {"response_products": PRODUCTS},
+    "rolling": {"look_ahead_hours": 24},
     "co_optimisation": {"value_weekdays": (), "frontier_weekdays": (), "frontier_points": 3},
 }
-FEW = 6
+FEW = 3
 PRICES, AUCTIONS = "market/day_ahead_price", "market/auction_clearing"
 
 

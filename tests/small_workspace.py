@@ -25,13 +25,12 @@ CHEAP_FORECASTS = {
     "BESS_SCENARIOS__COUNT": "20",
     "BESS_SCENARIOS__REDUCED": "5",
     "BESS_SCENARIOS__FRESH": "10",
-    "BESS_CO_OPTIMISATION__VALUE_WEEKDAYS": "[1]",
-    "BESS_CO_OPTIMISATION__FRONTIER_POINTS": "2",
 }
 ENVIRONMENT = CHEAP_FORECASTS | {
     "BESS_TRADING__HISTORY_DAYS": "7",
     "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",
     "BESS_SOURCES__MODE": "sample",
+    "BESS_CO_OPTIMISATION__ENABLED": "false",  # takes longest of all; the demo's tests and its own have it on
 }
 
 

@@ -13,7 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from ancillary_cases import service
-from gate_cases import BEFORE_SPLITTING, CLOCKS_BACK, CLOCKS_FORWARD, DAY, RESERVE_ON, gate_inputs, with_values
+from gate_cases import (
+    BEFORE_SPLITTING,
+    CLOCKS_BACK,
+    CLOCKS_FORWARD,
+    DAY,
+    RESERVE_ON,
+    gate_inputs,
+    scenario_set,
+    with_values,
+)
 from plan_oracle import HALF_HOURS, broken_rules
 
 from bess_pipeline import gb_time, schemas
@@ -21,6 +30,8 @@ from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
 from bess_pipeline.errors import UserInputError
+from bess_pipeline.optimisation.energy import optimise_energy
+from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.solve import VAR_NOTE
 from bess_pipeline.optimisation.stochastic.steps import StepPlan, optimise_steps
@@ -322,3 +333,33 @@ def test_days_before_services_have_a_plan_of_two_markets() -> None:
     assert (rows["energy_floor_mwh"] == 5.0).all()
     assert (rows["energy_ceiling_mwh"] == 95.0).all()
     assert set(rows["activation_basis"]) == {"none"}
+
+
+@pytest.mark.parametrize("minutes", [60, 30])
+def test_one_scenario_that_is_the_outcome_earns_what_perfect_foresight_earns(minutes: int) -> None:
+    """Over one window of 48 h, without trade within the day: what is sold in a product is dispatched in it."""
+    settings = CoOptimisationSettings(imbalance_limit_mw=0.0)
+    outcome = scenario_set(DAY, 1, minutes=minutes)
+    inputs = gate_inputs(DAY, 1, scenarios=outcome, co_optimisation=settings, ancillary=TWO)
+    price, battery = outcome.value["day_ahead"][0], inputs.battery
+    worth = battery.discharge_efficiency * (price.mean() - battery.degradation_cost_gbp_per_mwh)
+    day = np.repeat([0, 1], price.size // 2)
+    foresight = optimise_energy(EnergyProblem(price, minutes / 60, day, battery, 50.0, ClosingState.free(float(worth))))
+    for strategy in CO_OPTIMISED:
+        found = decided(inputs, strategy).solution
+        assert found.expected_profit_gbp == pytest.approx(foresight.objective_gbp, rel=1e-6)
+
+
+@pytest.mark.parametrize("strategy", CO_OPTIMISED)
+def test_without_trade_within_the_day_and_activation_contracted_is_dispatched(strategy: str) -> None:
+    settings = CoOptimisationSettings(imbalance_limit_mw=0.0)
+    still = AncillarySettings(activation_multiplier=0.0)
+    decision = decided(gate_inputs(DAY, 4, co_optimisation=settings, ancillary=still), strategy)
+    problem, solution = decision.given.problem, decision.solution
+    sold = 0.5 * problem.split_plan(solution.plan)[0][problem.product_index]
+    moved = solution.of("discharge_mwh") - solution.of("charge_mwh")
+    np.testing.assert_allclose(moved, np.broadcast_to(sold, moved.shape), atol=1e-6)
+    rows = plan_rows(decision, strategy)  # of offers in whole steps as well
+    np.testing.assert_allclose(rows["discharge_mw"] - rows["charge_mw"], rows["day_ahead_mw"], atol=1e-5)
+    assert rows["day_ahead_mw"].abs().max() > 1.0
+    assert rows[["dcl_mw", "drh_mw"]].to_numpy().max() > 1.0

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from gate_cases import DAY, scenario_set
 from plan_desk import AUCTIONS, LAST, NEXT, PRICES, PlanDesk, without_day, write_market, write_scenarios, write_sets
+from trading_frames import system_price
 
-from bess_pipeline import schemas
+from bess_pipeline import gb_time, schemas
 from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.trading import gate_plan
@@ -118,7 +119,7 @@ def test_a_day_without_scenarios_is_idle_and_says_so(desk: PlanDesk) -> None:
 
 def test_a_gate_whose_day_ahead_gate_was_refused_stays_refused(desk: PlanDesk) -> None:
     """Also where the refusal was stored by an earlier run."""
-    response = scenario_set(LAST, 6, 2, gate="response")
+    response = scenario_set(LAST, 3, 2, gate="response")
     write_sets(desk.lake, LAST, [response], {"reason.day_ahead": "nothing was known"})
     before = desk.plan(LAST)
     write_sets(desk.lake, LAST, [response], {"reason.day_ahead": "nothing was known", "inputs.response": "newer"})
@@ -200,7 +201,7 @@ def test_a_new_day_ahead_plan_makes_a_new_response_plan(desk: PlanDesk) -> None:
     """What was sold is given there: scenarios of the day-ahead gate alone are others."""
     before = desk.read(CO_OPTIMISED_PLAN, NEXT, gate="response")
     stamp = desk.lake.stamp(PATHS, NEXT)
-    sets = [scenario_set(NEXT, 6, 50), scenario_set(NEXT, 6, 2, gate="response")]
+    sets = [scenario_set(NEXT, 3, 50), scenario_set(NEXT, 3, 2, gate="response")]
     write_sets(desk.lake, NEXT, sets, stamp | {"inputs.day_ahead": "others"})
     assert desk.plans.unfinished([DAY, NEXT]) == [NEXT]
     desk.plan(NEXT)
@@ -306,10 +307,71 @@ def test_without_a_day_ahead_result_offers_are_taken_as_accepted_until_it_is_the
     assert desk.hashes(days=[NEXT]) == before
 
 
+# --- what a gate knows -----------------------------------------------------------------------------------------
+
+
+def absurd(desk: PlanDesk, prices_from: date) -> None:
+    """Everything that is not known at a gate of the second day, prices of trading days from `prices_from` on."""
+    start = pd.Timestamp(gb_time.efa_day_bounds_utc(prices_from)[0])
+    for day in (DAY, NEXT, LAST):
+        rows = desk.lake.read(PRICES, day, day)
+        known = rows["day_ahead_price_gbp_mwh"].where(rows["start_utc"] < start, 4999.0)
+        desk.lake.write(PRICES, day, rows.assign(day_ahead_price_gbp_mwh=known))
+        rows = desk.lake.read(AUCTIONS, day, day)
+        later = rows["efa_date"] >= NEXT
+        for column, value in (("clearing_price_gbp_mw_h", 888.0), ("cleared_volume_mw", 1.0)):
+            rows[column] = rows[column].mask(later, value)
+        desk.lake.write(AUCTIONS, day, rows)
+        starts = gb_time.settlement_half_hours(day)
+        energy = pd.DataFrame({"product": "DRH", "start_utc": starts, "energy_mwh_per_mw": 0.49, "coverage": 1.0})
+        desk.lake.write("market/response_energy", day, energy.assign(basis="measured"))
+    for day, rows in system_price(NEXT, LAST, 4999.0).groupby("settlement_date"):
+        desk.lake.write("market/system_price", day, rows)
+
+
+def decisions(desk: PlanDesk, gate: str) -> list[pd.DataFrame]:
+    """Plans, explanations, values and offers of the second day at a gate, all that is not a result."""
+    desk.plan(NEXT, again=True)
+    tables = (*DECIDED, ORDERS)
+    rows = [desk.lake.read(table, NEXT, NEXT).query("gate == @gate").reset_index(drop=True) for table in tables]
+    return [frame.drop(columns=["clearing_price", "accepted_mw"], errors="ignore") for frame in rows]
+
+
+def same(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> bool:
+    return all(left.equals(right) for left, right in zip(one, other, strict=True))
+
+
+def test_nothing_that_comes_after_a_gate_changes_what_is_decided_at_it(desk: PlanDesk, tmp_path: Path) -> None:
+    before = {gate: decisions(desk, gate) for gate in ("day_ahead", "response")}
+    at_day_ahead = desk.copy(tmp_path / "day_ahead")
+    absurd(at_day_ahead, NEXT)
+    assert same(decisions(at_day_ahead, "day_ahead"), before["day_ahead"])
+    assert (at_day_ahead.read(ORDERS, NEXT)["clearing_price"] == 4999.0).all()  # the control: it is there
+    assert not same(decisions(at_day_ahead, "response"), before["response"])  # where the day-ahead result is known
+    absurd(desk, LAST)
+    assert same(decisions(desk, "response"), before["response"])
+    assert (desk.read(ORDERS, NEXT, gate="response")["clearing_price"] == 888.0).all()
+
+
+def test_what_came_before_a_gate_does(desk: PlanDesk) -> None:
+    """The control: an auction of the day before, and one value of one scenario."""
+    before = decisions(desk, "day_ahead")
+    rows = desk.lake.read(AUCTIONS, DAY, DAY)
+    volume = rows["cleared_volume_mw"].mask(rows["efa_date"] == DAY, 0.0)
+    desk.lake.write(AUCTIONS, DAY, rows.assign(cleared_volume_mw=volume))
+    changed = decisions(desk, "day_ahead")
+    assert not same(changed, before)
+    paths, stamp = desk.lake.read(PATHS, NEXT, NEXT), desk.lake.stamp(PATHS, NEXT)
+    one = paths.index[(paths["gate"] == "day_ahead") & (paths["stream"] == "day_ahead")][18]
+    paths.loc[one, "value"] += 500.0
+    desk.lake.write(PATHS, NEXT, paths, stamp)
+    assert not same(decisions(desk, "day_ahead"), changed)
+
+
 # --- a stop ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", MADE_TABLES)
+@pytest.mark.parametrize("table", [ORDERS, PLAN_VALUE, CO_OPTIMISED_PLAN])
 def test_a_stop_between_the_tables_of_a_day_costs_nothing(
     desk: PlanDesk, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
