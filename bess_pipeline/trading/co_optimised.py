@@ -36,13 +36,14 @@ from bess_pipeline.optimisation.stochastic.numbers import BEYOND, OUTSIDE, RESPO
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relative_gap
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
-from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.optimisation.stochastic.solve import Method, optimise_plan
 from bess_pipeline.optimisation.stochastic.steps import DayAheadOffers, optimise_steps, product_prices
 from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
 from bess_pipeline.trading.gate_problem import GateProblem, exclude_services, needs_exclusion
 from bess_pipeline.trading.plans import with_all_columns
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
 
+METHOD: Method = "decomposition"  # by scenario at any size: no plan hangs on the time limit of branch and bound
 EXCESS_MWH = 1e-6
 PATH_TOLERANCE_MWH = 1e-5
 ENERGY_LEVELS = (0.05, 0.95)
@@ -137,7 +138,7 @@ def _solve(
     given: GateProblem, risk: RiskAversion, strategy: str, settings: CoOptimisationSettings
 ) -> tuple[GateProblem, TwoStageSolution]:
     cvar, var = _limits_of_risk(strategy, settings)
-    solve = partial(optimise_plan, risk=risk, cvar_limit_gbp=cvar, var_limit_gbp=var)
+    solve = partial(optimise_plan, risk=risk, method=METHOD, cvar_limit_gbp=cvar, var_limit_gbp=var)
     solution = solve(given.problem)
     if not needs_exclusion(given):
         return given, solution

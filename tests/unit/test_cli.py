@@ -80,10 +80,10 @@ def test_a_plan_of_the_short_day_has_46_half_hours_in_every_format(small: Path) 
         assert [float(row[name]) for row in rows] == pytest.approx([record[name] for record in records])
 
 
-def test_the_plan_shown_by_default_is_the_next_trading_days(small: Path) -> None:
+def test_the_plan_shown_by_default_is_the_next_trading_days_of_all_markets(small: Path) -> None:
     records = done("--workspace", small, "plan", "--format", "json").json
     assert {record["efa_date"][:10] for record in records} == {"2026-04-02"}
-    assert {record["strategy"] for record in records} == {"day_ahead_rolling"}  # it has no plan of all markets
+    assert {record["strategy"] for record in records} == {"co_optimised_cvar"}
     assert len(records) == 48
 
 
@@ -136,13 +136,13 @@ def test_a_report_of_days_that_are_not_stored_is_a_failure(small: Path) -> None:
 
 
 def test_a_query_prints_a_table_json_or_csv(small: Path) -> None:
-    sql = "SELECT efa_date, count(*) AS n FROM trading.foresight_plan WHERE efa_date = DATE '2026-03-29' GROUP BY ALL"
+    sql = "SELECT efa_date, count(*) AS n FROM trading.plan WHERE efa_date = DATE '2026-03-29' GROUP BY ALL"
     ask = ("--workspace", small, "query", sql)
-    assert done(*ask).out.split() == ["efa_date", "n", "2026-03-29", "46"]
-    assert done(*ask, "--format", "csv").out == "efa_date,n\n2026-03-29,46\n"
+    assert done(*ask).out.split() == ["efa_date", "n", "2026-03-29", "92"]
+    assert done(*ask, "--format", "csv").out == "efa_date,n\n2026-03-29,92\n"
     for option in (("--json",), ("--format", "json")):
         (record,) = done(*ask, *option).json
-        assert (record["efa_date"][:10], record["n"]) == ("2026-03-29", 46)
+        assert (record["efa_date"][:10], record["n"]) == ("2026-03-29", 92)
     assert done("--workspace", small, "query", "SELECT 1 AS n WHERE false").out == "no rows\n"
 
 
