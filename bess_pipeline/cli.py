@@ -40,10 +40,10 @@ FORMATS = click.Choice(["table", "json", "csv"])
 def bess(context: click.Context, workspace: Path | None, verbose: bool) -> None:
     """A risk-aware digital twin of a battery trading in Great Britain.
 
-    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, replays a
-    rule-based strategy, one that looks 48 h ahead on forecast prices, and the perfect-foresight bound on day-ahead
-    energy, and reports cash and wear by stream. Response and reserve revenues, price forecasts beyond a baseline,
-    scenarios and CVaR are not part of it yet.
+    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, forecasts them,
+    replays a rule-based strategy, one that looks 48 h ahead on forecast prices, and the perfect-foresight bound on
+    day-ahead energy, and reports cash and wear by stream. Plans day-ahead energy and response together from scenarios
+    under CVaR, with orders, reasons and a frontier; dispatch and settlement of these plans are not part of it yet.
     """
     configure_logging("INFO" if verbose else "WARNING")
     context.obj = workspace
@@ -188,18 +188,26 @@ def rebuild(workspace: Path | None, first: datetime, last: datetime) -> None:
 
 @bess.command()
 @click.option("--date", "day", type=DAY, help="Trading day (EFA date); default: the next one.")
-@click.option("--strategy", help="Name, as in trading.plan; default: day_ahead_rolling.")
+@click.option("--strategy", help="Default: co_optimised_cvar where the day has a plan of it, else day_ahead_rolling.")
+@click.option("--gate", type=click.Choice(["day_ahead", "response"]), help="Default: the last one that has a plan.")
 @click.option("--format", "form", type=FORMATS, default="table", show_default=True)
 @click.pass_obj
-def plan(workspace: Path | None, day: datetime | None, strategy: str | None, form: str) -> None:
-    """The stored day-ahead plan of a trading day, per half-hour, and which forecast it was made with."""
-    from bess_pipeline.commands.show import planned_with, stored_plan
+def plan(workspace: Path | None, day: datetime | None, strategy: str | None, gate: str | None, form: str) -> None:
+    """The stored plan of a trading day: volumes and stored energy, with reasons, orders and risk where there are any.
 
-    settings, chosen = _settings(workspace), day.date() if day else None
-    _print(stored_plan(settings, chosen, strategy), form)
-    forecast = planned_with(settings, chosen, strategy)
-    if forecast:
-        _say(f"day-ahead prices planned with: {forecast}")
+    co_optimised and co_optimised_cvar plan day-ahead energy and services together, at two gates (09:50 and 14:00 London
+    on the day before); these plans are not dispatched or settled yet. rule_based and day_ahead_rolling plan day-ahead
+    energy alone; with them it is said which forecast they used. json and csv give one record per half-hour.
+    """
+    from bess_pipeline.commands.plans import stored_plan
+
+    found = stored_plan(_settings(workspace), day.date() if day else None, strategy, gate)
+    if form == "table" and found.text:
+        click.echo(found.text)
+        return
+    _print(found.rows, form)
+    for remark in found.remarks:
+        _say(remark)
 
 
 @bess.command()

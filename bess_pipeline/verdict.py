@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from bess_pipeline.lake import Lake
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading.plan_status import REFUSED, PlanStatus, plan_status
+from bess_pipeline.trading.timeline import GATES
 
 COMPLETE, NOT_PUBLISHED = "complete", "not_published"
 # No trading day waits for these yet.
@@ -56,6 +59,26 @@ def forecast_words(lake: Lake, days: Sequence[date]) -> str:
     shown = [f"{row['efa_date']} {row['gate']} {row['step']} {row['status']}: {row['reason']}" for row in bad[:3]]
     more = [f"{len(bad) - 3} more in scenario.gate_status"] if len(bad) > 3 else []
     return "; ".join([said, *shown, *more])
+
+
+def plan_words(lake: Lake, days: Sequence[date]) -> str:
+    """How many gates of days are planned by the strategies of all markets, and why others are not; no day waits."""
+    found = [plan_status(lake, day, strategy, gate) for day in days for strategy in CO_OPTIMISED for gate in GATES]
+    reasons: dict[str, list[PlanStatus]] = {}
+    for one in found:
+        if one.status == REFUSED:
+            reasons.setdefault(one.reason, []).append(one)
+    unplanned = sum(map(len, reasons.values()))
+    said = f"plans of all markets: {len(found) - unplanned} of {len(found)} gates of {len(days)} days are planned"
+    shown = [f"{_gates(same)}: {reason}" for reason, same in list(reasons.items())[:3]]
+    more = [f"{len(reasons) - 3} more reasons: `bess plan --date` gives a day's"] if len(reasons) > 3 else []
+    return "; ".join([said, *shown, *more])
+
+
+def _gates(same: Sequence[PlanStatus]) -> str:
+    """The first of the gates without a plan for one reason, and how many others there are."""
+    others = f" and {len(same) - 1} more" if len(same) > 1 else ""
+    return f"{same[0].day} {same[0].strategy} {same[0].gate}{others}"
 
 
 def _sources(lake: Lake, day: date) -> list[NotComplete]:

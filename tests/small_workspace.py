@@ -17,7 +17,8 @@ CLOCK_CHANGE = date(2026, 3, 29)
 NEXT_DAY = date(2026, 4, 2)
 DAYS = 5
 STRATEGIES = ("day_ahead_perfect_foresight", "day_ahead_rolling", "rule_based")
-# What makes forecasts and scenarios cheap: their own tests make them as they are by default.
+# What makes forecasts and scenarios cheap: their own tests make them as they are by default. Plans of all markets take
+# longest: most tests do without.
 CHEAP_FORECASTS = {
     "BESS_FORECAST__MODELS": '["similar_day"]',
     "BESS_FORECAST__CALIBRATION_DAYS": "14",
@@ -25,9 +26,11 @@ CHEAP_FORECASTS = {
     "BESS_SCENARIOS__COUNT": "20",
     "BESS_SCENARIOS__REDUCED": "5",
     "BESS_SCENARIOS__FRESH": "10",
+    "BESS_CO_OPTIMISATION__ENABLED": "false",
 }
 VALUED = date(2026, 3, 27)  # the only day with what uncertainty costs and a frontier
 CHEAP_PLANS = {
+    "BESS_CO_OPTIMISATION__ENABLED": "true",
     "BESS_CO_OPTIMISATION__VALUE_WEEKDAYS": f"[{VALUED.isoweekday()}]",
     "BESS_CO_OPTIMISATION__FRONTIER_WEEKDAYS": f"[{VALUED.isoweekday()}]",
     "BESS_CO_OPTIMISATION__FRONTIER_POINTS": "3",

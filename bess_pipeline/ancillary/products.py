@@ -66,9 +66,15 @@ class Product:
 
     @property
     def assumed_throughput_mwh_per_mw_day(self) -> float | None:
-        """The upper end of what was published (for DR also the newest): the most that must be bought back."""
+        """The end of what was published that flatters least, MWh a MW and day.
+
+        Of low products the highest: energy that leaves unpaid and must be bought back. Of high products the lowest:
+        energy that comes in unpaid and can be sold.
+        """
         published = self.published_throughput_mwh_per_mw_day
-        return None if published is None else published[1]
+        if published is None:
+            return None
+        return max(published) if self.direction == "low" else min(published)
 
 
 _RESPONSE_TERMS = "Response Service Terms and Procurement Rules (domain reference 5.1, 5.2)"

@@ -21,7 +21,8 @@ from bess_pipeline.settings import STATE_FOLDER_VARIABLE, Settings, config_file,
 from bess_pipeline.sources.breaker import Breaker
 from bess_pipeline.sources.provider_state import provider_key, shared_state
 from bess_pipeline.sources.redaction import public_url
-from bess_pipeline.verdict import forecast_words, not_complete
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
+from bess_pipeline.verdict import forecast_words, not_complete, plan_words
 from bess_pipeline.warehouse import query
 
 
@@ -43,6 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
         "workspace": _workspace,
         "data": _data,
         "forecasts": _forecasts,
+        "plans": _plans,
         "database": _database,
         "providers": _providers,
     }
@@ -111,6 +113,13 @@ def _forecasts(runtime: Runtime) -> str:
     lake = runtime.workspace.lake
     days = lake.days("scenario/gate_status")
     return forecast_words(lake, days) if days else "none made yet"
+
+
+def _plans(runtime: Runtime) -> str:
+    """How plans of all markets went; no trading day waits for them either."""
+    lake = runtime.workspace.lake
+    days = lake.days(CO_OPTIMISED_PLAN)
+    return plan_words(lake, days) if days else "none of all markets made yet"
 
 
 def _with_holes(quality: DataQuality, summary: Summary) -> str:

@@ -24,13 +24,14 @@ from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK
 from bess_pipeline.ingestion.stack import RAW as STACK_RAW
+from bess_pipeline.lake import Lake
 from bess_pipeline.market_checks.system_price_check import DIFFERS
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_co_optimise, days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import FORECASTS_NAME, REPORT_NAME, daily_pnl, window_capture
+from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, daily_pnl, window_capture
 from bess_pipeline.report.tables import pnl_table_text
 from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
@@ -42,7 +43,7 @@ from bess_pipeline.sample_dates import (
     FIRST_DATE,
 )
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings
-from bess_pipeline.verdict import NotComplete, forecast_words, not_complete
+from bess_pipeline.verdict import NotComplete, forecast_words, not_complete, plan_words
 from bess_pipeline.warehouse import publish
 
 DEMO_WORKSPACE = Path("data/demo")
@@ -100,6 +101,13 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         "and [forecast] and [scenarios] of bess.toml)"
     )
     say(forecast_words(runtime.workspace.lake, forecast))
+    planned = gb_time.days_between(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY)
+    say(
+        f"plans of all markets: made for the last {len(planned)} of the days, with a frontier of "
+        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; not dispatched "
+        "or settled yet (your own workspaces: all days, and [co_optimisation] of bess.toml)"
+    )
+    say(plan_words(runtime.workspace.lake, planned))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))
 
 
@@ -206,7 +214,7 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         if revised:
             say("asked again for system prices that were due, and settled again what they changed")
         say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
-        say(forecast_words(runtime.workspace.lake, [*days, *days_to_plan(runtime)]))
+        _say_what_no_day_waits_for(runtime.workspace.lake, [*days, *days_to_plan(runtime)], say)
         return not_complete(runtime.workspace.lake, days)
 
 
@@ -251,8 +259,13 @@ def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -
     problems = not_complete(lake, days)
     bad = {problem.day for problem in problems}
     say(f"{len(days) - len(bad)} of {len(days)} days are complete")
-    say(forecast_words(lake, days))
+    _say_what_no_day_waits_for(lake, days, say)
     return problems
+
+
+def _say_what_no_day_waits_for(lake: Lake, days: Sequence[date], say: Say) -> None:
+    say(forecast_words(lake, days))
+    say(plan_words(lake, days))
 
 
 @contextmanager
@@ -302,7 +315,7 @@ def _next_steps(workspace: Path, seconds: float) -> str:
         shown = str(command.relative_to(Path.cwd()))
     return (
         f"\nworkspace {workspace}, {seconds:.0f} s. Simulated data: not real prices."
-        f"\n  look:   {workspace / 'reports' / REPORT_NAME}, {FORECASTS_NAME} and the figures beside them"
+        f"\n  look:   {workspace / 'reports' / REPORT_NAME}, {FORECASTS_NAME}, {PLANS_NAME} and figures beside them"
         f"\n  open:   {shown} --workspace {workspace} ui"
         f'\n  query:  {shown} --workspace {workspace} query "SELECT * FROM risk.daily_pnl_by_stream ORDER BY ALL"'
         f"\n  plan:   {shown} --workspace {workspace} plan"

@@ -1,6 +1,6 @@
-"""Commands that show what is stored or compute one answer: plan, optimise, report and query.
+"""Commands that show what is stored or compute one answer: optimise, report and query.
 
-What belongs here: reading a result and shaping it for the terminal. What does not: printing and
+What belongs here: reading a result and shaping it for the terminal. What does not: plans (`plans.py`), printing and
 formats (`cli.py`). What only one command needs is imported by that command where it takes long, so
 that a query is answered at once.
 """
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bess_pipeline import gb_time
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.settings import Settings
@@ -26,43 +25,6 @@ if TYPE_CHECKING:
     from bess_pipeline.optimisation.price_file import OptimiseResult
     from bess_pipeline.optimisation.shadow_prices import ShadowPrices
     from bess_pipeline.sources.files import PriceSeries
-
-
-def stored_plan(settings: Settings, day: date | None, strategy: str | None = None) -> pd.DataFrame:
-    """A strategy's plan of a trading day (default: the last of the register, the next day), with London time."""
-    from bess_pipeline.runtime import Runtime
-    from bess_pipeline.trading.stamps import PLAN
-    from bess_pipeline.trading.strategies import DECIDING
-
-    names = [one.name for one in DECIDING]
-    strategy = strategy or names[-1]
-    if strategy not in names:
-        raise UserInputError(f"no strategy {strategy} makes plans: choose {', '.join(names[:-1])} or {names[-1]}")
-    runtime = Runtime(settings)
-    day = day or runtime.next_trading_day()
-    lake = runtime.workspace.lake
-    frame = lake.read(PLAN, day, day)
-    frame = frame[frame["strategy"] == strategy].reset_index(drop=True)
-    if frame.empty:
-        why = (
-            lake.stamp(PLAN, day).get(f"reason.{strategy}")
-            or "run `bess refresh` for coming days or `bess backfill` for past ones"
-        )
-        raise UserInputError(f"workspace {settings.workspace} has no {strategy} plan for {day}: {why}")
-    local = frame["start_utc"].dt.tz_convert(gb_time.LONDON).dt.strftime("%a %H:%M")
-    frame.insert(list(frame.columns).index("start_utc") + 1, "london", local)
-    return frame
-
-
-def planned_with(settings: Settings, day: date | None, strategy: str | None = None) -> str:
-    """Which forecast a stored plan was made with, in words; empty where its strategy uses none."""
-    from bess_pipeline.runtime import Runtime
-    from bess_pipeline.trading.stamps import PLAN
-    from bess_pipeline.trading.strategies import DECIDING
-
-    runtime = Runtime(settings)
-    stamp = runtime.workspace.lake.stamp(PLAN, day or runtime.next_trading_day())
-    return stamp.get(f"forecast.{strategy or DECIDING[-1].name}", "")
 
 
 def optimise_prices(

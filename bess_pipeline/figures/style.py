@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.trading import strategies
+from bess_pipeline.trading import co_optimised_names, strategies
 
 P = ParamSpec("P")
 
@@ -85,7 +85,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def strategy_label(strategy: str) -> str:
     """The name of a strategy in a legend."""
     known = strategies.find(strategy)
-    return known.label if known else strategy.replace("_", " ")
+    return known.label if known else co_optimised_names.LABELS.get(strategy, strategy.replace("_", " "))
 
 
 def strategy_colours(names: Iterable[str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from bess_pipeline.orchestration.assets.publish import (
     DATA_QUALITY,
     FIGURES,
     FORECAST_PAGE,
+    PLAN_PAGE,
     REPORT,
     VERDICT,
     WAREHOUSE,
@@ -56,13 +57,14 @@ PRICE_ASSETS = (
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, JUDGEMENT, SCORE, GATE_STATUS)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
-PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, DATA_QUALITY, VERDICT)
+PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, PLAN_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)
 FREQUENCY_ASSETS = (RAW_FREQUENCY, RESPONSE_ENERGY, *SHOWN)
 FORECAST_ASSETS = (*FUNDAMENTALS.raw, FUNDAMENTALS.table, *SHOWN)
 DETAILED_ASSETS = (*STACK_ASSETS, *SHOWN)
 PLAN_ASSETS = (*INGEST_ASSETS, *SCENARIO_ASSETS, AVAILABILITY, PLAN, *CO_OPTIMISED_ASSETS, WAREHOUSE)
+PLAN_AND_SHOW = (*PLAN_ASSETS, PLAN_PAGE)  # for the schedule: commands publish after they have planned
 
 _JOBS = {
     EVERYTHING: (
@@ -125,7 +127,7 @@ def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
         for run in gb_time.consecutive_runs(days_to_settle(runtime), DAYS_PER_RUN)
     ]
     if plan:
-        requests.append(_request(f"plan {plan[0]} {plan[-1]} {stamp}", plan[0], plan[-1], PLAN_ASSETS))
+        requests.append(_request(f"plan {plan[0]} {plan[-1]} {stamp}", plan[0], plan[-1], PLAN_AND_SHOW))
     return requests or dg.SkipReason("every ended day is complete and the next trading day is planned")
 
 

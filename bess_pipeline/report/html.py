@@ -27,7 +27,7 @@ from bess_pipeline.risk.pnl import daily_totals
 Rows = list[dict[Hashable, Any]]
 
 NOT_INCLUDED = (
-    "Response and reserve revenues: no strategy here offers them yet.",
+    "Response and reserve revenues: plans of all markets offer them, and are not carried out here yet.",
     "Balancing Mechanism acceptances.",
     "Intraday trades, exchange fees, optimiser share, Capacity Market, network and supplier charges.",
 )

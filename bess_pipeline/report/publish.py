@@ -32,7 +32,7 @@ from bess_pipeline.workspace import Workspace
 
 CUMULATIVE = "cumulative_pnl"
 WEAR = "wear"
-REPORT_NAME, FORECASTS_NAME = "report.html", "forecasts.html"
+REPORT_NAME, FORECASTS_NAME, PLANS_NAME = "report.html", "forecasts.html", "plans.html"
 
 
 def settled_window(workspace: Workspace, first: date | None = None, last: date | None = None) -> Window | None:
@@ -61,7 +61,7 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
         save_png(wear_figure(degradation, states, battery.energy_mwh, provenance), written[WEAR])
     for day in _telling_days(workspace, window):
         dispatch = rows_of(workspace, "trading.dispatch", Window(day, day))
-        prices = _prices(workspace, day)
+        prices = day_ahead_prices(workspace, day)
         for strategy, rows in dispatch.groupby("strategy", sort=True):
             name = f"dispatch_{strategy}_{day.isoformat()}"
             written[name] = _figure_file(workspace, name)
@@ -110,6 +110,15 @@ def daily_pnl(workspace: Workspace, window: Window) -> pd.DataFrame:
     return rows_of(workspace, "risk.daily_pnl", window)
 
 
+def day_ahead_prices(workspace: Workspace, day: date) -> pd.DataFrame:
+    """`market/day_ahead_price` rows of the two settlement dates that an EFA day lies in, from the warehouse."""
+    return query(
+        workspace.database,
+        "SELECT * FROM market.day_ahead_price WHERE settlement_date "
+        f"BETWEEN {sql_date(day - timedelta(days=1))} AND {sql_date(day)} ORDER BY start_utc",
+    )
+
+
 def window_capture(workspace: Workspace, window: Window) -> Capture:
     """Capture of each strategy over the window, stored energy at the window's mean day-ahead price."""
     mean = query(
@@ -136,14 +145,6 @@ def _telling_days(workspace: Workspace, window: Window) -> list[date]:
     days = [as_date(day) for day, whole in complete.items() if whole]
     changes = [day for day in days if len(gb_time.efa_half_hours(day)) != 48]
     return sorted({*changes, *days[-1:]})
-
-
-def _prices(workspace: Workspace, day: date) -> pd.DataFrame:
-    return query(
-        workspace.database,
-        "SELECT * FROM market.day_ahead_price WHERE settlement_date "
-        f"BETWEEN {sql_date(day - timedelta(days=1))} AND {sql_date(day)} ORDER BY start_utc",
-    )
 
 
 def _states_of_energy(workspace: Workspace, window: Window) -> pd.DataFrame:

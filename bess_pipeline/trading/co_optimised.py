@@ -36,15 +36,14 @@ from bess_pipeline.optimisation.stochastic.numbers import BEYOND, OUTSIDE, RESPO
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relative_gap
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
-from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.optimisation.stochastic.solve import Method, optimise_plan
 from bess_pipeline.optimisation.stochastic.steps import DayAheadOffers, optimise_steps, product_prices
+from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
 from bess_pipeline.trading.gate_problem import GateProblem, exclude_services, needs_exclusion
 from bess_pipeline.trading.plans import with_all_columns
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
 
-RISK_NEUTRAL, RISK_AVERSE = "co_optimised", "co_optimised_cvar"
-CO_OPTIMISED = (RISK_NEUTRAL, RISK_AVERSE)
-LABELS = {RISK_NEUTRAL: "co-optimised, risk-neutral", RISK_AVERSE: "co-optimised, mean and CVaR"}
+METHOD: Method = "decomposition"  # by scenario at any size: no plan hangs on the time limit of branch and bound
 EXCESS_MWH = 1e-6
 PATH_TOLERANCE_MWH = 1e-5
 ENERGY_LEVELS = (0.05, 0.95)
@@ -138,7 +137,8 @@ def closing_energy_mwh(decision: Decision) -> float:
 def _solve(
     given: GateProblem, risk: RiskAversion, strategy: str, settings: CoOptimisationSettings
 ) -> tuple[GateProblem, TwoStageSolution]:
-    solve = partial(optimise_plan, risk=risk, **_limits_of_risk(strategy, settings))
+    cvar, var = _limits_of_risk(strategy, settings)
+    solve = partial(optimise_plan, risk=risk, method=METHOD, cvar_limit_gbp=cvar, var_limit_gbp=var)
     solution = solve(given.problem)
     if not needs_exclusion(given):
         return given, solution
@@ -148,17 +148,18 @@ def _solve(
     return chosen, replace(found, bound_gbp=bound, gap=relative_gap(found.objective_gbp, bound))
 
 
-def _limits_of_risk(strategy: str, settings: CoOptimisationSettings) -> dict[str, float | None]:
-    """What a strategy's plan may lose at most; only the one that weighs risk has limits."""
+def _limits_of_risk(strategy: str, settings: CoOptimisationSettings) -> tuple[float | None, float | None]:
+    """What a strategy's plan may lose at most, CVaR and VaR; only the one that weighs risk has limits."""
     if strategy != RISK_AVERSE:
-        return {}
-    return {"cvar_limit_gbp": settings.cvar_limit_gbp, "var_limit_gbp": settings.var_limit_gbp}
+        return None, None
+    return settings.cvar_limit_gbp, settings.var_limit_gbp
 
 
 def _curve(given: GateProblem, risk: RiskAversion, strategy: str, settings: CoOptimisationSettings) -> DayAheadOffers:
     """The day-ahead offers as price-quantity steps, to 0.1 MW towards zero."""
-    limits = _limits_of_risk(strategy, settings)
-    offers = optimise_steps(given.problem, 2 * settings.price_steps, risk, **limits).offers
+    cvar, var = _limits_of_risk(strategy, settings)
+    levels = 2 * settings.price_steps
+    offers = optimise_steps(given.problem, levels, risk, cvar_limit_gbp=cvar, var_limit_gbp=var).offers
     mw = _towards_zero(offers.offered_mw)
     return DayAheadOffers(offers.product[mw != 0], mw[mw != 0], offers.limit_price_gbp_mwh[mw != 0])
 

@@ -27,33 +27,18 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
-from bess_pipeline.trading.co_optimised import CO_OPTIMISED
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
+from bess_pipeline.trading.plan_status import PlanStatus, plan_status
 from bess_pipeline.trading.stored_gate import StoredGates
 from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
 
 ONE_DAY = timedelta(days=1)
 MADE_TABLES = (ORDERS, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE, CO_OPTIMISED_PLAN)  # the plan is written last
-COMPLETE, PROVISIONAL, REFUSED = "complete", "provisional", "refused"
 DISABLED = "co_optimisation.enabled is false"
-
-
-@dataclass(frozen=True)
-class PlanStatus:
-    """How a gate of a day went for a strategy; `notes` are what a reader of the plan must know."""
-
-    day: date
-    strategy: str
-    gate: str
-    status: str
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.day}  {self.strategy}  {self.gate}  {self.status}: {self.reason}"
 
 
 @dataclass
@@ -104,20 +89,16 @@ class CoOptimisedDays:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders."""
         for day in sorted(days):
             self._plan_day(day, again)
-        return [self.status(day, strategy, gate) for day in sorted(days) for strategy in CO_OPTIMISED for gate in GATES]
+        return [
+            plan_status(self.lake, day, strategy, gate)
+            for day in sorted(days)
+            for strategy in CO_OPTIMISED
+            for gate in GATES
+        ]
 
     def status(self, day: date, strategy: str, gate: timeline.Gate) -> PlanStatus:
         """How a gate stands, from its stamp."""
-        stamp, key = self.lake.stamp(CO_OPTIMISED_PLAN, day), f"{strategy}.{gate}"
-        if f"reason.{key}" not in stamp:
-            return PlanStatus(day, strategy, gate, REFUSED, "it was never planned")
-        notes = tuple(stamp.get(f"notes.{key}", "").splitlines())
-        if stamp[f"reason.{key}"]:
-            return PlanStatus(day, strategy, gate, REFUSED, stamp[f"reason.{key}"], notes)
-        if stamp.get(f"closed.{key}") != "yes":
-            closes = f"{timeline.gate_utc(day, gate):%Y-%m-%dT%H:%MZ}"
-            return PlanStatus(day, strategy, gate, PROVISIONAL, f"made before its gate closed at {closes}", notes)
-        return PlanStatus(day, strategy, gate, COMPLETE, "", notes)
+        return plan_status(self.lake, day, strategy, gate)
 
     def opening_energy_mwh(self, strategy: str, day: date) -> float | None:
         """The state that a strategy's plan of a day opens with, MWh; None where that is not known."""

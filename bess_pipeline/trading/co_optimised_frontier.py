@@ -20,8 +20,9 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.risk.frontier_rows import frontier_rows
 from bess_pipeline.risk.plan_values import activation_sensitivity
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading.co_optimised import RISK_AVERSE, risk_of
+from bess_pipeline.trading.co_optimised import risk_of
 from bess_pipeline.trading.co_optimised_days import CoOptimisedDays
+from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
 from bess_pipeline.trading.gate_problem import GateInputs, gate_problem
 from bess_pipeline.trading.timeline import Gate
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FRONTIER, SENSITIVITY

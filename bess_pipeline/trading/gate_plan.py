@@ -29,9 +29,10 @@ from bess_pipeline.risk.plan_values import information_rows, plan_value_row
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
+from bess_pipeline.trading.conduct import conduct_note
 from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, after_day_ahead, gate_problem
 from bess_pipeline.trading.orders import accepted_day_ahead_mw, basket_orders, clear, day_ahead_orders, stepped_orders
-from bess_pipeline.trading.plan_explanation import conduct_note, explain, limit_prices, offer_groups
+from bess_pipeline.trading.plan_explanation import explain, limit_prices, offer_groups
 from bess_pipeline.trading.plans import Array
 from bess_pipeline.trading.stored_gate import StoredGates
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE

@@ -1,8 +1,9 @@
-"""Why a plan holds what it holds: a row and a sentence for every offer, limit prices, and the note on conduct.
+"""Why a plan holds what it holds: a row and a sentence for every offer, and limit prices.
 
-What belongs here: `trading/plan_explanation` rows without their strategy, the limit price of each offer, and what is
-said where a plan counts on cash-out. What does not: the values themselves (`optimisation/stochastic/marginal_values.py`
-and `binding_limits.py`), orders with their clearing, and how a plan is shown in a terminal (`plan_text.py`).
+What belongs here: `trading/plan_explanation` rows without their strategy, and the limit price of each offer. What does
+not: the values themselves (`optimisation/stochastic/marginal_values.py` and `binding_limits.py`), orders with their
+clearing, what is said where a plan counts on cash-out (`conduct.py`), and how a plan is shown in a terminal
+(`plan_text.py`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ RESPONSE_PRICE_BOUNDS = (-999.99, 999.99)  # GBP/MW/h, auction limits (domain re
 PENNIES = 100.0  # prices are multiples of 0.01 (domain reference 4.4)
 ROUNDING = 1e-6  # of a penny: a value this close to one is that penny
 MOST_PARTS, MOST_LIMITS = 3, 3  # of a sentence; the other columns have them all
-LEAST_MWH = 0.005  # expected deviation in a half-hour below which nothing is said
 COLUMNS = (
     "market",
     "product",
@@ -240,50 +240,3 @@ def _why_left(one: Explained) -> str:
     if closed:
         return f"{paid}: {closed} (another service excludes it, or none of it is expected to clear)"
     return f"{paid}: a MW would displace {one.displaced:.2f} ({_displaces(one, MOST_PARTS)})"
-
-
-def conduct_note(given: GateProblem, solution: TwoStageSolution) -> str:
-    """The note on conduct: how much dispatch of the trading day is planned to differ from contracts, and when.
-
-    Over scenarios, sum of probability x |dispatch - contracted|; empty where it is nothing.
-    """
-    problem, committed = given.problem, given.problem.committed_periods
-    sold = problem.split_plan(solution.plan)[0]
-    index, hours = problem.product_index[:committed], problem.energy.durations[:committed]
-    planned = np.where(index >= 0, hours * sold[np.maximum(index, 0)], 0.0) if sold.size else np.zeros(committed)
-    dispatch = (solution.of("discharge_mwh") - solution.of("charge_mwh"))[:, :committed]
-    deviation = np.where(index >= 0, dispatch - planned, 0.0)
-    weight = problem.probability
-    long, short = weight @ np.maximum(deviation, 0.0), weight @ np.maximum(-deviation, 0.0)
-    return _note(given.horizon.start_utc[:committed], long, short, "in expectation over the scenarios")
-
-
-def conduct_note_of_rows(plan: pd.DataFrame) -> str:
-    """The same of stored `trading/plan` rows: planned dispatch against volumes, which nets what scenarios do."""
-    deviation = (plan["discharge_mw"] - plan["charge_mw"] - plan["day_ahead_mw"]).to_numpy(dtype="float64")
-    deviation = deviation * gb_time.HALF_HOUR_H
-    starts = pd.DatetimeIndex(plan["start_utc"])
-    return _note(starts, np.maximum(deviation, 0.0), np.maximum(-deviation, 0.0), "in its planned dispatch")
-
-
-def _note(start_utc: pd.DatetimeIndex, long_mwh: FloatArray, short_mwh: FloatArray, basis: str) -> str:
-    told = long_mwh + short_mwh > LEAST_MWH
-    if not told.any():
-        return ""
-    long, short = float(long_mwh[told].sum()), float(short_mwh[told].sum())
-    return (
-        f"Conduct: this plan holds a position against cash-out: {basis}, dispatch differs from what is contracted by "
-        f"{long + short:.1f} MWh (long {long:.1f}, short {short:.1f}) in {int(told.sum())} of {told.size} half-hours: "
-        f"{_london_ranges(start_utc, told)} London. Intentional imbalance is legally sensitive, and parties must not "
-        "deliberately distort the market. Whether physical notifications would stay accurate, and what else the rules "
-        "ask for: check with compliance before trading such a plan."
-    )
-
-
-def _london_ranges(start_utc: pd.DatetimeIndex, told: np.ndarray) -> str:
-    """Runs of half-hours as "07:00 to 09:30"."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], told.astype(np.int8), [0]])))
-    local = start_utc.tz_convert(gb_time.LONDON)
-    ends = (start_utc + gb_time.HALF_HOUR).tz_convert(gb_time.LONDON)
-    runs = [f"{local[a]:%H:%M} to {ends[b - 1]:%H:%M}" for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return ", ".join(runs)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.ancillary.products import PRODUCT_TABLE
-from bess_pipeline.trading.plan_explanation import conduct_note_of_rows
+from bess_pipeline.trading.conduct import conduct_note_of_rows
 
 WIDTH = 110
 INDENT = " " * 6
@@ -37,7 +37,7 @@ def plan_text(
     known = {} if values is None else {str(name): value for name, value in values.items() if _is_there(value)}
     notes = str(known.get("notes", ""))
     conduct = "" if CONDUCT in notes else conduct_note_of_rows(plan)
-    parts += [_wrapped(text) for text in (conduct, notes) if text]
+    parts += ["\n".join(map(_wrapped, text.splitlines())) for text in (conduct, notes) if text]
     if known:
         parts.append("\n".join(_risk(known)))
     return "\n\n".join(parts)

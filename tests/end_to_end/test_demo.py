@@ -33,6 +33,7 @@ from bess_pipeline.scenarios.daily import MADE_TABLES
 from bess_pipeline.scenarios.gates import GateMaker
 from bess_pipeline.schemas import SCHEMA_VERSION, validate
 from bess_pipeline.settings import RollingSettings, Settings, SolverSettings
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
 from bess_pipeline.trading.replay import Replay
 from bess_pipeline.warehouse import query, table_hashes
 from bess_pipeline.workspace import Workspace
@@ -47,6 +48,11 @@ FORECAST_FIGURES = {
     *(f"{kind}_{gate}.png" for kind in DAILY_FIGURES for gate in GATES),
     *(f"fan_{gate}_{DEMO_LAST_DAY}.png" for gate in GATES),
     "fan_day_ahead_2026-04-13.png",
+}
+PLAN_FIGURES = {  # of the coming day, a Monday, which gets a frontier
+    *(f"{kind}_{strategy}_2026-04-13.png" for kind in ("plan", "offers") for strategy in CO_OPTIMISED),
+    "frontier_2026-04-13.png",
+    "activation_2026-04-13.png",
 }
 
 
@@ -220,8 +226,10 @@ def test_the_state_is_carried_over_every_midnight(demo: Demo) -> None:
 
 
 def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
-    for form, rows in (("table", 49), ("csv", 49)):
-        assert len(done("--workspace", beside.workspace, "plan", "--format", form).out.splitlines()) == rows
+    assert "Not dispatched or settled yet" in done("--workspace", beside.workspace, "plan").out
+    for form in ("table", "csv"):
+        energy = done("--workspace", beside.workspace, "plan", "--strategy", "day_ahead_rolling", "--format", form)
+        assert len(energy.out.splitlines()) == 49
     default = done("--workspace", beside.workspace, "plan", "--format", "json").json
     asked = done("--workspace", beside.workspace, "plan", "--date", "2026-04-13", "--format", "json").json
     assert default == asked
@@ -235,7 +243,7 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
     days = (SHORT_DAY, DEMO_LAST_DAY)
     names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
-    names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES
+    names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES | PLAN_FIGURES
     assert {path.name for path in figures} == names
     for path in figures:
         content = path.read_bytes()

@@ -195,6 +195,9 @@ def test_figures_are_shown_in_the_run(instance: dg.DagsterInstance) -> None:
     shown = {entry.asset_materialization.asset_key.to_user_string(): entry.asset_materialization for entry in logs}
     assert set(shown) == set(PUBLISH_ASSETS)
     assert "data:image/png;base64," in str(number(shown["report/figures"], "cumulative pnl"))
+    planned = shown["report/plans"].metadata["planned_day"].value
+    for name in (f"{kind} co optimised{risk} {planned}" for kind in ("plan", "offers") for risk in ("", " cvar")):
+        assert "data:image/png;base64," in str(number(shown["report/plans"], name)), name
     assert number(shown["report/verdict"], "days_complete") == DAYS
 
 

@@ -10,7 +10,7 @@ import pytest
 import small_workspace
 
 from bess_pipeline.definitions import build_defs
-from bess_pipeline.orchestration.jobs import EVERYTHING, PLAN_ASSETS, SCHEDULE, asset_key
+from bess_pipeline.orchestration.jobs import EVERYTHING, PLAN_AND_SHOW, SCHEDULE, asset_key
 from bess_pipeline.orchestration.partitions import range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, SKIP_FINISHED
 from bess_pipeline.settings import load_settings
@@ -50,7 +50,7 @@ def test_a_day_later_two_runs_are_asked_for(small: Path, monkeypatch: pytest.Mon
     settle, plan = settling(tick(small, monkeypatch, "2026-04-02T10:30:00Z"))
     assert (days_of(settle), settle.asset_selection) == (("2026-04-01", "2026-04-01"), None)
     assert days_of(plan) == ("2026-04-02", "2026-04-03")
-    assert set(plan.asset_selection or []) == {asset_key(name) for name in PLAN_ASSETS}
+    assert set(plan.asset_selection or []) == {asset_key(name) for name in PLAN_AND_SHOW}
     assert settle.run_key != plan.run_key
 
 

@@ -66,13 +66,13 @@ def test_version() -> None:
 
 
 def test_a_plan_of_the_short_day_has_46_half_hours_in_every_format(small: Path) -> None:
-    plan = ("--workspace", small, "plan", "--date", "2026-03-29")
+    plan = ("--workspace", small, "plan", "--date", "2026-03-29", "--strategy", "day_ahead_rolling")
     records = done(*plan, "--format", "json").json
     rows = list(csv.DictReader(io.StringIO(done(*plan, "--format", "csv").out)))
     lines = done(*plan).out.splitlines()
     assert len(records) == len(rows) == len(lines) - 1 == 46
     assert list(records[0]) == list(rows[0]) == lines[0].split()
-    assert set(columns("trading/plan")) | {"london"} == set(rows[0])
+    assert set(columns("trading/foresight_plan")) | {"london"} == set(rows[0])
     assert records[0]["start_utc"].startswith("2026-03-28T23:00:00")
     assert records[45]["start_utc"].startswith("2026-03-29T21:30:00")
     assert [row["london"] for row in rows[3:6]] == ["Sun 00:30", "Sun 02:00", "Sun 02:30"]
@@ -80,21 +80,22 @@ def test_a_plan_of_the_short_day_has_46_half_hours_in_every_format(small: Path) 
         assert [float(row[name]) for row in rows] == pytest.approx([record[name] for record in records])
 
 
-def test_the_plan_shown_by_default_is_the_next_trading_days(small: Path) -> None:
+def test_the_plan_shown_by_default_is_the_next_trading_days_of_all_markets(small: Path) -> None:
     records = done("--workspace", small, "plan", "--format", "json").json
     assert {record["efa_date"][:10] for record in records} == {"2026-04-02"}
+    assert {record["strategy"] for record in records} == {"co_optimised_cvar"}
     assert len(records) == 48
 
 
 def test_a_plan_is_that_of_the_strategy_asked_for(small: Path) -> None:
     plan = ("--workspace", small, "plan", "--date", "2026-03-29", "--format", "json")
-    for asked, strategy in (((), "day_ahead_rolling"), (("--strategy", "rule_based"), "rule_based")):
-        records = done(*plan, *asked).json
+    for strategy in ("day_ahead_rolling", "rule_based"):
+        records = done(*plan, "--strategy", strategy).json
         assert {record["strategy"] for record in records} == {strategy}
         assert len(records) == 46
     result = run_bess(*plan, "--strategy", "day_ahead_perfect_foresight")
     assert (result.status, result.out) == (1, "")
-    assert "choose rule_based or day_ahead_rolling" in result.err
+    assert "choose rule_based, day_ahead_rolling, co_optimised or co_optimised_cvar" in result.err
 
 
 def test_a_plan_that_is_not_stored_is_a_failure(small: Path) -> None:

@@ -124,6 +124,8 @@ def test_importing_the_package_has_no_side_effect(tmp_path: Path) -> None:
     [
         ("bess_pipeline.cli", {"pandas", "numpy", "dagster", "pyomo", "matplotlib", "duckdb"}),
         ("bess_pipeline.commands.show", {"dagster", "pyomo", "matplotlib", "scipy", "requests"}),
+        ("bess_pipeline.commands.plans", {"dagster", "pyomo", "matplotlib", "scipy", "requests"}),
+        ("bess_pipeline.trading.plan_text", {"dagster", "pyomo", "matplotlib", "scipy", "requests"}),
         ("bess_pipeline.sample_market.server", {"dagster", "pyomo", "matplotlib", "scipy.signal", "scipy.stats"}),
     ],
 )

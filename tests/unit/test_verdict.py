@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from plan_rows import gate_stamp
 
 from bess_pipeline import schemas
 from bess_pipeline.lake import Lake
 from bess_pipeline.trading.status import status_row
-from bess_pipeline.verdict import NotComplete, not_complete
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
+from bess_pipeline.verdict import NotComplete, not_complete, plan_words
 
 FIRST, SECOND, THIRD = date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30)
 SOURCES = ("market/system_price", "market/day_ahead_price")
@@ -108,3 +110,27 @@ def test_a_table_that_no_strategy_reads_holds_no_day_up(lake: Lake) -> None:
         stored = pd.concat([stored, extra], ignore_index=True)
     lake.write("market/source_status", FIRST, stored)
     assert not_complete(lake, [FIRST]) == []
+
+
+def test_what_is_said_of_plans_of_all_markets_counts_gates_and_gives_each_reason_once(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", tmp_path / "quarantine")
+    strategies = ("co_optimised", "co_optimised_cvar")
+    every = [(strategy, gate) for strategy in strategies for gate in ("day_ahead", "response")]
+    planned: dict[str, str] = {}
+    for key in every:
+        planned |= gate_stamp(key)
+    empty = schemas.empty_frame(CO_OPTIMISED_PLAN)
+    lake.write(CO_OPTIMISED_PLAN, FIRST, empty, planned)
+    assert plan_words(lake, [FIRST]) == "plans of all markets: 4 of 4 gates of 1 days are planned"
+    broken = planned | gate_stamp(every[0], reason="a storm") | gate_stamp(every[2], reason="a storm")
+    broken |= gate_stamp(every[3], reason="no CVaR below 0", notes="noted")
+    lake.write(CO_OPTIMISED_PLAN, SECOND, empty, broken | gate_stamp(every[1], closed=""))
+    assert plan_words(lake, [FIRST, SECOND, THIRD]) == (
+        "plans of all markets: 5 of 12 gates of 3 days are planned; "
+        f"{SECOND} co_optimised day_ahead and 1 more: a storm; {SECOND} co_optimised_cvar response: no CVaR below 0; "
+        f"{THIRD} co_optimised day_ahead and 3 more: it was never planned"
+    )
+    for place, key in enumerate(every):
+        broken |= gate_stamp(key, reason=f"reason {place}")
+    lake.write(CO_OPTIMISED_PLAN, SECOND, empty, broken)
+    assert plan_words(lake, [SECOND]).endswith("reason 2; 1 more reasons: `bess plan --date` gives a day's")

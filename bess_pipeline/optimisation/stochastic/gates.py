@@ -21,7 +21,7 @@ from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
 
-NO_TRADE_MW = 1e-3  # worth less than a pound a day at any price seen
+HARDLY_MW = 1e-3  # of imbalance: 0 has no interior, which the interior point method needs to be fast
 
 
 def at_response_gate(
@@ -53,9 +53,9 @@ def at_response_gate(
 class ReservedHeadroom:
     """Volume that a plan holds back because of what is expected within the day.
 
-    day_ahead_mw (P,), response_mw (R, B): what a plan that knows no within-day trade would contract beyond this one in
-    the same direction, >= 0; value_gbp: what this plan's objective has over that plan's once within-day trade is
-    allowed to both; without_within_day: that other plan (columns of the plan).
+    day_ahead_mw (P,), response_mw (R, B): what a plan that knows no within-day trade (but `HARDLY_MW`) would contract
+    beyond this one in the same direction, >= 0; value_gbp: what this plan's objective has over that plan's once
+    within-day trade is allowed to both; without_within_day: that other plan (columns of the plan).
     """
 
     day_ahead_mw: FloatArray
@@ -67,12 +67,10 @@ class ReservedHeadroom:
 def reserved_headroom(
     problem: StochasticProblem, solution: TwoStageSolution, risk: RiskAversion, **options: Any
 ) -> ReservedHeadroom:
-    """What `solution`, the optimum of `problem`, holds back; options: of `optimise_plan`.
-
-    Without within-day trade a plan may still deviate by `NO_TRADE_MW`: an interior point method needs some room.
-    """
+    """What `solution`, the optimum of `problem`, holds back; options: of `optimise_plan`."""
     options = {"exclusive": False} | options
-    bound = optimise_plan(replace(problem, imbalance_limit_mw=NO_TRADE_MW), risk, **options)
+    hardly = np.minimum(np.asarray(problem.imbalance_limit_mw, dtype=float), HARDLY_MW)
+    bound = optimise_plan(replace(problem, imbalance_limit_mw=hardly), risk, **options)
     sold, response = problem.split_plan(solution.plan)
     all_sold, all_response = problem.split_plan(bound.plan)
     given = optimise_plan(problem.with_plan(all_sold, all_response), risk, **options)

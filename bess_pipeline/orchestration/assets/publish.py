@@ -20,7 +20,7 @@ from bess_pipeline.verdict import not_complete
 from bess_pipeline.warehouse import publish
 
 WAREHOUSE, FIGURES, REPORT, VERDICT = "warehouse", "report/figures", "report/summary", "report/verdict"
-DATA_QUALITY, FORECAST_PAGE = "report/data_quality", "report/forecasts"
+DATA_QUALITY, FORECAST_PAGE, PLAN_PAGE = "report/data_quality", "report/forecasts", "report/plans"
 PUBLISH_POOL = "publish"
 
 
@@ -31,6 +31,7 @@ def publish_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
         _figures(partitions),
         _summary(partitions),
         _forecasts(partitions),
+        _plans(partitions),
         _data_quality(partitions),
         _verdict(partitions),
     ]
@@ -134,6 +135,30 @@ def _forecasts(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=found | metadata.picture_metadata(written.figures))
 
     return forecasts
+
+
+def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_common(partitions, PLAN_PAGE, WAREHOUSE),
+        pool=PUBLISH_POOL,
+        kinds={"matplotlib", "html"},
+        description="The page of plans of all markets: overlay, bid curve, why each volume is held, risk and frontier.",
+    )
+    @one_sentence
+    def plans(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from bess_pipeline.report.plans import write_plans_page
+        from bess_pipeline.report.publish import copy_figures
+
+        runtime: Runtime = getattr(context.resources, RUNTIME)
+        written = write_plans_page(runtime.settings, runtime.workspace, runtime.now())
+        copy_figures(written.figures.values(), runtime.settings.report.copy_figures_to)
+        found: dict[str, Any] = {
+            "page": dg.MetadataValue.path(written.page),
+            "planned_day": "none" if written.day is None else str(written.day),
+        }
+        return dg.MaterializeResult(metadata=found | metadata.picture_metadata(written.figures))
+
+    return plans
 
 
 def _data_quality(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -36,10 +36,10 @@ ROWS = response_energy(START, np.concatenate([np.full(1800, 49.9), np.full(1800,
 def test_assumed_energy_is_the_published_throughput_of_a_day() -> None:
     stream = assumed_activation(("DCL", "DCH", "DRL", "DRH"), 48, ASSUMED)
     assert stream.energy_mwh_per_mw.shape == (1, 4, 48)
-    assert stream.energy_mwh_per_mw.sum(axis=2)[0] == pytest.approx([0.18, 0.18, 3.6, 3.6])
+    assert stream.energy_mwh_per_mw.sum(axis=2)[0] == pytest.approx([0.18, 0.13, 3.6, 2.5])
     assert stream.label == "assumed: DCL, DCH, DRL, DRH"
-    # per hour as published: DR at most 0.15, DC at most 0.0075 MWh per MW
-    assert stream.energy_mwh_per_mw[0, :, 0] * 2 == pytest.approx([0.0075, 0.0075, 0.15, 0.15])
+    # per hour as published: DR 0.10 to 0.15, DC 0.005 to 0.0075 MWh per MW: most that goes out, least that comes in
+    assert stream.energy_mwh_per_mw[0, :, 0] * 2 == pytest.approx([0.0075, 0.13 / 24, 0.15, 2.5 / 24])
 
 
 def test_dm_is_off_while_assumed_unless_a_setting_gives_its_throughput() -> None:

@@ -59,7 +59,7 @@ def test_products_are_offered_from_their_first_auction_and_slow_reserve_at_its_w
 
 def test_assumed_throughput_is_the_upper_end_and_dm_has_none() -> None:
     assumed = {code: PRODUCT_TABLE[code].assumed_throughput_mwh_per_mw_day for code in PRODUCTS}
-    assert assumed == {"DCL": 0.18, "DCH": 0.18, "DML": None, "DMH": None, "DRL": 3.6, "DRH": 3.6}
+    assert assumed == {"DCL": 0.18, "DCH": 0.13, "DML": None, "DMH": None, "DRL": 3.6, "DRH": 2.5}
 
 
 @pytest.mark.parametrize("codes", [("DCL", "XYZ"), ("DCL", "DCL")])

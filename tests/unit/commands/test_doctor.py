@@ -17,7 +17,7 @@ from bess_pipeline.sources.faults import Failure
 from bess_pipeline.sources.provider_state import provider_key, shared_state
 from bess_pipeline.workspace import Workspace
 
-CHECKS = ["python", "settings", "workspace", "data", "forecasts", "database", "providers"]
+CHECKS = ["python", "settings", "workspace", "data", "forecasts", "plans", "database", "providers"]
 
 
 def findings(workspace: Path) -> dict[str, str]:

@@ -44,7 +44,8 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 def test_strategy_names_read_as_words_and_bounds_say_so() -> None:
     assert strategy_label("day_ahead_perfect_foresight").endswith("(upper bound)")
-    assert strategy_label("co_optimised") == "co optimised"
+    assert strategy_label("co_optimised_cvar") == "co-optimised, mean and CVaR"
+    assert strategy_label("another_one") == "another one"
     colours = strategy_colours(["rule_based", "day_ahead_perfect_foresight", "x", "y"])
     assert len(set(colours.values())) == 4
 

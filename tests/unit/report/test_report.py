@@ -92,7 +92,7 @@ def test_the_page_is_whole_escaped_and_fetches_nothing() -> None:
     assert parsed.open == []
     assert "script" not in parsed.tags
     assert "<script>alert('no price')</script> & more" in parsed.words
-    assert parsed.addresses == ["data:image/png;base64," + base64.b64encode(PNG).decode()]
+    assert parsed.addresses == ["plans.html", "data:image/png;base64," + base64.b64encode(PNG).decode()]
     assert 'Cumulative "P&L"' in parsed.words
 
 

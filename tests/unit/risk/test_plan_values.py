@@ -93,13 +93,13 @@ def test_the_row_of_a_plan_holds_its_accounts_and_its_judgement(given: GateProbl
 
 
 def test_headroom_is_worth_what_trade_within_the_day_adds(given: GateProblem) -> None:
-    """The objective of the plan that knows none, once it may trade, by the plain formulation."""
+    """The objective of the plan that knows none, once it may trade, by the plain formulation (a pound for 1 kW)."""
     plan = optimise_plan(given.problem, RISK)
     (row,) = plan_value_row(given, None, plan, RISK, strategy=NAMED[0]).to_dict("records")
     blind = optimise_plan(replace(given.problem, imbalance_limit_mw=0.0), RISK)
     fixed = given.problem.with_plan(*given.problem.split_plan(blind.plan))
     best = best_objective(given.problem, 0.5, 0.7)[0]
-    assert row["headroom_value_gbp"] == pytest.approx(best - best_objective(fixed, 0.5, 0.7)[0], abs=0.2)
+    assert row["headroom_value_gbp"] == pytest.approx(best - best_objective(fixed, 0.5, 0.7)[0], abs=1.0)
     assert row["headroom_value_gbp"] > 1.0
     assert np.isnan(row["oos_cvar_gbp"])
     assert row["notes"].endswith("there are no fresh scenarios: the plan is not judged out of sample")

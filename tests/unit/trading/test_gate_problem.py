@@ -196,7 +196,7 @@ def test_assumed_energy_is_the_published_throughput_spread_over_the_day() -> Non
     given = gate_problem(gate_inputs(ancillary=AncillarySettings(activation_multiplier=2.0)))
     energy = np.asarray(given.problem.activation_mwh_per_mw)
     assert given.codes == ("DCL", "DCH", "DRL", "DRH")
-    assert energy == pytest.approx(np.broadcast_to(2 * np.array([0.18, 0.18, 3.6, 3.6]) / 48, energy.shape))
+    assert energy == pytest.approx(np.broadcast_to(2 * np.array([0.18, 0.13, 3.6, 2.5]) / 48, energy.shape))
     assert given.activation_label == "assumed: DCL, DCH, DRL, DRH (x 2)"
     assert sum("no throughput is published" in note for note in given.notes) == 2
 

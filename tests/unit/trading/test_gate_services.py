@@ -117,7 +117,7 @@ def test_a_plan_with_reserve_earns_what_a_count_by_hand_says() -> None:
     battery, problem, scenarios = inputs.battery, given.problem, inputs.scenarios
     sold, _ = problem.split_plan(found.plan)
     mw, eta_c, eta_d = sold_by_half_hour(given, found), battery.charge_efficiency, battery.discharge_efficiency
-    throughput = {"DCL": 0.18 / 48, "DCH": 0.18 / 48, "DRL": 3.6 / 48, "DRH": 3.6 / 48, "PQR": 0.05, "NQR": 0.1}
+    throughput = {"DCL": 0.18 / 48, "DCH": 0.13 / 48, "DRL": 3.6 / 48, "DRH": 2.5 / 48, "PQR": 0.05, "NQR": 0.1}
     paid_per_mwh = {"PQR": 150.0, "NQR": -20.0}
     assert mw[4:].sum() > 1.0  # reserve is sold
     for n in range(6):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from gate_cases import CLOCKS_FORWARD, DAY, RESERVE_ON, gate_inputs, with_values
+from gate_cases import DAY, RESERVE_ON, gate_inputs, with_values
 
 from bess_pipeline import gb_time
 from bess_pipeline.ancillary_settings import AncillarySettings
@@ -20,11 +19,10 @@ from bess_pipeline.optimisation.stochastic.programme import compile_programme
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
+from bess_pipeline.trading.conduct import conduct_note
 from bess_pipeline.trading.gate_problem import GateProblem, after_day_ahead, gate_problem
 from bess_pipeline.trading.plan_explanation import (
     COLUMNS,
-    conduct_note,
-    conduct_note_of_rows,
     explain,
     limit_prices,
     offer_groups,
@@ -210,17 +208,3 @@ def test_the_conduct_note_tells_how_much_and_when_and_is_silent_without_a_positi
     assert total > 1.0
     bound = gate_problem(gate_inputs(count=3, co_optimisation=CoOptimisationSettings(imbalance_limit_mw=0.0)))
     assert conduct_note(bound, optimise_plan(bound.problem, RISK, exclusive=False)) == ""
-
-
-def plan_rows(day: Any, charge: np.ndarray, discharge: np.ndarray, sold: np.ndarray) -> pd.DataFrame:
-    frame = pd.DataFrame({"start_utc": gb_time.efa_half_hours(day)})
-    return frame.assign(charge_mw=charge, discharge_mw=discharge, day_ahead_mw=sold)
-
-
-def test_the_note_of_stored_rows_names_the_half_hours_in_london() -> None:
-    count = len(gb_time.efa_half_hours(CLOCKS_FORWARD))
-    sold, discharge = np.zeros(count), np.zeros(count)
-    discharge[3:5], sold[20] = 2.0, 4.0  # long an hour over the change of clocks, short half an hour later
-    note = conduct_note_of_rows(plan_rows(CLOCKS_FORWARD, np.zeros(count), discharge, sold))
-    assert "by 4.0 MWh (long 2.0, short 2.0) in 3 of 46 half-hours: 00:30 to 02:30, 10:00 to 10:30 London" in note
-    assert conduct_note_of_rows(plan_rows(CLOCKS_FORWARD, np.zeros(count), discharge, discharge)) == ""

@@ -1,4 +1,4 @@
-"""Scenarios for mpi-sppy: their extensive form is ours; with mpi-sppy itself where it is installed."""
+"""Scenarios for mpi-sppy: their extensive form is ours, and mpi-sppy finds our optimum in them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def test_scenarios_tied_at_their_first_stage_are_the_extensive_form(
 
 @pytest.mark.parametrize(("problem", "risk"), CASES)
 def test_mpi_sppy_finds_our_optimum(problem: StochasticProblem, risk: RiskAversion) -> None:
-    pytest.importorskip("mpisppy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of mpi-sppy's own making
         from mpisppy.opt.ef import ExtensiveForm
