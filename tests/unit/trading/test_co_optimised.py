@@ -35,15 +35,8 @@ from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.solve import VAR_NOTE
 from bess_pipeline.optimisation.stochastic.steps import StepPlan, optimise_steps
 from bess_pipeline.trading import co_optimised
-from bess_pipeline.trading.co_optimised import (
-    CO_OPTIMISED,
-    RISK_AVERSE,
-    RISK_NEUTRAL,
-    Decision,
-    closing_energy_mwh,
-    decide,
-    plan_rows,
-)
+from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_AVERSE, RISK_NEUTRAL
 from bess_pipeline.trading.gate_problem import GateInputs, after_day_ahead, gate_problem
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
 

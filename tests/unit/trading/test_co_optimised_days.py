@@ -16,9 +16,9 @@ from bess_pipeline import gb_time, schemas
 from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.trading import gate_plan
-from bess_pipeline.trading.co_optimised import CO_OPTIMISED, RISK_NEUTRAL
 from bess_pipeline.trading.co_optimised_days import DISABLED, MADE_TABLES
 from bess_pipeline.trading.co_optimised_frontier import NO_WEEKDAY
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_NEUTRAL
 from bess_pipeline.trading_tables import (
     CO_OPTIMISED_PLAN,
     EXPLANATION,
