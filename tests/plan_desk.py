@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "rolling": {"look_ahead_hours": 24},
     "co_optimisation": {"value_weekdays": (), "frontier_weekdays": (), "frontier_points": 3},
 }
-FEW = 3
+FEW = 2
 PRICES, AUCTIONS = "market/day_ahead_price", "market/auction_clearing"
 
 

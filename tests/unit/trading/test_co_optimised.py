@@ -34,6 +34,7 @@ from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.solve import VAR_NOTE
 from bess_pipeline.optimisation.stochastic.steps import StepPlan, optimise_steps
+from bess_pipeline.settings import RollingSettings
 from bess_pipeline.trading import co_optimised
 from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
 from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_AVERSE, RISK_NEUTRAL
@@ -42,6 +43,7 @@ from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
 
 SIMULATED = AncillarySettings(activation_basis="simulated")
 TWO = AncillarySettings(response_products=())
+ONE_DAY = RollingSettings(look_ahead_hours=24)  # a horizon half as long; the whole one where it matters
 FEW = 6
 
 
@@ -53,13 +55,15 @@ def decided(inputs: GateInputs, strategy: str = RISK_AVERSE) -> Decision:
 @lru_cache(maxsize=8)
 def simulated(day: date, strategy: str = RISK_AVERSE) -> tuple[GateInputs, Decision]:
     """A day whose activation comes from scenarios, so that all six products are offered."""
-    inputs = gate_inputs(day, FEW, ancillary=SIMULATED)
+    inputs = gate_inputs(day, FEW, ancillary=SIMULATED, rolling=ONE_DAY)
     return inputs, decided(inputs, strategy)
 
 
 def two_markets(settings: dict[str, Any], **changes: Any) -> GateInputs:
     return gate_inputs(
-        DAY, FEW, **({"co_optimisation": CoOptimisationSettings(**settings), "ancillary": TWO} | changes)
+        DAY,
+        FEW,
+        **({"co_optimisation": CoOptimisationSettings(**settings), "ancillary": TWO, "rolling": ONE_DAY} | changes),
     )
 
 
@@ -100,8 +104,8 @@ def test_the_reading_of_the_rules_sees_a_broken_plan(column: str, by: float, nam
 
 @pytest.mark.parametrize("half_hours", HALF_HOURS)
 def test_before_services_could_be_split_a_block_has_one(half_hours: int) -> None:
-    day = HALF_HOURS[half_hours]
-    inputs, decision = simulated(day)
+    inputs = gate_inputs(HALF_HOURS[half_hours], FEW, ancillary=SIMULATED)
+    decision = decided(inputs)
     rows = plan_rows(decision, RISK_AVERSE)
     assert len(rows) == half_hours
     assert broken_rules(rows, inputs) == []
@@ -133,7 +137,7 @@ def test_offers_stay_below_a_tenth_of_what_clears_and_half_an_outage_halves_them
 
 def test_reserve_stands_beside_response_that_is_constant_in_its_block() -> None:
     settings = AncillarySettings(reserve_products=("PQR", "NQR"), response_products=("DCL", "DRH"), **RESERVE_ON)
-    rows = plan_rows(decided(gate_inputs(DAY, 3, ancillary=settings)), RISK_AVERSE)
+    rows = plan_rows(decided(gate_inputs(DAY, 3, ancillary=settings, rolling=ONE_DAY)), RISK_AVERSE)
     block = gb_time.efa_columns(rows["start_utc"])["efa_block"]
     assert rows.groupby(block)[["dcl_mw", "drh_mw"]].nunique().max().max() == 1
     assert rows.groupby(block)["pqr_mw"].nunique().max() > 1  # half-hours of its own
@@ -161,7 +165,7 @@ def test_the_band_of_a_plan_holds_its_state_and_the_quantiles_those_of_the_scena
 
 def test_a_service_that_cannot_be_held_is_given_up_and_the_others_stay() -> None:
     """A price so high that the programme takes a breach in one half-hour: what is offered takes none."""
-    inputs = gate_inputs(DAY, FEW, ancillary=SIMULATED, opening_energy_mwh=5.0)
+    inputs = gate_inputs(DAY, FEW, ancillary=SIMULATED, opening_energy_mwh=5.0, rolling=ONE_DAY)
     inputs = with_values(inputs, response_DCL=900.0)
     decision = decided(inputs, RISK_NEUTRAL)
     wanted = decision.given.problem.split_plan(decision.solution.plan)[1]
@@ -201,7 +205,7 @@ def test_a_battery_with_a_standby_load_keeps_its_limits_whatever_was_sold() -> N
 
 
 def response_gate(sold: Sequence[float], **changes: Any) -> Decision:
-    inputs = gate_inputs(DAY, FEW, gate="response", ancillary=SIMULATED, **changes)
+    inputs = gate_inputs(DAY, FEW, gate="response", ancillary=SIMULATED, rolling=ONE_DAY, **changes)
     price = inputs.scenarios.value["day_ahead"].mean(axis=0)[:24].repeat(2)
     given = after_day_ahead(gate_problem(inputs), np.asarray(sold), price)
     return decide(given, RISK_AVERSE, inputs.co_optimisation, inputs.ancillary, ALWAYS)
@@ -313,8 +317,10 @@ def test_a_response_gate_offers_no_curve() -> None:
 
 @pytest.mark.parametrize("strategy", CO_OPTIMISED)
 def test_a_volume_cap_of_zero_earns_what_two_markets_earn(strategy: str) -> None:
-    nothing = decided(gate_inputs(DAY, FEW, ancillary=AncillarySettings(volume_cap_share=0.0)), strategy).solution
-    two = decided(gate_inputs(DAY, FEW, ancillary=AncillarySettings(response_products=())), strategy).solution
+    nothing = decided(
+        gate_inputs(DAY, FEW, ancillary=AncillarySettings(volume_cap_share=0.0), rolling=ONE_DAY), strategy
+    ).solution
+    two = decided(gate_inputs(DAY, FEW, ancillary=TWO, rolling=ONE_DAY), strategy).solution
     assert nothing.objective_gbp == pytest.approx(two.objective_gbp, rel=1e-6)
     assert simulated(DAY, strategy)[1].solution.objective_gbp > two.objective_gbp + 100.0
 
@@ -343,7 +349,7 @@ def test_one_scenario_that_is_the_outcome_earns_what_perfect_foresight_earns(str
 def test_without_trade_within_the_day_and_activation_contracted_is_dispatched(strategy: str) -> None:
     settings = CoOptimisationSettings(imbalance_limit_mw=0.0)
     still = AncillarySettings(activation_multiplier=0.0)
-    decision = decided(gate_inputs(DAY, 4, co_optimisation=settings, ancillary=still), strategy)
+    decision = decided(gate_inputs(DAY, 3, co_optimisation=settings, ancillary=still, rolling=ONE_DAY), strategy)
     problem, solution = decision.given.problem, decision.solution
     sold = 0.5 * problem.split_plan(solution.plan)[0][problem.product_index]
     moved = solution.of("discharge_mwh") - solution.of("charge_mwh")

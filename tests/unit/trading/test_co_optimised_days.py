@@ -9,16 +9,29 @@ from typing import Any
 import pandas as pd
 import pytest
 from gate_cases import DAY, scenario_set
-from plan_desk import AUCTIONS, LAST, NEXT, PRICES, PlanDesk, without_day, write_market, write_scenarios, write_sets
+from plan_desk import (
+    AUCTIONS,
+    FEW,
+    LAST,
+    NEXT,
+    PRICES,
+    PlanDesk,
+    without_day,
+    write_market,
+    write_scenarios,
+    write_sets,
+)
 from trading_frames import system_price
 
 from bess_pipeline import gb_time, schemas
+from bess_pipeline.ancillary.products import PRODUCT_TABLE
 from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.trading import gate_plan
 from bess_pipeline.trading.co_optimised_days import DISABLED, MADE_TABLES
 from bess_pipeline.trading.co_optimised_frontier import NO_WEEKDAY
 from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_NEUTRAL
+from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
 from bess_pipeline.trading_tables import (
     CO_OPTIMISED_PLAN,
     EXPLANATION,
@@ -41,8 +54,25 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> PlanDesk:
     for day in (DAY, NEXT):
         write_scenarios(desk.lake, day)
     assert desk.plans.unfinished([NEXT, DAY]) == [DAY, NEXT]
-    assert {one.status for one in desk.plan(DAY, NEXT)} == {"complete"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GatePlanner, "plan", recorded)
+        assert {one.status for one in desk.plan(DAY, NEXT)} == {"complete"}
     return desk
+
+
+MADE: dict[tuple[object, ...], GatePlan] = {}
+DECIDE = GatePlanner.plan
+
+
+def recorded(planner: GatePlanner, *gate: Any) -> GatePlan:
+    """A gate's plan, which is kept by day, strategy and gate."""
+    return MADE.setdefault(gate[:3], DECIDE(planner, *gate))
+
+
+@pytest.fixture
+def remembered(planned: PlanDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gates that are decided anew from the same are not solved again."""
+    monkeypatch.setattr(GatePlanner, "plan", lambda _, *gate: MADE[gate[:3]])
 
 
 @pytest.fixture
@@ -68,8 +98,9 @@ def test_a_day_opens_with_what_the_day_before_is_expected_to_end_with(planned: P
         battery = planned.plans.condition.new_battery
         moved = 0.5 * (battery.charge_efficiency * first["charge_mw"])
         moved -= 0.5 * first["discharge_mw"] / battery.discharge_efficiency
-        delivered = (3.6 * battery.charge_efficiency * first["drh_mw"]) / 48  # as published, spread over the day
-        delivered -= 0.18 * first["dcl_mw"] / battery.discharge_efficiency / 48
+        low, high = (PRODUCT_TABLE[code].assumed_throughput_mwh_per_mw_day for code in ("DCL", "DRH"))
+        delivered = (high * battery.charge_efficiency * first["drh_mw"]) / 48  # spread over the day
+        delivered -= low * first["dcl_mw"] / battery.discharge_efficiency / 48
         assert first["energy_mwh"] == pytest.approx(ends + moved + delivered, abs=1e-5)
 
 
@@ -119,7 +150,7 @@ def test_a_day_without_scenarios_is_idle_and_says_so(desk: PlanDesk) -> None:
 
 def test_a_gate_whose_day_ahead_gate_was_refused_stays_refused(desk: PlanDesk) -> None:
     """Also where the refusal was stored by an earlier run."""
-    response = scenario_set(LAST, 3, 2, gate="response")
+    response = scenario_set(LAST, FEW, 2, gate="response")
     write_sets(desk.lake, LAST, [response], {"reason.day_ahead": "nothing was known"})
     before = desk.plan(LAST)
     write_sets(desk.lake, LAST, [response], {"reason.day_ahead": "nothing was known", "inputs.response": "newer"})
@@ -201,7 +232,7 @@ def test_a_new_day_ahead_plan_makes_a_new_response_plan(desk: PlanDesk) -> None:
     """What was sold is given there: scenarios of the day-ahead gate alone are others."""
     before = desk.read(CO_OPTIMISED_PLAN, NEXT, gate="response")
     stamp = desk.lake.stamp(PATHS, NEXT)
-    sets = [scenario_set(NEXT, 3, 50), scenario_set(NEXT, 3, 2, gate="response")]
+    sets = [scenario_set(NEXT, FEW, 50), scenario_set(NEXT, FEW, 2, gate="response")]
     write_sets(desk.lake, NEXT, sets, stamp | {"inputs.day_ahead": "others"})
     assert desk.plans.unfinished([DAY, NEXT]) == [NEXT]
     desk.plan(NEXT)
@@ -211,6 +242,7 @@ def test_a_new_day_ahead_plan_makes_a_new_response_plan(desk: PlanDesk) -> None:
     assert after.loc[orders.index, "day_ahead_mw"].tolist() == orders["accepted_mw"].tolist()
 
 
+@pytest.mark.usefixtures("remembered")
 def test_the_day_after_a_day_that_is_decided_anew_is_looked_at_again(desk: PlanDesk) -> None:
     desk.lake.write(PATHS, DAY, desk.lake.read(PATHS, DAY, DAY), desk.lake.stamp(PATHS, DAY) | {"settings": "others"})
     assert desk.plans.unfinished([DAY, NEXT, LAST]) == [DAY, NEXT, LAST]
@@ -331,7 +363,6 @@ def absurd(desk: PlanDesk, prices_from: date) -> None:
 
 def decisions(desk: PlanDesk, gate: str) -> list[pd.DataFrame]:
     """Plans, explanations, values and offers of the second day at a gate, all that is not a result."""
-    desk.plan(NEXT, again=True)
     tables = (*DECIDED, ORDERS)
     rows = [desk.lake.read(table, NEXT, NEXT) for table in tables]
     own = [frame[frame["gate"] == gate].reset_index(drop=True) for frame in rows]
@@ -346,33 +377,37 @@ def test_nothing_that_comes_after_a_gate_changes_what_is_decided_at_it(desk: Pla
     before = {gate: decisions(desk, gate) for gate in ("day_ahead", "response")}
     at_day_ahead = desk.copy(tmp_path / "day_ahead")
     absurd(at_day_ahead, NEXT)
+    at_day_ahead.plan(NEXT, again=True)
     assert same(decisions(at_day_ahead, "day_ahead"), before["day_ahead"])
     assert (at_day_ahead.read(ORDERS, NEXT)["clearing_price"] == 4999.0).all()  # the control: it is there
     assert not same(decisions(at_day_ahead, "response"), before["response"])  # where the day-ahead result is known
     absurd(desk, LAST)
+    desk.plan(NEXT, again=True)
     assert same(decisions(desk, "response"), before["response"])
     assert (desk.read(ORDERS, NEXT, gate="response")["clearing_price"] == 888.0).all()
 
 
-def test_what_came_before_a_gate_does(desk: PlanDesk) -> None:
+@pytest.mark.parametrize("table", [AUCTIONS, PATHS])
+def test_what_came_before_a_gate_does(desk: PlanDesk, table: str) -> None:
     """The control: an auction of the day before, and one value of one scenario."""
     before = decisions(desk, "day_ahead")
-    rows = desk.lake.read(AUCTIONS, DAY, DAY)
-    volume = rows["cleared_volume_mw"].mask(rows["efa_date"] == DAY, 0.0)
-    desk.lake.write(AUCTIONS, DAY, rows.assign(cleared_volume_mw=volume))
-    changed = decisions(desk, "day_ahead")
-    assert not same(changed, before)
-    paths, stamp = desk.lake.read(PATHS, NEXT, NEXT), desk.lake.stamp(PATHS, NEXT)
-    one = paths.index[(paths["gate"] == "day_ahead") & (paths["stream"] == "day_ahead")][18]
-    paths.loc[one, "value"] += 500.0
-    desk.lake.write(PATHS, NEXT, paths, stamp)
-    assert not same(decisions(desk, "day_ahead"), changed)
+    day = DAY if table == AUCTIONS else NEXT
+    rows = desk.lake.read(table, day, day)
+    if table == AUCTIONS:
+        rows["cleared_volume_mw"] = rows["cleared_volume_mw"].mask(rows["efa_date"] == DAY, 0.0)
+    else:
+        one = rows.index[(rows["gate"] == "day_ahead") & (rows["stream"] == "day_ahead")][18]
+        rows.loc[one, "value"] += 500.0
+    desk.lake.write(table, day, rows, desk.lake.stamp(table, day))
+    desk.plan(NEXT, again=True)
+    assert not same(decisions(desk, "day_ahead"), before)
 
 
 # --- a stop ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("table", [ORDERS, PLAN_VALUE, CO_OPTIMISED_PLAN])
+@pytest.mark.usefixtures("remembered")
 def test_a_stop_between_the_tables_of_a_day_costs_nothing(
     desk: PlanDesk, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
