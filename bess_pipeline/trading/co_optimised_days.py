@@ -32,6 +32,7 @@ from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
 from bess_pipeline.trading.plan_status import PlanStatus, plan_status
+from bess_pipeline.trading.stamps import vintage
 from bess_pipeline.trading.stored_gate import StoredGates
 from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
@@ -230,9 +231,8 @@ class CoOptimisedDays:
         return self.lake.stamp(ORDERS, day).get("results") == self._results(day)
 
     def _results(self, day: date) -> str:
-        """Stands for the results that orders of a day may be cleared against."""
-        tables = ("market/day_ahead_price", "market/auction_clearing")
-        return self.lake.vintage(tables, [day - ONE_DAY, day])
+        """Stands for the results that orders of a day may be cleared against, whatever its partitions hold beside."""
+        return "|".join(vintage(rows) for rows in self.gates.results(day))
 
     def _closed(self, day: date, gate: timeline.Gate) -> str:
         return "yes" if timeline.gate_utc(day, gate) <= self.now() else ""

@@ -98,9 +98,11 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
     said = demo.result.err.splitlines()
     assert said[0].startswith("the sample market listens on http://127.0.0.1:")
     jobs = [line.split(":")[0] for line in said[1:]]
-    assert jobs[-3:] == ["publishing warehouse, figures and report", "forecast", "forecasts, scenarios and scores"]
-    done_jobs = [job for job in dict.fromkeys(jobs) if not job.startswith(("forecast", "publishing"))]
-    assert done_jobs == ["ingest", "scenarios", "trade", "plan_ahead"]
+    said_of = [job for job in dict.fromkeys(jobs) if job.startswith(("forecast", "publishing", "plans"))]
+    told = ["publishing warehouse, figures and report", "forecasts, scenarios and scores", "plans of all markets"]
+    assert [job for job in said_of if job != "forecast"] == told
+    done_jobs = [job for job in dict.fromkeys(jobs) if job not in said_of]
+    assert done_jobs == ["ingest", "scenarios", "trade", "co_optimise", "plan_ahead"]
     for step in ("report.html", "ui", "query", "plan"):
         assert re.search(rf"^  \w+: .*{step}", demo.result.out, re.MULTILINE), step
     assert "Simulated data: not real prices." in demo.result.out
@@ -119,10 +121,17 @@ def test_every_half_hour_is_there_once_and_the_short_day_has_46(demo: Demo) -> N
         for _, own in rows.groupby("strategy"):
             assert len(own) == own["start_utc"].nunique() == expected
             assert (own["efa_date"] == SHORT_DAY).sum() == 46
-    planned = demo.sql("SELECT efa_date, count(*) AS n FROM trading.plan GROUP BY ALL").set_index("efa_date")["n"]
-    assert planned.to_dict() == {
-        day: 2 * (46 if day == SHORT_DAY else 48) for day in [*DAYS, date(2026, 4, 12), date(2026, 4, 13)]
-    }
+    ahead = [date(2026, 4, 12), date(2026, 4, 13)]
+    for strategies, days in (
+        (("rule_based", "day_ahead_rolling"), [*DAYS, *ahead]),
+        (CO_OPTIMISED, [*DAYS[-7:], *ahead]),
+    ):
+        plans = demo.sql(
+            "SELECT efa_date, strategy, gate, count(*) AS n FROM trading.plan "
+            f"WHERE strategy IN {tuple(strategies)} GROUP BY ALL"
+        )
+        assert sorted(plans["efa_date"].unique()) == days
+        assert all(row.n == (46 if row.efa_date == SHORT_DAY else 48) for row in plans.itertuples())
 
 
 def test_the_history_is_that_of_the_sample_market_value_for_value(demo: Demo) -> None:
