@@ -102,7 +102,7 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
     told = ["publishing warehouse, figures and report", "forecasts, scenarios and scores", "plans of all markets"]
     assert [job for job in said_of if job != "forecast"] == told
     done_jobs = [job for job in dict.fromkeys(jobs) if job not in said_of]
-    assert done_jobs == ["ingest", "scenarios", "trade", "co_optimise", "plan_ahead"]
+    assert done_jobs == ["ingest", "scenarios", "co_optimise", "trade", "plan_ahead"]
     for step in ("report.html", "ui", "query", "plan"):
         assert re.search(rf"^  \w+: .*{step}", demo.result.out, re.MULTILINE), step
     assert "Simulated data: not real prices." in demo.result.out
