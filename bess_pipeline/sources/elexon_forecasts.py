@@ -112,9 +112,9 @@ def _names(frame: pd.DataFrame) -> pd.Series:
     names = frame["dataset"] if "dataset" in frame else pd.Series(None, index=frame.index, dtype="object")
     if "psrType" in frame:
         names = names.where(names.notna() | frame["psrType"].isna(), "DGWS")
-    unknown = names[~names.isin(list(FORECAST_SETS))]
-    if len(unknown):
-        raise PayloadError(f"{_WHAT}: rows of an unknown data set: {quoted(unknown.iloc[0])}")
+    unknown = [name for name in names if not isinstance(name, str) or name not in FORECAST_SETS]
+    if unknown:
+        raise PayloadError(f"{_WHAT}: rows of an unknown data set: {quoted(unknown[0])}")
     return names
 
 
@@ -155,8 +155,8 @@ def _series(frame: pd.DataFrame, known: ForecastSet, what: str) -> pd.Series:
 
 def _instants(column: pd.Series, what: str, name: str) -> pd.Series:
     """Zone-aware instants; few distinct ones are parsed once each."""
-    codes, found = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=False)
-    distinct = pd.Series([str(value) for value in found], dtype="str")
+    codes, found = pd.factorize(np.array([str(value) for value in column], dtype=object))  # whatever came in its place
+    distinct = pd.Series(found, dtype="str")
     parsed = pd.to_datetime(distinct, utc=True, errors="coerce", format="ISO8601").dt.as_unit("us")
     wrong = parsed.isna() | ~distinct.str.contains(_ZONED, regex=True)
     if wrong.any():
@@ -179,10 +179,10 @@ def _check_periods(frame: pd.DataFrame, start_utc: pd.Series, what: str) -> None
     if not {"settlementDate", "settlementPeriod"} <= set(frame.columns) or frame.empty:
         return
     given = frame["settlementDate"].notna() & frame["settlementPeriod"].notna()
-    said = frame[["settlementDate", "settlementPeriod"]].assign(start_utc=start_utc)[given]
+    said = frame.loc[given, ["settlementDate", "settlementPeriod"]].map(str).assign(start_utc=start_utc[given])
     distinct = said.drop_duplicates()  # few: every publication forecasts much the same half-hours
     clock = settlement_columns(distinct["start_utc"])
-    same = (clock["settlement_date"].astype("str") == distinct["settlementDate"].astype("str")) & (
+    same = (clock["settlement_date"].astype("str") == distinct["settlementDate"]) & (
         clock["settlement_period"] == pd.to_numeric(distinct["settlementPeriod"], errors="coerce")
     )
     if not same.all():

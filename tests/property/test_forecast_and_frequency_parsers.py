@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bess_pipeline import schemas
@@ -41,6 +41,14 @@ ROWS = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(rows=ROWS)
+@example(rows=[{"dataset": "WINDFOR", "publishTime": STAMPS[0], "startTime": [], "generation": 1.0}])
+@example(rows=[{"dataset": ["WINDFOR"], "publishTime": STAMPS[0], "startTime": STAMPS[0], "generation": 1.0}])
+@example(
+    rows=[
+        {"dataset": "NDF", "publishTime": STAMPS[0], "startTime": STAMPS[0], "demand": 1.0}
+        | {"settlementDate": [], "settlementPeriod": [None]}
+    ]
+)
 def test_forecasts_are_valid_or_refused(rows: list[dict[str, Any]]) -> None:
     sentence = ""
     try:
