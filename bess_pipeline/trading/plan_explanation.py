@@ -109,11 +109,15 @@ def limit_prices(
     energy_payment_gbp_mw_h (R, B): what reserve earns beside its clearing price; the limit is lower by it.
     whole_offers (C,): what each offer displaces as a whole (`withdrawn_values`), for volumes that are accepted whole
     or not at all; None, and NaN where nothing is offered: what the last MW displaces. The last MW of a volume between
-    its bounds displaces exactly its weighed price, so that limit refuses all of a volume at any price below it.
+    its bounds displaces exactly its weighed price, so that limit refuses all of a volume at any price below it. A whole
+    sale displaces at most, a whole purchase at least, what its last MW does: found on some scenarios, its value is kept
+    on that side.
     """
     displaced = values.displaced
     if whole_offers is not None:
-        displaced = np.where(np.isnan(whole_offers), displaced, whole_offers)
+        bought_whole = values.mw < -OFFERED_MW
+        kept = np.where(bought_whole, np.maximum(whole_offers, displaced), np.minimum(whole_offers, displaced))
+        displaced = np.where(np.isnan(whole_offers), displaced, kept)
     group = offer_groups(values.programme)
     share = np.bincount(group, weights=values.weight)
     pooled = (np.bincount(group, weights=values.weight * displaced) / share)[group]

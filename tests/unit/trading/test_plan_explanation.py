@@ -137,6 +137,12 @@ def test_limits_are_pennies_that_never_refuse_the_value_itself() -> None:
     whole = np.where(np.arange(values.mw.size) == 3, 12.5, np.nan)
     np.testing.assert_allclose(limit_prices(values, whole_offers=whole)[0][3], 12.5)
     np.testing.assert_allclose(limit_prices(values, whole_offers=whole)[0][4:], energy[4:])
+    for side, bid in (
+        (np.flatnonzero(sold > 0.01), 900.0),
+        (np.flatnonzero(buys), -900.0),
+    ):  # no better than the last MW
+        found = np.where(np.isin(np.arange(values.mw.size), side), bid, np.nan)
+        np.testing.assert_array_equal(limit_prices(values, whole_offers=found)[0][side], energy[side])
     lower = limit_prices(values, np.full(capacity.shape, 1.0))[1]
     np.testing.assert_allclose(lower, capacity - 1.0, atol=1e-9)
 
