@@ -24,7 +24,6 @@ from bess_pipeline.ingestion.outcomes import COMPLETE, OutcomeStore
 from bess_pipeline.ingestion.rebuild import rebuild
 from bess_pipeline.ingestion.stack import CHECK
 from bess_pipeline.ingestion.stack import RAW as STACK_RAW
-from bess_pipeline.lake import Lake
 from bess_pipeline.market_checks.system_price_check import DIFFERS
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
@@ -214,7 +213,7 @@ def run_refresh(settings: Settings, say: Say) -> list[NotComplete]:
         if revised:
             say("asked again for system prices that were due, and settled again what they changed")
         say(f"settled {len(days)} days, planned {', '.join(map(str, planned)) or 'none: they were planned already'}")
-        _say_what_no_day_waits_for(runtime.workspace.lake, [*days, *days_to_plan(runtime)], say)
+        _say_what_no_day_waits_for(runtime, [*days, *days_to_plan(runtime)], say)
         return not_complete(runtime.workspace.lake, days)
 
 
@@ -259,13 +258,15 @@ def _run_days(launcher: Launcher, days: Sequence[date], force: bool, say: Say) -
     problems = not_complete(lake, days)
     bad = {problem.day for problem in problems}
     say(f"{len(days) - len(bad)} of {len(days)} days are complete")
-    _say_what_no_day_waits_for(lake, days, say)
+    _say_what_no_day_waits_for(launcher.runtime, days, say)
     return problems
 
 
-def _say_what_no_day_waits_for(lake: Lake, days: Sequence[date], say: Say) -> None:
-    say(forecast_words(lake, days))
-    say(plan_words(lake, days))
+def _say_what_no_day_waits_for(runtime: Runtime, days: Sequence[date], say: Say) -> None:
+    """Of forecasts, and of plans of all markets where they are asked for."""
+    say(forecast_words(runtime.workspace.lake, days))
+    if runtime.settings.co_optimisation.enabled:
+        say(plan_words(runtime.workspace.lake, days))
 
 
 @contextmanager

