@@ -20,9 +20,7 @@ class CostSettings(Section):
     """Costs and side income (docs/settlement.md): they change cash and no decision; all zero by default."""
 
     day_ahead_fee_gbp_per_mwh: float = Field(0.0, ge=0, description="exchange fee per MWh sold or bought day-ahead")
-    intraday_fee_gbp_per_mwh: float = Field(
-        0.0, ge=0, description="exchange fee per MWh sold or bought within the day"
-    )
+    intraday_fee_gbp_per_mwh: float = Field(0.0, ge=0, description="exchange fee per MWh sold or bought within the day")
     clearing_fee_gbp_per_mwh: float = Field(0.0, ge=0, description="clearing fee per MWh of either")
     network_import_gbp_per_mwh: float = Field(0.0, description="network charge per MWh imported")
     network_export_gbp_per_mwh: float = Field(0.0, description="network charge per MWh exported; negative = a credit")
@@ -58,12 +56,9 @@ class BalancingMechanismSettings(Section):
             raise ValueError(
                 f"acceptances are switched on without {', '.join(absent)}: no figure is published, give your own"
             )
-        if self.offer_price_gbp_mwh is not None and self.bid_price_gbp_mwh is not None:
-            if self.bid_price_gbp_mwh > self.offer_price_gbp_mwh:
-                raise ValueError(
-                    f"bid_price_gbp_mwh {self.bid_price_gbp_mwh:g} must not be above offer_price_gbp_mwh "
-                    f"{self.offer_price_gbp_mwh:g}"
-                )
+        offer, bid = self.offer_price_gbp_mwh, self.bid_price_gbp_mwh
+        if offer is not None and bid is not None and bid > offer:
+            raise ValueError(f"bid_price_gbp_mwh {bid:g} must not be above offer_price_gbp_mwh {offer:g}")
         return self
 
     def _absent(self, name: str) -> bool:
