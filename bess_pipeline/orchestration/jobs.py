@@ -40,8 +40,7 @@ from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FI
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
-from bess_pipeline.trading.stamps import RESTATED, outdated
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RESTATED, RUN_STATUS, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"

@@ -25,17 +25,9 @@ from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.trading import checks
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import (
-    CASHFLOW,
-    DAILY_PNL,
-    DISPATCH,
-    FORESIGHT,
-    PLAN,
-    RUN_STATUS,
-    DayStatus,
-    Replay,
-)
-from bess_pipeline.trading.stamps import outdated
+from bess_pipeline.trading.replay import Replay
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, outdated
+from bess_pipeline.trading.status import DayStatus
 
 CHAIN_POOL = "trading_chain"
 DAY_AHEAD, SYSTEM_PRICE = "market/day_ahead_price", "market/system_price"
