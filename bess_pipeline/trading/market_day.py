@@ -6,10 +6,11 @@ What belongs here: what a decision knows, the order of decisions and outcomes, a
 
 The decision for the half-hour that starts at T is made at T - 60 minutes (design.md 6). The state is measured then; the
 two half-hours that lie between are fixed and rolled forward at their decided dispatch with expected activation; prices
-are those known then, and forecasts. The band of services is kept with a margin for activation that is not expected. Of its optimum over the look-ahead only the dispatch of T is kept, and the trade of
-the half-hour whose notification deadline is next. Then activation, outages and acceptances happen. What the battery
-cannot do of its baseline is forced imbalance; so is what a decision had to leave beyond the imbalance cap, which it
-does only where physics as expected leaves no other way:
+are those known then, and forecasts. The band of services is kept with a margin for activation that is not expected. Of
+the optimum over the look-ahead only the dispatch of T is kept, and the trade of the half-hour whose notification
+deadline is next. Then activation, outages and acceptances happen. What the battery cannot do of its baseline is forced
+imbalance; so is what a decision had to leave beyond the imbalance cap, which it does only where physics as expected
+leaves no other way:
 
     imbalance = metered - contracted - absvd - accepted,    |imbalance - forced - response outside ABSVD| <= cap
 """
@@ -29,10 +30,12 @@ from bess_pipeline.errors import UserInputError
 from bess_pipeline.gb_time import HALF_HOUR_H
 from bess_pipeline.trading.delivery_record import DeliveryRecord
 from bess_pipeline.trading.dispatch_problem import Decision, DispatchProblem, budgets_of
-from bess_pipeline.trading.market_inputs import MarketDay
+from bess_pipeline.trading.market_inputs import Expectation, MarketDay
 from bess_pipeline.trading.market_physics import Asked, Done, carry_out, require_physical
 from bess_pipeline.trading.timeline import DECISION_LEAD
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
+
+__all__ = ["Expectation", "MarketDay", "dispatch_market_day", "expected_openings"]
 
 FIXED_AHEAD = DECISION_LEAD // gb_time.HALF_HOUR  # half-hours between the measured state and the one that is decided
 MARGIN_HALF_HOURS = FIXED_AHEAD + 1  # not over when a start is decided for: twice their expected activation still fits
