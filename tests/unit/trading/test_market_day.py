@@ -393,24 +393,6 @@ def test_standing_losses_are_fed_from_the_store_and_from_the_grid_once_it_is_emp
     assert column(rows, "imbalance_mwh")[4:] == pytest.approx(column(rows, "forced_imbalance_mwh")[4:])
 
 
-def test_acceptances_move_the_battery_and_are_no_imbalance() -> None:
-    asked: list[tuple[int, float, float]] = []
-
-    def accept(k: int, up_mwh: float, down_mwh: float) -> tuple[float, float]:
-        asked.append((k, up_mwh, down_mwh))
-        return (min(up_mwh, 4.0), 180.0) if k == 0 else (0.0, np.nan)
-
-    rows = dispatch_market_day(a_day(accept=accept, imbalance_cap_mw=0.0))
-    first = rows.iloc[0]
-    assert asked[0][1:] == pytest.approx((25.0, 25.0))
-    assert (first["accepted_mwh"], first["accepted_price_gbp_mwh"]) == (4.0, 180.0)
-    assert (first["metered_mwh"], first["imbalance_mwh"], first["forced_imbalance_mwh"]) == pytest.approx(
-        (4.0, 0.0, 0.0)
-    )
-    assert first["energy_mwh"] == pytest.approx(50.0 - 4.0 / 0.95)
-    assert rows["accepted_price_gbp_mwh"].iloc[1:].isna().all()
-
-
 # --- trade within the day -----------------------------------------------------------------------------------
 
 
