@@ -19,8 +19,7 @@ from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.battery_settings import BatterySettings
 from bess_pipeline.intraday_settings import IntradaySettings
 from bess_pipeline.trading.intraday import IntradayMarket
-from bess_pipeline.trading.market_day import dispatch_market_day
-from bess_pipeline.trading.market_inputs import Expectation, MarketDay
+from bess_pipeline.trading.market_day import Expectation, MarketDay, dispatch_market_day
 
 SERVICES = {"none": (), "few": ("DCL", "DCH"), "many": ("DCL", "DCH", "DML", "DMH", "DRL", "DRH")}
 FIRST = date(2026, 4, 13)
@@ -31,7 +30,8 @@ CONTRACT_MW = 2.0
 def made_up_day(number: int, codes: tuple[str, ...]) -> MarketDay:
     """A day with a morning and an evening peak, and forecasts that are drawn anew at every decision."""
     day, random = FIRST + timedelta(days=number), np.random.default_rng(number)
-    start = gb_time.efa_half_hours(day).append(gb_time.efa_half_hours(day + timedelta(days=1)))
+    ends = gb_time.efa_day_bounds_utc(day)[0], gb_time.efa_day_bounds_utc(day + timedelta(days=1))[1]
+    start = gb_time.half_hours(*ends)
     periods, hour = len(start), (np.arange(len(start)) / 2 - 1) % 24
     price = 70 - 30 * np.cos((hour - 4) / 12 * np.pi) + 25 * np.exp(-((hour - 18) ** 2) / 4)
     index = price + random.normal(0, 5, periods)

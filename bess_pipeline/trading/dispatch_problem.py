@@ -54,6 +54,7 @@ ROWS = ("balance", "contract", "band", "headroom", "budget")
 LEAST_PENALTY_GBP_MWH = 500.0
 PENALTY_TIMES_HIGHEST_PRICE = 2.0
 CAP_PENALTY_TIMES, PHYSICS_PENALTY_TIMES = 50.0, 500.0
+SOONER_IS_DEARER = 0.1  # a deviation beyond the cap waits until nothing else is left
 OVERLAP_MWH = 1e-7
 
 
@@ -217,7 +218,8 @@ class DispatchProblem:
         if (given.trade_mwh[k:] > 0).any():
             highest = max(highest, float(np.abs(np.where(given.trade_mwh > 0, index, 0.0)[k:]).max()))
         penalty = max(PENALTY_TIMES_HIGHEST_PRICE * max(highest, abs(self._terminal)), LEAST_PENALTY_GBP_MWH)
-        cap, physics = CAP_PENALTY_TIMES * penalty, PHYSICS_PENALTY_TIMES * penalty
+        sooner = 1.0 + SOONER_IS_DEARER * np.arange(self._periods, 0, -1) / self._periods
+        cap, physics = CAP_PENALTY_TIMES * penalty * sooner, PHYSICS_PENALTY_TIMES * penalty
         index = np.where(given.trade_mwh > 0, index, 0.0)
         by_name: dict[str, FloatArray | float] = {
             "charge": wear,

@@ -2,16 +2,18 @@
 
 What belongs here: what a decision knows, the order of decisions and outcomes, and the rows of
 `trading/market_dispatch`. What does not: the problem of one decision (`dispatch_problem.py`), physics
-(`market_physics.py`), trade within the day (`intraday.py`), cash (`market_settlement.py`) and the lake.
+(`market_physics.py`), trade within the day (`intraday.py`), acceptances in the balancing mechanism
+(`balancing_mechanism.py`, made of these rows), cash (`market_settlement.py`) and the lake.
 
 The decision for the half-hour that starts at T is made at T - 60 minutes (design.md 6). The state is measured then; the
 two half-hours that lie between are fixed and rolled forward at their decided dispatch with expected activation; prices
-are those known then, and forecasts. The band of services is kept with a margin for activation that is not expected. Of its optimum over the look-ahead only the dispatch of T is kept, and the trade of
-the half-hour whose notification deadline is next. Then activation, outages and acceptances happen. What the battery
-cannot do of its baseline is forced imbalance; so is what a decision had to leave beyond the imbalance cap, which it
-does only where physics as expected leaves no other way:
+are those known then, and forecasts. The band of services is kept with a margin for activation that is not expected. Of
+the optimum over the look-ahead only the dispatch of T is kept, and the trade of the half-hour whose notification
+deadline is next. Then activation and outages happen. What the battery cannot do of its baseline is forced
+imbalance; so is what a decision had to leave beyond the imbalance cap, which it does only where physics as expected
+leaves no other way:
 
-    imbalance = metered - contracted - absvd - accepted,    |imbalance - forced - response outside ABSVD| <= cap
+    imbalance = metered - contracted - absvd,    |imbalance - forced - response outside ABSVD| <= cap
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ from bess_pipeline.errors import UserInputError
 from bess_pipeline.gb_time import HALF_HOUR_H
 from bess_pipeline.trading.delivery_record import DeliveryRecord
 from bess_pipeline.trading.dispatch_problem import Decision, DispatchProblem, budgets_of
-from bess_pipeline.trading.market_inputs import MarketDay
+from bess_pipeline.trading.market_inputs import Expectation, MarketDay
 from bess_pipeline.trading.market_physics import Asked, Done, carry_out, require_physical
 from bess_pipeline.trading.timeline import DECISION_LEAD
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
+
+__all__ = ["Expectation", "MarketDay", "dispatch_market_day", "expected_openings"]
 
 FIXED_AHEAD = DECISION_LEAD // gb_time.HALF_HOUR  # half-hours between the measured state and the one that is decided
 MARGIN_HALF_HOURS = FIXED_AHEAD + 1  # not over when a start is decided for: twice their expected activation still fits
@@ -100,7 +104,6 @@ class _Run:
         self._trade_most = day.intraday.most_mwh if day.intraday else np.zeros(horizon)
         self.traded = np.zeros(horizon)
         self.decided = np.zeros((periods, 2))  # charge and discharge, MWh
-        self.accepted, self.accepted_price = np.zeros(periods), np.full(periods, np.nan)
         self.done: list[Done] = []
 
     # --- a decision
@@ -207,25 +210,9 @@ class _Run:
         low, high = float(self._asked.export_mwh[k]), float(self._asked.import_mwh[k])
         limits = tuple(float(one[k]) * HALF_HOUR_H for one in (self._limits.charge_mw, self._limits.discharge_mw))
         charge, discharge = self.decided[k]
-        if day.accept is not None:
-            up, down = self._swing(k, state, *limits)
-            self.accepted[k], self.accepted_price[k] = day.accept(k, up, down)
-            net = discharge - charge + self.accepted[k]
-            charge, discharge = _exclusive(0.0, net)
         done = carry_out(day.battery, state, Asked(charge, discharge, low, high), *limits)
         self.done.append(done)
         self.record.delivered(k, day.activation[:, k], _share(done.low_mwh, low), _share(done.high_mwh, high))
-
-    def _swing(self, k: int, state: float, charge_limit: float, discharge_limit: float) -> tuple[float, float]:
-        """What half-hour k could export more and less than decided, MWh: what rating, contracts and store leave."""
-        battery, taken, (charge, discharge) = self.day.battery, self.record.committed, self.decided[k]
-        net = discharge - charge
-        floor, ceiling = (float(one[min(k + 1, one.size - 1)]) for one in self.record.band_mwh())
-        asked = Asked(charge, discharge, float(taken.low_mwh[k]), float(taken.high_mwh[k]))
-        ahead = carry_out(battery, state, asked, charge_limit, discharge_limit).energy_mwh
-        up = min(discharge_limit - taken.discharge_rating_mwh[k] - net, (ahead - floor) * battery.discharge_efficiency)
-        down = min(charge_limit - taken.charge_rating_mwh[k] + net, (ceiling - ahead) * battery.discharge_efficiency)
-        return max(float(up), 0.0), max(float(down), 0.0)
 
     # --- the record
 
@@ -250,7 +237,7 @@ class _Run:
         cap = day.imbalance_cap_mw * HALF_HOUR_H
         deviation = decided - day_ahead - traded
         beyond = deviation - np.clip(deviation, -cap, cap)
-        forced = net - decided - self.accepted + np.where(np.abs(beyond) > SNAP_MWH, beyond, 0.0)
+        forced = net - decided + np.where(np.abs(beyond) > SNAP_MWH, beyond, 0.0)
         missing = self.record.missing_mwh(np.append(day.opening_energy_mwh, energy[:-1]))
         fills = [day.intraday.fill_price_gbp_mwh(k, traded[k]) if day.intraday else np.nan for k in range(periods)]
         columns = {
@@ -263,7 +250,7 @@ class _Run:
             "activation_import_mwh": high,
             "contracted_mwh": day_ahead + traded,
             "metered_mwh": metered,
-            "imbalance_mwh": _without_rounding(metered - day_ahead - traded - absvd - self.accepted),
+            "imbalance_mwh": _without_rounding(metered - day_ahead - traded - absvd),
             "forced_imbalance_mwh": _without_rounding(forced),
             "energy_mwh": energy,
             "day_ahead_mwh": day_ahead,
@@ -273,8 +260,8 @@ class _Run:
             "planned_discharge_mw": day.planned_discharge_mw,
             "absvd_mwh": absvd + 0.0,
             "reserve_mwh": reserve + 0.0,
-            "accepted_mwh": self.accepted,
-            "accepted_price_gbp_mwh": np.where(self.accepted == 0, np.nan, self.accepted_price),
+            "accepted_mwh": 0.0,
+            "accepted_price_gbp_mwh": np.nan,
             **_service_columns(day),
             "missing_low_mwh": missing[0],
             "missing_high_mwh": missing[1],

@@ -26,7 +26,6 @@ from bess_pipeline.optimisation.problem import IntArray
 from bess_pipeline.trading.intraday import IntradayMarket
 
 TOLERANCE_MWH = 1e-6
-Accept = Callable[[int, float, float], tuple[float, float]]
 
 
 def always_available(_decision: int) -> Availability:
@@ -60,9 +59,6 @@ class MarketDay:
     expect(k): prices as known 60 minutes before half-hour k. announced(k): availability of the horizon as announced
     then; available: of the day in truth. intraday: None without trade within the day. imbalance_cap_mw: of
     |dispatch - contract|, may be infinite. terminal_value_gbp_mwh: of a MWh stored at the end of the horizon.
-
-    accept(k, up_mwh, down_mwh): what the balancing mechanism accepts of what half-hour k could export more or less, and
-    its price: (MWh, + offer, - bid; GBP/MWh); None without it.
     """
 
     efa_date: date
@@ -86,7 +82,6 @@ class MarketDay:
     available: Availability = ALWAYS
     announced: Callable[[int], Availability] = always_available
     intraday: IntradayMarket | None = None
-    accept: Accept | None = None
     absvd_applies: bool = True
     baseline_adds_headroom: bool = False
     time_limit_s: float = 60.0
