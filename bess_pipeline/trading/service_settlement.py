@@ -66,7 +66,7 @@ def service_cash(dispatch: pd.DataFrame, auctions: pd.DataFrame, settings: Ancil
         response=paid[is_response].sum(axis=0) + 0.0,
         reserve=paid[~is_response].sum(axis=0) + reserve_energy_gbp(dispatch, mw, settings),
         penalty=-_lost_gbp(dispatch, horizon_of(starts), mw, price, paid, settings) + 0.0,
-        unpriced=unpriced.any(axis=0),
+        unpriced=np.asarray(unpriced.any(axis=0)),
     )
 
 
