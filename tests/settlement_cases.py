@@ -82,15 +82,16 @@ def random_day(day: date, seed: int, *, absvd_applies: bool = True) -> tuple[pd.
     mw |= {code: np.rint(draw.uniform(0, 5, n)) * draw.integers(0, 2) for code in RESERVE}
     called = {code: mw[code] * 0.5 * CALLED[code] for code in RESERVE}
     low, high = (sum((called[c] for c in RESERVE if (c in LOW) == side), np.zeros(n)) for side in (True, False))
-    short = np.where(draw.random(n) < 0.3, draw.random(n), 1.0)  # not all of the low energy could be delivered
+    share = np.where(draw.random((2, n)) < 0.2, draw.random((2, n)), 1.0)  # of low and high energy, delivered
+    low, high = low * share[0], high * share[1]
     response_out, response_in = draw.uniform(0, 2, (2, n))
     net = np.where(draw.random(n) < 0.2, 0.0, draw.uniform(-40, 40, n))
     da, intraday, accepted = draw.uniform(-20, 20, n), draw.uniform(-3, 3, n), draw.uniform(-2, 2, n)
     intraday[draw.random(n) < 0.5] = 0.0
     accepted[draw.random(n) < 0.7] = 0.0
-    out, back = response_out + low * short, response_in + high
+    out, back = response_out + low, response_in + high
     metered = net * 0.5 + out - back
-    absvd = low * short - high + (response_out - response_in if absvd_applies else 0.0)
+    absvd = low - high + (response_out - response_in if absvd_applies else 0.0)
     imbalance = metered - da - intraday - absvd - accepted
     rows = still_day(
         day,
@@ -105,7 +106,7 @@ def random_day(day: date, seed: int, *, absvd_applies: bool = True) -> tuple[pd.
         contracted_mwh=da + intraday,
         metered_mwh=metered,
         absvd_mwh=absvd,
-        reserve_mwh=low * short - high,
+        reserve_mwh=low - high,
         accepted_mwh=accepted,
         imbalance_mwh=imbalance,
         forced_imbalance_mwh=np.where(draw.random(n) < 0.1, draw.uniform(-1, 1, n), 0.0),
@@ -113,8 +114,8 @@ def random_day(day: date, seed: int, *, absvd_applies: bool = True) -> tuple[pd.
         accepted_price_gbp_mwh=np.where(accepted == 0, np.nan, draw.uniform(-50, 200, n)),
         missing_low_mwh=np.where(draw.random(n) < 0.1, 0.5, 0.0),
         missing_high_mwh=np.where(draw.random(n) < 0.1, 0.5, 0.0),
-        delivered_low_share=np.where(draw.random(n) < 0.2, draw.random(n), 1.0),
-        delivered_high_share=np.where(draw.random(n) < 0.2, draw.random(n), 1.0),
+        delivered_low_share=share[0],
+        delivered_high_share=share[1],
         **{f"{code.lower()}_mw": values for code, values in mw.items()},
     )
     cleared = {code: list(draw.normal(4, 6, n if code in RESERVE else 6)) for code in (*RESPONSE, *RESERVE)}

@@ -63,14 +63,10 @@ def oracle(rows: pd.DataFrame, market: MarketPrices, factor: float, costs: dict[
 
 
 def _reserve_energy(found: Cash, row: dict[Any, Any]) -> None:
-    """Imports were called for whole; what is missing of the net was not exported, in every product alike."""
-    called = {code: row[f"{code.lower()}_mw"] / 2 * CALLED[code] for code in RESERVE}
-    imported = sum(called[code] for code in RESERVE if code not in LOW)
-    expected = sum(called[code] for code in RESERVE if code in LOW)
-    delivered = (row["reserve_mwh"] + imported) / expected if expected else 0.0
     for code in RESERVE:
-        cash = called[code] * CALL_PRICE[code]
-        found[row["start_utc"], "reserve"] += cash * delivered if code in LOW else -cash
+        low = code in LOW
+        delivered = row[f"{code.lower()}_mw"] / 2 * CALLED[code] * row[f"delivered_{'low' if low else 'high'}_share"]
+        found[row["start_utc"], "reserve"] += (delivered if low else -delivered) * CALL_PRICE[code]
 
 
 def _window(found: Cash, inside: list[dict[Any, Any]], window: Any, factor: float) -> None:

@@ -101,6 +101,21 @@ def test_reserve_is_paid_for_its_half_hour_and_its_energy_at_the_utilisation_pri
 @pytest.mark.parametrize(
     ("net", "expected"),
     [
+        (0.25, 0.4 * 120.0 + 0.15 * 15.0),  # as expected: 0.4 exported, 0.15 imported
+        (0.20, 0.35 * 120.0 + 0.15 * 15.0),  # 0.05 less was exported
+        (0.30, 0.4 * 120.0 + 0.10 * 15.0),  # 0.05 less was imported
+        (0.50, 0.5 * 120.0),  # nothing was imported and more exported
+        (-0.20, 0.2 * 15.0),
+    ],
+)
+def test_a_net_of_two_directions_is_short_where_it_has_too_much(net: float, expected: float) -> None:
+    rows = one_half_hour(DAY, 30, pqr_mw=4.0, nqr_mw=2.0, reserve_mwh=net, absvd_mwh=net, metered_mwh=net)
+    assert cash(settled(rows, prices(DAY, PQR=0.0, NQR=0.0)), "reserve") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("net", "expected"),
+    [
         (0.3, 0.3 * 120.0),  # less exported than called for
         (0.9, 0.9 * 120.0),  # more
         (-0.2, 0.2 * 15.0),  # only the other direction can have been called, at -15: it is paid to import
@@ -118,6 +133,9 @@ def test_reserve_energy_without_a_utilisation_price_is_refused() -> None:
     rows = one_half_hour(DAY, 30, psr_mw=1.0, reserve_mwh=0.1, absvd_mwh=0.1, metered_mwh=0.1)
     with pytest.raises(BessError, match="PSR was called for and has no utilisation price"):
         settle_market_day(rows, prices(DAY, PSR=1.0), BATTERY, settings(ancillary={}))
+    priced = {"reserve_utilisation_price_gbp_mwh": {"PSR": 1.0}}
+    with pytest.raises(BessError, match=r"PSR has no .*reserve_utilisation_probability"):
+        settle_market_day(rows, prices(DAY, PSR=1.0), BATTERY, settings(ancillary=priced))
 
 
 def test_wear_counts_baseline_and_activation() -> None:

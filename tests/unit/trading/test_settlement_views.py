@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -20,7 +20,6 @@ DAY = date(2026, 3, 29)
 TABLES = ("trading/dispatch", "trading/market_dispatch", "market/system_price", "market/system_price_revision")
 VIEWS = ("trading.imbalance_split", "trading.cash_by_version")
 FIRST, LATER = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
-Ask = Callable[[str], pd.DataFrame]
 
 
 def script(kind: str, name: str) -> str:
