@@ -24,6 +24,7 @@ from bess_pipeline.orchestration.assets.co_optimisation import (
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
+from bess_pipeline.orchestration.assets.market import MARKET_ASSETS
 from bess_pipeline.orchestration.assets.publish import (
     DATA_QUALITY,
     FIGURES,
@@ -55,7 +56,8 @@ PRICE_ASSETS = (
 )
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, JUDGEMENT, SCORE, GATE_STATUS)
-TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+SETTLED_ASSETS = (CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, *MARKET_ASSETS, *SETTLED_ASSETS)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, PLAN_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)

@@ -24,13 +24,16 @@ from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading import foresight, timeline
+from bess_pipeline.trading import foresight, market_status, timeline
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
+from bess_pipeline.trading.market_replay import MarketReplay
 from bess_pipeline.trading.plans import PlanOutcome, PlanRequest, with_all_columns
 from bess_pipeline.trading.settled_days import SettledDays
 from bess_pipeline.trading.stamps import (
+    CASHFLOW,
+    COST_STAMP,
     DISPATCH,
     FORESIGHT,
     PLAN,
@@ -63,6 +66,7 @@ class Replay:
         self.now = now
         self.battery = Battery.from_settings(settings.battery)
         self.condition = Condition(settings, lake)
+        self.market = MarketReplay(settings, lake, now, chain_starts)
         self._settled = SettledDays(settings, lake, self.battery)
         # where a final state is set, the bound must reach it; else it ends free, as the strategies do
         self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
@@ -113,7 +117,21 @@ class Replay:
         return [day for day in days if not self.finished(day)]
 
     def finished(self, day: date) -> bool:
-        """True when every strategy of the day is complete and was run with these settings and outages."""
+        """True when every strategy of the day is complete and was run with these settings and outages.
+
+        A strategy of all markets that had no plan of the day is left out.
+        """
+        if not (self.traded(day) and self.market.finished(day)):
+            return False
+        if self.lake.stamp(CASHFLOW, day).get(COST_STAMP, "") != self.settings.cost_fingerprint():
+            return False
+        status = self.lake.read(RUN_STATUS, day, day)
+        due = market_status.due(self.settings, self.lake, day)
+        waits = [market_status.waits(self.lake, day, str(name)) for name in status["strategy"]]
+        return {*due} <= {*status["strategy"]} and bool((status["status"] == "complete")[waits].all())
+
+    def traded(self, day: date) -> bool:
+        """True when every strategy of the day-ahead market is complete, with these settings and outages."""
         if not self.lake.has(RUN_STATUS, day):
             return False
         if not self.condition.calendar_holds(day, self.lake.stamp(DISPATCH, day).get("outages", "")):
@@ -121,7 +139,8 @@ class Replay:
         if self.lake.stamp(RUN_STATUS, day).get("settings") != self.settings.fingerprint():
             return False
         status = self.lake.read(RUN_STATUS, day, day)
-        return set(status["strategy"]) == set(NAMES) and bool((status["status"] == "complete").all())
+        own = status[status["strategy"].isin(NAMES)]
+        return set(own["strategy"]) == set(NAMES) and bool((own["status"] == "complete").all())
 
     def planned(self, day: date) -> bool:
         """True when a plan of the day is stored that was made with these settings and known outages."""

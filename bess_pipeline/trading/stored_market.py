@@ -76,7 +76,7 @@ class StoredMarket:
         self.forecasts = DispatchForecasts(settings, lake, days)
 
     def contract(self, day: date, strategy: str) -> Contract:
-        """What a strategy that plans with scenarios has sold. UserInputError with the reason where that is not known."""
+        """What a strategy that plans with scenarios has sold. UserInputError with the reason where that is unknown."""
         reason = why_unplanned(self.lake, day, strategy)
         if reason:
             raise UserInputError(f"there is no plan to carry out: {reason}")
@@ -201,7 +201,7 @@ class StoredMarket:
         past = efa_rows(self.lake, INDEX, day - timedelta(days=VOLUME_DAYS + 1), day - 2 * ONE_DAY)
         price = values_at(index, "market_index_price_gbp_mwh", horizon)
         mean = past["market_index_volume_mwh"].astype("float64").groupby(_clock(past["start_utc"])).mean()
-        volume = mean.reindex(_clock(pd.Series(horizon))).to_numpy(dtype="float64")
+        volume = np.asarray(mean.reindex(_clock(pd.Series(horizon))).to_numpy(dtype="float64"), dtype=np.float64)
         return IntradayMarket(self.settings.intraday, price, volume)
 
     def _source(self, day: date) -> str:
