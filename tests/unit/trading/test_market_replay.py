@@ -1,4 +1,4 @@
-"""Strategies of all markets carried through a small lake: the chain, refused days, what stands, cash, and the future."""
+"""Strategies of all markets carried through a small lake: the chain, refused days, what stands, cash, future."""
 
 from __future__ import annotations
 
