@@ -22,6 +22,7 @@ from bess_pipeline.asset_tables import Availability, Degradation
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.forecast_tables import GateStatus, JudgementPath, PriceForecast, PricePath, Score
 from bess_pipeline.gb_time import UTC_DTYPE
+from bess_pipeline.market_tables import MARKET_DISPATCH, MarketDispatch
 from bess_pipeline.risk_tables import RISK_TABLES
 from bess_pipeline.schema_fields import CAPACITY_PRICE_LIMIT_GBP_MW_H
 from bess_pipeline.schema_fields import Table as _Table
@@ -36,6 +37,7 @@ from bess_pipeline.schema_fields import utc_field as _utc
 from bess_pipeline.settlement_tables import SettlementStack, SystemPriceCheck, SystemPriceRevision
 from bess_pipeline.trading_tables import (
     ActivationSensitivity,
+    Dispatch,
     EnergyPlan,
     Frontier,
     InformationValue,
@@ -164,26 +166,6 @@ class SourceStatus(_Table):
         unique: ClassVar = ["dataset", "date"]
 
 
-class Dispatch(_Table):
-    """What the battery did, per half-hour."""
-
-    efa_date: pandas_engine.Date = _date("trading day")
-    strategy: str = _strategy()  # type: ignore[assignment]
-    start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
-    charge_mw: float = _amount("baseline charge without activation, AC, MW", lowest=0.0)
-    discharge_mw: float = _amount("baseline discharge without activation, AC, MW", lowest=0.0)
-    activation_export_mwh: float = _amount("response energy exported, MWh", lowest=0.0)
-    activation_import_mwh: float = _amount("response energy imported, MWh", lowest=0.0)
-    contracted_mwh: float = _amount("net energy sold, MWh")
-    metered_mwh: float = _amount("net export at the boundary, MWh")
-    imbalance_mwh: float = _amount("metered - contracted - activation, MWh")
-    forced_imbalance_mwh: float = _amount("part of the imbalance that physics forced, MWh")
-    energy_mwh: float = _amount("state of energy at the end of the half-hour, MWh", lowest=0.0)
-
-    class Config(_Table.Config):
-        unique: ClassVar = ["efa_date", "strategy", "start_utc"]
-
-
 class Cashflow(_Table):
     """Cash per half-hour and stream, positive when received; wear is a cost and not cash."""
 
@@ -191,7 +173,18 @@ class Cashflow(_Table):
     strategy: str = _strategy()  # type: ignore[assignment]
     start_utc: pandas_engine.DateTime = _utc("start of the half-hour, UTC")
     stream: str = pa.Field(
-        isin=["day_ahead", "intraday", "imbalance", "response", "reserve", "penalty", "fee", "wear"],
+        isin=[
+            "day_ahead",
+            "intraday",
+            "imbalance",
+            "balancing_mechanism",
+            "response",
+            "reserve",
+            "capacity_market",
+            "penalty",
+            "fee",
+            "wear",
+        ],
         description="where the money comes from; wear is a cost and not cash",
     )
     amount_gbp: float = _cash("GBP")
@@ -256,6 +249,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "trading/orders": Orders,
     "trading/plan_explanation": PlanExplanation,
     "trading/dispatch": Dispatch,
+    MARKET_DISPATCH: MarketDispatch,
     "trading/cashflow": Cashflow,
     "trading/run_status": RunStatus,
     "risk/daily_pnl": DailyPnl,

@@ -1,4 +1,4 @@
-"""Pandera models of what is decided, offered and explained: plans, orders, and what plans are worth.
+"""Pandera models of what is decided, offered, done and explained: plans, orders, dispatch, and what plans are worth.
 
 What belongs here: columns, keys and bounds of these tables. What does not: other tables and what is derived from a
 model (`schemas.py`), and how any of it is computed (`trading/`, `risk/`).
@@ -94,6 +94,26 @@ class Plan(EnergyPlan):
 
     class Config(Table.Config):
         unique: ClassVar = ["efa_date", "strategy", "gate", "start_utc"]
+
+
+class Dispatch(Table):
+    """What the battery did, per half-hour."""
+
+    efa_date: pandas_engine.Date = date_field("trading day")
+    strategy: str = strategy_field()  # type: ignore[assignment]
+    start_utc: pandas_engine.DateTime = utc_field("start of the half-hour, UTC")
+    charge_mw: float = amount_field("baseline charge without activation, AC, MW", lowest=0.0)
+    discharge_mw: float = amount_field("baseline discharge without activation, AC, MW", lowest=0.0)
+    activation_export_mwh: float = amount_field("response energy exported, MWh", lowest=0.0)
+    activation_import_mwh: float = amount_field("response energy imported, MWh", lowest=0.0)
+    contracted_mwh: float = amount_field("net energy sold, MWh")
+    metered_mwh: float = amount_field("net export at the boundary, MWh")
+    imbalance_mwh: float = amount_field("metered - contracted - activation, MWh")
+    forced_imbalance_mwh: float = amount_field("part of the imbalance that physics forced, MWh")
+    energy_mwh: float = amount_field("state of energy at the end of the half-hour, MWh", lowest=0.0)
+
+    class Config(Table.Config):
+        unique: ClassVar = ["efa_date", "strategy", "start_utc"]
 
 
 class Orders(Table):

@@ -18,6 +18,7 @@ TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
 UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier", "_mw_h")}
 UNITLESS = {"coverage", "charge_fraction", "discharge_fraction"}  # shares
+UNITLESS |= {"delivered_low_share", "delivered_high_share"}
 UNITLESS |= {"equivalent_cycles", "max_depth", "calendar_fade", "cycle_fade", "state_of_health", "probability"}
 UNITLESS |= {"risk_aversion", "confidence", "gap", "multiplier", "basket"}
 UNITLESS |= {"capture", "capture_low", "capture_high", "tail_weight", "share_of_cvar"}
