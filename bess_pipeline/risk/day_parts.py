@@ -139,7 +139,7 @@ def _drivers(given: HalfHours, battery: Battery) -> tuple[pd.DataFrame, list[str
     except ValueError as error:
         return nothing, [*why, str(error)]
     found = found.assign(component=found["driver"])
-    return found.groupby(["efa_date", "component"], as_index=False)["amount_gbp"].sum(), why
+    return found.groupby(["efa_date", "component"], as_index=False)[["amount_gbp"]].sum(), why
 
 
 def _position(given: HalfHours, battery: Battery) -> pd.DataFrame:

@@ -18,6 +18,7 @@ S, the imbalance m - c - v telescopes into three volumes (domain reference 6), a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def volumes(plan: pd.DataFrame, dispatch: pd.DataFrame) -> Volumes:
     planned = plan.set_index("start_utc").reindex(dispatch["start_utc"])
     if planned["day_ahead_mw"].isna().any():
         raise ValueError(f"{int(planned['day_ahead_mw'].isna().sum())} half-hours were dispatched without a plan")
-    known = {
+    known: dict[str, Any] = {
         "day_ahead_mwh": planned["day_ahead_mw"].to_numpy(dtype=float) * gb_time.HALF_HOUR_H,
         "planned_charge_mw": planned["charge_mw"].to_numpy(dtype=float),
         "planned_discharge_mw": planned["discharge_mw"].to_numpy(dtype=float),
@@ -82,7 +83,7 @@ def volumes(plan: pd.DataFrame, dispatch: pd.DataFrame) -> Volumes:
 
 
 def volumes_of(dispatch: pd.DataFrame) -> Volumes:
-    """Volumes of `trading/market_dispatch` rows, which hold their plan. Energy taken out of imbalance as in `volumes`."""
+    """Volumes of `trading/market_dispatch` rows, which hold their plan; energy out of imbalance as in `volumes`."""
     hours = gb_time.HALF_HOUR_H
     value = {name: dispatch[name].to_numpy(dtype=float) for name in _VOLUME_COLUMNS}
     accepted, metered, contracted = (value[f"{name}_mwh"] for name in ("accepted", "metered", "contracted"))

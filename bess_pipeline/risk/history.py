@@ -113,7 +113,9 @@ def last_counted_day(lake: Lake, first: date, last: date) -> date | None:
 def _bounds(lake: Lake, as_of: date) -> pd.DataFrame:
     """`risk/bound` rows up to a day, of the longest window that holds each day; nothing while there is no table."""
     if BOUND_TABLE not in schemas.TABLES:
-        return pd.DataFrame(columns=["window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp"])
+        return pd.DataFrame(
+            columns=["window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp"]
+        )
     rows = lake.read(BOUND_TABLE, date.min, as_of)
     ends = rows["window"].str.split(r"\.\.", expand=True, regex=True).reindex(columns=[0, 1])
     length = (pd.to_datetime(ends[1]) - pd.to_datetime(ends[0])).dt.days

@@ -60,7 +60,7 @@ def drawdowns(history: History, power_mw: float) -> pd.DataFrame:
 def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int) -> pd.DataFrame:
     """`risk/ladder` rows: every strategy and bound at each cap, with capture and the lead over the yardstick."""
     rows = []
-    for cap in history.caps_mw or [None]:
+    for cap in history.caps_mw or (None,):
         for basis in BASES:
             table = long_enough(history.wide(basis, cap))
             bounds = bounds_of(list(table.columns))
@@ -83,25 +83,15 @@ def long_enough(table: pd.DataFrame) -> pd.DataFrame:
 def capture_months(history: History) -> pd.DataFrame:
     """`risk/capture` rows: months of every strategy that has a bound, after wear."""
     rows = []
-    for cap in history.caps_mw or [None]:
+    for cap in history.caps_mw or (None,):
         table = history.wide("after_wear", cap)
         bounds = bounds_of(list(table.columns))
         found = ladder_module.capture_by_month(table, bounds)
-        for row in found.itertuples():
-            pair = table.loc[_in_month(table, row.month), [row.strategy, bounds[row.strategy]]].dropna().sum()
-            rows.append(
-                {
-                    "as_of": history.as_of,
-                    "month": row.month,
-                    "strategy": row.strategy,
-                    "bound": bounds[row.strategy],
-                    "imbalance_cap_mw": cap,
-                    "capture": row.capture,
-                    "pnl_gbp": pair.iloc[0],
-                    "bound_gbp": pair.iloc[1],
-                    "days": row.days,
-                }
-            )
+        for row in found.to_dict("records"):
+            name, bound = row["strategy"], bounds[row["strategy"]]
+            pair = table.loc[_in_month(table, row["month"]), [name, bound]].dropna()
+            earned = {"pnl_gbp": float(pair[name].sum()), "bound_gbp": float(pair[bound].sum())}
+            rows.append(row | earned | {"as_of": history.as_of, "bound": bound, "imbalance_cap_mw": cap})
     return pd.DataFrame(rows)
 
 

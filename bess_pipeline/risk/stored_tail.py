@@ -8,8 +8,11 @@ P&L is after wear; a tail is that of the headline confidence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -105,11 +108,11 @@ def explains(history: History, lake: Lake, battery: Battery, settings: RiskSetti
         volumes = _volumes(given, cost).assign(first_price=np.nan)
         seen = volumes["start_utc"].map(first_price)
         volumes["first_price"] = volumes["first_price"].mask(volumes["stream"] == "imbalance", seen)
-        held[given.strategy] = dict(tuple(volumes.groupby("efa_date")))
+        held[given.strategy] = {cast("date", day): rows for day, rows in volumes.groupby("efa_date")}
     rows = []
     for name, by_day in held.items():
         known = sorted(by_day)
-        for before, day in zip(known, known[1:], strict=False):
+        for before, day in pairwise(known):
             found = explain(by_day[before], by_day[day])
             rows.append(found.assign(strategy=name, efa_date=day, before_date=before))
     return _joined(rows).assign(as_of=history.as_of) if rows else pd.DataFrame()
@@ -177,7 +180,7 @@ def _first_prices(lake: Lake, days: list[date]) -> pd.Series:
     """System price of the first version of each half-hour, by its start."""
     rows = efa_rows(lake, SYSTEM, days[0], days[-1])
     keys = ["settlement_date", "settlement_period"]
-    versions = lake.read(REVISION, rows["settlement_date"].min(), days[-1]) if len(rows) else lake.read(REVISION, *days[:2])
+    versions = lake.read(REVISION, days[0] - timedelta(days=1), days[-1])
     first = versions[versions["version"] == 1].rename(columns={SYSTEM_COLUMN: "first"})
     return rows.merge(first[[*keys, "first"]], on=keys, how="left").set_index("start_utc")["first"]
 
@@ -189,23 +192,24 @@ def _prices(lake: Lake, days: list[date]) -> pd.DataFrame:
     return day_ahead.merge(system, on="start_utc", how="outer")
 
 
-def _in_words(row: dict[str, object]) -> str:
-    pnl = float(row["pnl_gbp"])  # type: ignore[arg-type]
+def _in_words(row: Mapping[Any, Any]) -> str:
+    pnl = float(row["pnl_gbp"])
     amount = f"£{pnl:,.0f}" if pnl >= 0.0 else f"-£{-pnl:,.0f}"
-    parts = [f"{row['weekday']} {row['efa_date']}: {amount}", f"lost in {row['lost']}" if row["lost"] else "no stream lost"]
+    parts = [
+        f"{row['weekday']} {row['efa_date']}: {amount}",
+        f"lost in {row['lost']}" if row["lost"] else "no stream lost",
+    ]
     for name, column in (("day-ahead", DAY_AHEAD_COLUMN), ("system price", SYSTEM_COLUMN)):
-        low, high = (float(row[f"{end}_{column}"]) for end in ("lowest", "highest"))  # type: ignore[arg-type]
+        low, high = (float(row[f"{end}_{column}"]) for end in ("lowest", "highest"))
         if np.isfinite([low, high]).all():
             parts.append(f"{name} {low:,.0f} to {high:,.0f} £/MWh")
-    if np.isfinite(float(row["imbalance_mwh"])):  # type: ignore[arg-type]
-        parts.append(f"imbalance {float(row['imbalance_mwh']):,.1f} MWh")  # type: ignore[arg-type]
+    if np.isfinite(row["imbalance_mwh"]):
+        parts.append(f"imbalance {row['imbalance_mwh']:,.1f} MWh")
     return "; ".join(parts)
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    table = rows.pivot_table(
-        index="efa_date", columns="component", values="amount_gbp", aggfunc="sum", fill_value=0.0
-    )
+    table = rows.pivot_table(index="efa_date", columns="component", values="amount_gbp", aggfunc="sum", fill_value=0.0)
     return table.rename_axis(columns=None).sort_index()
 
 

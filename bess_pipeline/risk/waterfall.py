@@ -6,8 +6,8 @@ What belongs here: the order of the steps and their sizes. What does not: replay
 Every bar is the P&L of one named replay less that of the named replay before it, so that the bars sum to the difference
 of the two ends by construction. The order is a convention (it decides how effects that act together are shared): first
 what a horizon of 48 h costs against one over the whole window, then what forecasts cost against the outcome, then
-risk aversion, then access to markets that the strategy does not use (services, then imbalance), then wear. A bar may be positive: a bound is one of P&L
-after wear, and luck is not ruled out.
+risk aversion, then access to markets that the strategy does not use (services, then imbalance), then wear. A bar may be
+positive: a bound is one of P&L after wear, and luck is not ruled out.
 """
 
 from __future__ import annotations
