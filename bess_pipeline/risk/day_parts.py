@@ -132,7 +132,7 @@ def _drivers(given: HalfHours, battery: Battery) -> tuple[pd.DataFrame, list[str
     if rows.empty:
         return nothing, why
     cash = given.cashflow[given.cashflow["efa_date"].isin(rows["efa_date"].unique())]
-    volume = drivers.volumes_of(rows)
+    volume = drivers.market_volumes(rows)
     price, wear = given.system_price_gbp_mwh[planned.to_numpy()], battery.degradation_cost_gbp_per_mwh
     try:
         found = drivers.driver_cash(volume, cash, rows["start_utc"], price, wear)

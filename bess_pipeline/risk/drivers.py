@@ -7,18 +7,19 @@ With, per half-hour and in MWh exported, the day-ahead contract a, all contracts
 b that was dispatched, the metered m and the response energy v that ABSVD takes out of imbalance, and the system price
 S, the imbalance m - c - v telescopes into three volumes (domain reference 6), and every GBP has one driver:
 
-* plan: contracts and capacity decided at the gates (day-ahead, response, reserve), fees, Capacity Market, and wear of
-  the plan;
+* plan: contracts and capacity decided at the gates (day-ahead, response, reserve), fees, and wear of the plan;
 * spread_position: (p - a) S, what the plan meant to leave to the system price: contract minus intended dispatch;
 * re_dispatch: intraday cash, (b - p - (c - a)) S, and wear of b less that of the plan: decided within the day;
-* activation: (m - b - v) S, penalties, cash of acceptances, and wear of the response energy: what the system and
-  physics did.
+* activation: (m - b - v) S, penalties, and wear of the response energy: what the system and physics did.
+
+Strategies of all markets also have capacity market income (plan) and acceptances in the balancing mechanism
+(activation: the system called them). Accepted energy is metered and outside imbalance, so it is part of v, and b is
+taken without it; the wear that it adds belongs to activation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,16 +33,23 @@ OF_STREAM = {
     "response": "plan",
     "reserve": "plan",
     "fee": "plan",
+    "capacity_market": "plan",
     "intraday": "re_dispatch",
     "penalty": "activation",
     "balancing_mechanism": "activation",
-    "capacity_market": "plan",
 }
 SPLIT_STREAMS = ("imbalance", "wear")
 AGREEMENT_GBP = 1e-6
-_VOLUME_COLUMNS = (
-    *("day_ahead_mwh", "contracted_mwh", "accepted_mwh", "metered_mwh", "imbalance_mwh"),
-    *("planned_charge_mw", "planned_discharge_mw", "charge_mw", "discharge_mw"),
+_MARKET_COLUMNS = (
+    "planned_charge_mw",
+    "planned_discharge_mw",
+    "charge_mw",
+    "discharge_mw",
+    "day_ahead_mwh",
+    "contracted_mwh",
+    "metered_mwh",
+    "imbalance_mwh",
+    "accepted_mwh",
 )
 
 
@@ -49,9 +57,9 @@ _VOLUME_COLUMNS = (
 class Volumes:
     """Volumes of one strategy's half-hours, MWh exported (imports negative), arrays of shape (periods,).
 
-    day_ahead, contracted: sold; planned, baseline: intended at the last gate and dispatched, without activation and
-    without what the balancing mechanism accepted; metered: with both; absvd: energy that settlement takes out of
-    imbalance, acceptances too. planned_throughput, baseline_throughput: charged plus discharged, AC.
+    day_ahead, contracted: sold; planned, baseline: intended at the last gate and dispatched, without activation;
+    metered: with it; absvd: response, reserve and accepted energy that settlement takes out of imbalance.
+    planned_throughput, baseline_throughput: charged plus discharged, AC.
     """
 
     day_ahead: FloatArray
@@ -73,29 +81,39 @@ def volumes(plan: pd.DataFrame, dispatch: pd.DataFrame) -> Volumes:
     planned = plan.set_index("start_utc").reindex(dispatch["start_utc"])
     if planned["day_ahead_mw"].isna().any():
         raise ValueError(f"{int(planned['day_ahead_mw'].isna().sum())} half-hours were dispatched without a plan")
-    known: dict[str, Any] = {
-        "day_ahead_mwh": planned["day_ahead_mw"].to_numpy(dtype=float) * gb_time.HALF_HOUR_H,
-        "planned_charge_mw": planned["charge_mw"].to_numpy(dtype=float),
-        "planned_discharge_mw": planned["discharge_mw"].to_numpy(dtype=float),
-        "accepted_mwh": 0.0,
-    }
-    return volumes_of(dispatch.assign(**known))
-
-
-def volumes_of(dispatch: pd.DataFrame) -> Volumes:
-    """Volumes of `trading/market_dispatch` rows, which hold their plan; energy out of imbalance as in `volumes`."""
     hours = gb_time.HALF_HOUR_H
-    value = {name: dispatch[name].to_numpy(dtype=float) for name in _VOLUME_COLUMNS}
-    accepted, metered, contracted = (value[f"{name}_mwh"] for name in ("accepted", "metered", "contracted"))
+    pc, pd_, da = (planned[c].to_numpy(dtype=float) * hours for c in ("charge_mw", "discharge_mw", "day_ahead_mw"))
+    c, d = (dispatch[name].to_numpy(dtype=float) * hours for name in ("charge_mw", "discharge_mw"))
+    contracted, metered, imbalance = (
+        dispatch[f"{name}_mwh"].to_numpy(dtype=float) for name in ("contracted", "metered", "imbalance")
+    )
     return Volumes(
-        day_ahead=value["day_ahead_mwh"],
+        day_ahead=da,
         contracted=contracted,
-        planned=(value["planned_discharge_mw"] - value["planned_charge_mw"]) * hours,
-        baseline=(value["discharge_mw"] - value["charge_mw"]) * hours - accepted,
+        planned=pd_ - pc,
+        baseline=d - c,
         metered=metered,
-        absvd=metered - contracted - value["imbalance_mwh"],
-        planned_throughput=(value["planned_discharge_mw"] + value["planned_charge_mw"]) * hours,
-        baseline_throughput=(value["discharge_mw"] + value["charge_mw"]) * hours,
+        absvd=metered - contracted - imbalance,
+        planned_throughput=pc + pd_,
+        baseline_throughput=c + d,
+    )
+
+
+def market_volumes(dispatch: pd.DataFrame) -> Volumes:
+    """Volumes of `trading/market_dispatch` rows, in their order: they hold what was planned at the last gate."""
+    hours = gb_time.HALF_HOUR_H
+    named = {name: dispatch[name].to_numpy(dtype=float) for name in _MARKET_COLUMNS}
+    pc, pd_, c, d = (named[name] * hours for name in _MARKET_COLUMNS[:4])
+    accepted = named["accepted_mwh"]
+    return Volumes(
+        day_ahead=named["day_ahead_mwh"],
+        contracted=named["contracted_mwh"],
+        planned=pd_ - pc,
+        baseline=d - c - accepted,
+        metered=named["metered_mwh"],
+        absvd=named["metered_mwh"] - named["contracted_mwh"] - named["imbalance_mwh"],
+        planned_throughput=pc + pd_,
+        baseline_throughput=np.where(accepted == 0.0, c + d, np.abs(d - c - accepted)),
     )
 
 

@@ -42,7 +42,7 @@ from bess_pipeline.risk_tables import (
     WATERFALL,
 )
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading.stamps import DAILY_PNL, RUN_STATUS, vintage
+from bess_pipeline.trading.stamps import DAILY_PNL, RUN_STATUS
 from bess_pipeline.trading_tables import PLAN_VALUE
 
 DAY_TABLES = (FORECAST_PNL, LIMIT_STATUS)  # partitions of the day itself
@@ -125,10 +125,13 @@ class StoredRisk:
 
     def _write_days(self, table: str, rows: pd.DataFrame) -> int:
         """Write the partitions of a table of days that differ from what is stored; the number of rows of all."""
-        parts = {cast("date", day): part for day, part in rows.groupby("efa_date")} if len(rows) else {}
-        stamps = {day: self._day_stamp(vintage(part.reset_index(drop=True))) for day, part in parts.items()}
-        changed = [day for day in parts if self.lake.stamp(table, day) != stamps[day]]
-        refused = self.lake.write_days(table, {day: parts[day] for day in changed}, stamps)
+        if rows.empty:
+            return 0
+        content = pd.util.hash_pandas_object(rows, index=False).groupby(rows["efa_date"])
+        stamps = {cast("date", day): self._day_stamp(_digest(part.to_numpy().tobytes())) for day, part in content}
+        changed = {day for day, stamp in stamps.items() if self.lake.stamp(table, day) != stamp}
+        parts = {cast("date", day): part for day, part in rows.groupby("efa_date") if day in changed}
+        refused = self.lake.write_days(table, parts, stamps)
         for refusal in refused.values():
             raise refusal
         return len(rows)
@@ -146,12 +149,16 @@ class StoredRisk:
 
     def _inputs(self, as_of: date) -> str:
         """Twelve hex digits of the rows that risk is measured of, up to a day."""
-        digest = hashlib.sha256()
+        hashes = []
         for table in (DAILY_PNL, RUN_STATUS, BOUND_TABLE, PLAN_VALUE):
             if table in schemas.TABLES:
                 days = [day for day in self.lake.days(table) if day <= as_of]
-                digest.update(self.lake.content_hash(table, days).encode())
-        return digest.hexdigest()[:12]
+                hashes.append(self.lake.content_hash(table, days))
+        return _digest("|".join(hashes).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _known_cap(history: History, cap_mw: float) -> float:

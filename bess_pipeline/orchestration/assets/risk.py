@@ -10,7 +10,7 @@ run's range. Dependencies are day on day (`trading.py` says why): the days befor
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -32,6 +32,10 @@ MEASURED_OF = tuple(
     for table in (DAILY_PNL, CASHFLOW, RUN_STATUS, PLAN_VALUE, BOUND_TABLE, "market/system_price_revision")
     if table in schemas.TABLES
 )
+if TYPE_CHECKING:
+    Outputs = tuple[dg.MaterializeResult, ...]
+else:
+    Outputs = tuple[(dg.MaterializeResult,) * len(RISK_ASSETS)]  # Dagster reads one type for each asset
 
 
 def risk_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -54,7 +58,7 @@ def _risk(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         pool=PUBLISH_POOL,
     )
     @one_sentence
-    def risk(context: dg.AssetExecutionContext) -> Any:
+    def risk(context: dg.AssetExecutionContext) -> Outputs:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         stored, days = make_stored_risk(runtime), requested_days(context)
         # where days were settled again, all that came after them is measured anew, as of the newest day
