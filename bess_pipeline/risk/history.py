@@ -28,6 +28,7 @@ COUNTED = ("complete", "provisional")
 BOUND_NAMES = (foresight.STRATEGY, ENERGY_BOUND, BOUND)
 BASIS_COLUMNS = {"cash": "cash_gbp", "after_wear": "pnl_gbp"}  # of risk/bound
 KEYS = ["efa_date", "strategy"]
+BOUND_COLUMNS = ["window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp", "status"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class History:
     """Counted days up to `as_of`, both included.
 
     daily: `risk/daily_pnl` rows; totals: `pnl.daily_totals` of them; status: `trading/run_status` rows, all of counted
-    days alone. bound: `risk/bound` rows, one a bound, cap and day: that of the longest window.
+    days alone. bound: `risk/bound` rows, one a bound, cap and day: that of the longest window. Days on which a bound
+    had no prices are left out of it.
     """
 
     as_of: date
@@ -113,10 +115,9 @@ def last_counted_day(lake: Lake, first: date, last: date) -> date | None:
 def _bounds(lake: Lake, as_of: date) -> pd.DataFrame:
     """`risk/bound` rows up to a day, of the longest window that holds each day; nothing while there is no table."""
     if BOUND_TABLE not in schemas.TABLES:
-        return pd.DataFrame(
-            columns=["window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp"]
-        )
+        return pd.DataFrame(columns=BOUND_COLUMNS)
     rows = lake.read(BOUND_TABLE, date.min, as_of)
+    rows = rows[rows["status"] == COUNTED[0]]
     ends = rows["window"].str.split(r"\.\.", expand=True, regex=True).reindex(columns=[0, 1])
     length = (pd.to_datetime(ends[1]) - pd.to_datetime(ends[0])).dt.days
     rows = rows.assign(length=length).sort_values(["length", "window"], kind="stable")

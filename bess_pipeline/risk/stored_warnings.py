@@ -3,8 +3,9 @@
 What belongs here: which strategy, days and tolerance each check gets. What does not: the checks (`reject_if.py`), those
 of half-hours (`day_parts.py`) and writing (`stored.py`).
 
-A bound plus its gap is at least every strategy it is compared with. Wherever days that both have begin or end within
-the window, stored energy may cross over: each such unbroken run allows usable energy times the largest price.
+A bound plus its gap is at least every strategy it is compared with. Stored energy may cross over from what lies outside
+the compared days, or outside the window of the bound's one problem: each unbroken run of days within one window allows
+usable energy times the largest price.
 """
 
 from __future__ import annotations
@@ -59,25 +60,27 @@ def history_warnings(history: History, battery: Battery, cap_mw: float, lake: La
 def _against_bounds(history: History, cap_mw: float | None, battery: Battery, lake: Lake) -> list[Warned]:
     """Strategies above their bound, over the whole window and by month, and strategies that capture too much."""
     table = history.wide("after_wear", cap_mw)
-    gaps = history.bound[history.bound["imbalance_cap_mw"] == cap_mw].groupby("bound")["gap_gbp"].max()
+    solved = history.bound[history.bound["imbalance_cap_mw"] == cap_mw]
     highest = _highest_prices(lake, history)
     found: list[Warned] = []
     for name, bound in bounds_of(list(table.columns)).items():
         if bound not in table:
             continue
         pair = table[[name, bound]].dropna()
+        window = solved[solved["bound"] == bound].set_index("efa_date")["window"]
         months = pd.Series([day.replace(day=1) for day in pair.index], index=pair.index, dtype="object")
         for part in [pair, *(days for _, days in pair.groupby(months))]:
             if part.empty:
                 continue
-            ends = len(gb_time.consecutive_runs(part.index))
-            largest = float(highest.reindex(part.index).max())
-            tolerance = ends * battery.usable_energy_mwh * max(largest, 0.0) if largest == largest else 0.0
+            windows = window.reindex(part.index).fillna("")
+            runs = sum(len(gb_time.consecutive_runs(days.index)) for _, days in windows.groupby(windows))
+            largest = max(0.0, float(highest.reindex(part.index).fillna(0.0).max()))
+            tolerance = runs * battery.usable_energy_mwh * largest + SAME_GBP
+            held = solved[(solved["bound"] == bound) & solved["window"].isin(windows)]
+            gap = {bound: float(held.drop_duplicates("window")["gap_gbp"].sum())}
             sums = {str(key): float(value) for key, value in part.sum().items()}
-            gap = {bound: float(gaps.get(bound, 0.0))}
-            window = f"{part.index[0]} to {part.index[-1]}"
-            above = reject_if.above_bound(sums, {name: bound}, gap, tolerance + SAME_GBP)
-            found += [("above_bound", name, f"{window}: {words}") for words in above]
+            above = reject_if.above_bound(sums, {name: bound}, gap, tolerance)
+            found += [("above_bound", name, f"{part.index[0]} to {part.index[-1]}: {words}") for words in above]
         total = pair.sum()
         if name != FORESIGHT_48H and total[bound] > 0.0:
             much = reject_if.captures_too_much({name: float(total[name] / total[bound])})
