@@ -51,7 +51,7 @@ def test_too_short_a_history_expects_nothing() -> None:
 
 
 def plan_value(day: date, gate: str, var_gbp: float, cvar_gbp: float) -> dict[str, object]:
-    row = {name: 0.0 for name in schemas.columns(PLAN_VALUE)}
+    row = dict.fromkeys(schemas.columns(PLAN_VALUE), 0.0)
     row |= {"efa_date": day, "strategy": "co_optimised", "gate": gate, "confidence": 0.95, "method": "x", "notes": ""}
     row |= {"scenarios": 1, "fresh_scenarios": 1, "binaries": 0, "activation_basis": ""}
     return row | {"oos_var_gbp": var_gbp, "oos_cvar_gbp": cvar_gbp}
@@ -135,14 +135,17 @@ def test_a_normal_distribution_of_two_numbers() -> None:
     assert found.mean_gbp == pytest.approx(mean)
     assert found.outcome_gbp.mean(axis=1) == pytest.approx(mean)
     assert found.outcome_gbp.std(axis=1) == pytest.approx(deviation, rel=2e-3)
-    assert (found.var_gbp == var).all() and (found.cvar_gbp == cvar).all()
+    assert (found.var_gbp == var).all()
+    assert (found.cvar_gbp == cvar).all()
     with pytest.raises(ValueError, match="above its VaR"):
         ForecastPnl.normal([1.0], [1.0], 0.95)
 
 
 def forecasts_of(count: int, var_gbp: float, cvar_gbp: float, realised: np.ndarray) -> pd.DataFrame:
     rows = pd.DataFrame({"efa_date": days(count), "realised_gbp": realised})
-    return rows.assign(strategy="a", source="ex_ante", confidence=0.95, mean_gbp=np.nan, var_gbp=var_gbp, cvar_gbp=cvar_gbp)
+    return rows.assign(
+        strategy="a", source="ex_ante", confidence=0.95, mean_gbp=np.nan, var_gbp=var_gbp, cvar_gbp=cvar_gbp
+    )
 
 
 def test_ex_ante_risk_is_tested_against_what_came() -> None:
