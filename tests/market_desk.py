@@ -32,7 +32,7 @@ from bess_pipeline.trading.timeline import GATES
 DAYS = (DAY, NEXT)
 SYSTEM, INDEX = "market/system_price", "market/market_index_price"
 FIRST_PRICES = DAY - timedelta(days=10)
-SCALE_GBP_MWH = 15.0
+SCALE_GBP_MWH, LASTING = 15.0, 0.9
 
 
 @dataclass
@@ -70,9 +70,10 @@ def planned_desk(root: Path, **changes: Any) -> MarketDesk:
     """Two days planned, with forecasts and the outcome of all prices, nothing dispatched."""
     desk = MarketDesk(root, changes)
     write_market(desk.lake, first=FIRST_PRICES)
+    for day in gb_time.days_between(FIRST_PRICES, NEXT):
+        write_forecasts(desk.lake, day)
     for day in DAYS:
         write_scenarios(desk.lake, day)
-        write_forecasts(desk.lake, day)
     write_outcome(desk.lake)
     desk.plan(*DAYS)
     return desk
@@ -103,10 +104,13 @@ def _shaped(given: Marginals) -> Marginals:
 
 
 def write_outcome(lake: Lake, first: date = FIRST_PRICES, last: date = LAST) -> None:
-    """System price and market index of EFA days: around the shape of the forecasts, each with noise of its own."""
+    """System price and market index of EFA days around the shape of the forecasts: errors that last."""
     starts = efa_starts(first, last)
     rng = np.random.default_rng(7)
-    system = system_price(first, last, np.round(_evening(starts) + rng.normal(0.0, SCALE_GBP_MWH, len(starts)), 2))
+    error = rng.normal(0.0, SCALE_GBP_MWH, len(starts))
+    for t in range(1, error.size):
+        error[t] = LASTING * error[t - 1] + (1.0 - LASTING**2) ** 0.5 * error[t]
+    system = system_price(first, last, np.round(_evening(starts) + error, 2))
     index = gb_time.settlement_columns(starts).assign(
         start_utc=starts,
         market_index_price_gbp_mwh=np.round(_evening(starts) + rng.normal(0.0, 5.0, len(starts)), 2),

@@ -104,8 +104,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     planned = gb_time.days_between(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY)
     say(
         f"plans of all markets: made for the last {len(planned)} of the days, with a frontier of "
-        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; strategies "
-        "of all markets are dispatched on these days (your own workspaces: all days, and [co_optimisation] in bess.toml)"
+        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; their "
+        "strategies are dispatched on these days (your own workspaces: all days, and [co_optimisation] in bess.toml)"
     )
     say(plan_words(runtime.workspace.lake, planned))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))

@@ -44,8 +44,6 @@ def cash_difference_gbp(
 ) -> float:
     """Sum of |stored cash - cash recomputed from dispatch and prices| over strategies and streams, GBP.
 
-    Of the strategies of `trading/dispatch` rows; cash of others is left out.
-
     Each stream of each strategy is compared by itself, so that no error hides behind another. Half-hours
     without a price are left out on both sides, as settlement leaves them out.
     """
@@ -85,10 +83,9 @@ def market_cash_difference_gbp(
 
 
 def _difference_gbp(cashflow: pd.DataFrame, recomputed: pd.DataFrame) -> float:
-    """By strategy and stream; cash of strategies that were not recomputed is left out."""
+    """By strategy and stream."""
     expected = recomputed.groupby("strategy").sum().stack().rename_axis(["strategy", "stream"])
-    own = cashflow[cashflow["strategy"].isin(recomputed["strategy"])]
-    stored = own.groupby(["strategy", "stream"])["amount_gbp"].sum()
+    stored = cashflow.groupby(["strategy", "stream"])["amount_gbp"].sum()
     return float(stored.sub(expected, fill_value=0.0).abs().to_numpy(dtype="float64").sum())
 
 

@@ -24,7 +24,7 @@ from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_da
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restates, skips_finished
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
-from bess_pipeline.trading import checks
+from bess_pipeline.trading import checks, market_strategies
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import Replay
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, outdated
@@ -174,8 +174,9 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         cash = lake.read(CASHFLOW, asked[0], asked[-1])
         day_ahead, system = (lake.read(table, before, asked[-1]) for table in (DAY_AHEAD, SYSTEM_PRICE))
         energy, market = (lake.read(table, asked[0], asked[-1]) for table in (DISPATCH, MARKET_DISPATCH))
-        difference = checks.cash_difference_gbp(cash, energy, day_ahead, system, replay.battery)
-        difference += checks.market_cash_difference_gbp(cash, market, day_ahead, system, replay.battery)
+        of_all = cash["strategy"].isin(market_strategies.NAMES)
+        difference = checks.cash_difference_gbp(cash[~of_all], energy, day_ahead, system, replay.battery)
+        difference += checks.market_cash_difference_gbp(cash[of_all], market, day_ahead, system, replay.battery)
         found = check_result(key, "cash_reconciles", difference < CASH_TOLERANCE_GBP, {"difference_gbp": difference})
         return result(context, lake, CASHFLOW, days, statuses, [found])
 

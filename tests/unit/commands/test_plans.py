@@ -101,7 +101,7 @@ def test_a_gate_without_a_plan_gives_way_to_the_earlier_one_and_says_why(workspa
             "response gate for 2026-03-31: run `bess refresh`",
         ),
         (("--strategy", "rule_based", "--gate", "response"), "it sells energy alone"),
-        (("--strategy", "martingale"), f"choose rule_based, day_ahead_rolling, {NEUTRAL} or {AVERSE}"),
+        (("--strategy", "martingale"), f"choose rule_based, day_ahead_rolling, day_ahead_imbalance, {NEUTRAL} or"),
     ],
 )
 def test_a_plan_that_is_not_there_is_one_sentence_with_the_reason(
