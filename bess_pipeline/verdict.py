@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from bess_pipeline.lake import Lake
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading.co_optimised_names import PLANNED_GATES
 from bess_pipeline.trading.plan_status import REFUSED, PlanStatus, plan_status
-from bess_pipeline.trading.timeline import GATES
 
 COMPLETE, NOT_PUBLISHED = "complete", "not_published"
 # No trading day waits for these yet.
@@ -63,7 +62,7 @@ def forecast_words(lake: Lake, days: Sequence[date]) -> str:
 
 def plan_words(lake: Lake, days: Sequence[date]) -> str:
     """How many gates of days are planned by the strategies of all markets, and why others are not; no day waits."""
-    found = [plan_status(lake, day, strategy, gate) for day in days for strategy in CO_OPTIMISED for gate in GATES]
+    found = [plan_status(lake, day, strategy, gate) for day in days for strategy, gate in PLANNED_GATES]
     reasons: dict[str, list[PlanStatus]] = {}
     for one in found:
         if one.status == REFUSED:
