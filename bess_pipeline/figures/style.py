@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.trading import co_optimised_names, strategies
+from bess_pipeline.trading import strategies
 
 P = ParamSpec("P")
 
@@ -30,17 +30,31 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = (
 )  # fmt: skip
 GREY = "#6B6B6B"
 CHARGE_COLOUR, DISCHARGE_COLOUR = BLUE, VERMILION
-DECIDING_COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY)
-BOUND_COLOURS = (VERMILION, BLACK)
-UNKNOWN_COLOURS = (BLACK, PURPLE, ORANGE, SKY)
+BROWN, OLIVE, WINE = "#8C564B", "#8A8A2B", "#882255"
+UNKNOWN_COLOURS = (WINE, GREY)
+
+# A strategy keeps its colour in all figures.
+STRATEGY_COLOURS = {
+    "rule_based": BLUE,
+    "day_ahead_rolling": GREEN,
+    "day_ahead_perfect_foresight": VERMILION,
+    "day_ahead_imbalance": SKY,
+    "co_optimised": PURPLE,
+    "co_optimised_cvar": ORANGE,
+    "perfect_foresight_48h": OLIVE,
+    "energy_perfect_foresight": BROWN,
+    "perfect_foresight": BLACK,
+}
 
 # Each stream of cash keeps its colour in all figures; wear and penalties, which are costs, are grey and black.
 STREAM_COLOURS = {
     "day_ahead": BLUE,
     "intraday": SKY,
     "imbalance": VERMILION,
+    "balancing_mechanism": "#F0E442",
     "response": GREEN,
     "reserve": ORANGE,
+    "capacity_market": BROWN,
     "fee": PURPLE,
     "penalty": BLACK,
     "wear": "#A8A8A8",
@@ -83,20 +97,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def strategy_label(strategy: str) -> str:
-    """The name of a strategy in a legend."""
+    """The name of a strategy or bound in a legend."""
     known = strategies.find(strategy)
-    return known.label if known else co_optimised_names.LABELS.get(strategy, strategy.replace("_", " "))
+    return known.label if known else strategy.replace("_", " ")
 
 
 def strategy_colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each strategy, in the order of their names; a strategy keeps its colour in all figures."""
-    bounds = [one.name for one in strategies.STRATEGIES if one.bound is None]
-    deciding = [one.name for one in strategies.DECIDING]
-    known = dict(zip(bounds, cycle(BOUND_COLOURS), strict=False)) | dict(
-        zip(deciding, cycle(DECIDING_COLOURS), strict=False)
-    )
     others = cycle(UNKNOWN_COLOURS)
-    return {name: known.get(name) or next(others) for name in sorted(names)}
+    return {name: STRATEGY_COLOURS.get(name) or next(others) for name in sorted(names)}
 
 
 def heading(figure: Figure, title: str, subtitle: str) -> None:
