@@ -43,6 +43,7 @@ from pydantic_settings import (
 from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery_settings import BatterySettings
 from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
+from bess_pipeline.cost_settings import BalancingMechanismSettings, CostSettings
 from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
@@ -223,6 +224,8 @@ class Settings(BaseSettings):
     scenarios: ScenarioSettings = ScenarioSettings()
     ancillary: AncillarySettings = AncillarySettings()
     co_optimisation: CoOptimisationSettings = CoOptimisationSettings()
+    costs: CostSettings = CostSettings()
+    balancing_mechanism: BalancingMechanismSettings = BalancingMechanismSettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -271,10 +274,24 @@ class Settings(BaseSettings):
         parts: dict[str, Any] = {name: getattr(self, name).model_dump(mode="json") for name in sections}
         return self._digest(parts | {"trading": self.fingerprint(), "scenarios": self.forecast_fingerprint()})
 
+    def cost_fingerprint(self) -> str:
+        """Digest of what changes cash and neither a plan nor a dispatch; empty while nothing costs anything."""
+        return _digest_of_section(self.costs)
+
+    def balancing_mechanism_fingerprint(self) -> str:
+        """Digest of what changes a dispatch and no plan; empty while no acceptances are replayed."""
+        return _digest_of_section(self.balancing_mechanism) if self.balancing_mechanism.enabled else ""
+
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})
         parts["seed"] = self.seed
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _digest_of_section(section: BaseModel) -> str:
+    """Twelve hex digits of the keys that are not at their defaults, empty where all are."""
+    changed = section.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:12] if changed else ""
 
 
 def config_file() -> Path:

@@ -1,0 +1,151 @@
+"""Cash of ancillary services on a trading day: what was contracted, called for, and lost.
+
+What belongs here: clearing prices laid on half-hours, payments, reserve energy, and what is deducted. What does not:
+the rules of payment (`ancillary/payments.py`), what was delivered (`market_day.py`) and cash of energy
+(`market_settlement.py`).
+
+* response and reserve: accepted MW x clearing price x hours, half-hour by half-hour, so that windows of 3 h and 5 h are
+  paid by their real length; a negative price is paid by the battery;
+* reserve energy: at the utilisation prices of `[ancillary]`, received when exported, paid when imported. Rows hold its
+  net export only: each direction is taken as called for at its expected share, and what the net is short of (or
+  beyond) that is taken off (or added to) the direction it lies in, shared by the products' expected energy;
+* penalty: a half-hour that starts outside a direction's requirement loses the payment of that direction's products,
+  where it is positive (Service Terms 6.12); the two knobs then take their part of what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bess_pipeline.ancillary.payments import (
+    deduction_gbp,
+    half_hour_payments_gbp,
+    lost_availability_gbp,
+    unavailable_periods,
+    window_payments_gbp,
+)
+from bess_pipeline.ancillary.products import DIRECTIONS, PRODUCT_TABLE, Direction, table_of
+from bess_pipeline.ancillary.rows import FloatArray
+from bess_pipeline.ancillary.windows import Horizon, horizon_of
+from bess_pipeline.ancillary_settings import AncillarySettings
+from bess_pipeline.errors import BessError
+from bess_pipeline.gb_time import HALF_HOUR_H
+
+PRODUCTS = tuple(PRODUCT_TABLE)
+VOLUME_TOLERANCE_MWH = 1e-9
+
+
+@dataclass(frozen=True)
+class ServiceCash:
+    """Cash per half-hour, GBP, and where an accepted MW has no clearing price, each (half-hours,)."""
+
+    response: FloatArray
+    reserve: FloatArray
+    penalty: FloatArray
+    unpriced: npt.NDArray[np.bool_]
+
+
+def service_cash(dispatch: pd.DataFrame, auctions: pd.DataFrame, settings: AncillarySettings) -> ServiceCash:
+    """Cash of `trading/market_dispatch` rows of one trading day, in the order of time.
+
+    `auctions` are `market/auction_clearing` rows that may cover more than the day. Raises BessError where reserve
+    energy has no product or no utilisation price.
+    """
+    starts = pd.DatetimeIndex(dispatch["start_utc"])
+    mw = np.stack([dispatch[f"{code.lower()}_mw"].to_numpy(dtype="float64") for code in PRODUCTS])
+    price = clearing_prices(auctions, starts)
+    unpriced = (mw > 0) & ~np.isfinite(price)
+    price = np.where(np.isfinite(price), price, 0.0)
+    paid = half_hour_payments_gbp(mw, price)
+    is_response = np.array([one.kind == "response" for one in table_of(PRODUCTS)])
+    return ServiceCash(
+        response=paid[is_response].sum(axis=0) + 0.0,
+        reserve=paid[~is_response].sum(axis=0) + reserve_energy_gbp(dispatch, mw, settings),
+        penalty=-_lost_gbp(dispatch, horizon_of(starts), mw, price, paid, settings) + 0.0,
+        unpriced=unpriced.any(axis=0),
+    )
+
+
+def clearing_prices(auctions: pd.DataFrame, starts: pd.DatetimeIndex) -> FloatArray:
+    """Clearing price of the window that each half-hour lies in, GBP/MW/h, (products, half-hours); NaN without one."""
+    price = np.full((len(PRODUCTS), len(starts)), np.nan)
+    at = starts.as_unit("us").asi8
+    for k, code in enumerate(PRODUCTS):
+        rows = auctions[auctions["product"] == code].sort_values("delivery_start_utc")
+        begin, end = (
+            pd.DatetimeIndex(rows[column]).as_unit("us").asi8 for column in ("delivery_start_utc", "delivery_end_utc")
+        )
+        place = np.searchsorted(begin, at, side="right") - 1
+        inside = place >= 0
+        inside[inside] = at[inside] < end[place[inside]]
+        price[k, inside] = rows["clearing_price_gbp_mw_h"].to_numpy(dtype="float64")[place[inside]]
+    return price
+
+
+def reserve_energy_gbp(dispatch: pd.DataFrame, mw: FloatArray, settings: AncillarySettings) -> FloatArray:
+    """Cash of reserve called for per half-hour, GBP; MW (products, half-hours) in the order of `PRODUCTS`."""
+    net_mwh = dispatch["reserve_mwh"].to_numpy(dtype="float64")
+    called = np.abs(net_mwh) > VOLUME_TOLERANCE_MWH
+    if not called.any():
+        return np.zeros(len(net_mwh))
+    expected, value = {}, {}
+    for direction in DIRECTIONS:
+        expected[direction], value[direction] = _expected_energy(direction, mw, settings)
+    low, high = DIRECTIONS
+    beyond = net_mwh - (expected[low] - expected[high])
+    exported = np.maximum(expected[low] + np.minimum(beyond, 0.0), 0.0)
+    imported = np.maximum(expected[high] - np.maximum(beyond, 0.0), 0.0)
+    left = net_mwh - (exported - imported)
+    exported, imported = exported + np.maximum(left, 0.0), imported + np.maximum(-left, 0.0)
+    cash = np.zeros(len(net_mwh))
+    for sign, direction, volume in ((1.0, low, exported), (-1.0, high, imported)):
+        cash += sign * _priced(direction, volume, expected[direction], value[direction])
+    return cash
+
+
+def _expected_energy(
+    direction: Direction, mw: FloatArray, settings: AncillarySettings
+) -> tuple[FloatArray, FloatArray]:
+    """Energy that contracts of a direction are expected to be called for, MWh, and its value, GBP."""
+    energy, value = np.zeros(mw.shape[1]), np.zeros(mw.shape[1])
+    for k, one in enumerate(table_of(PRODUCTS)):
+        if one.kind == "reserve" and one.direction == direction and (mw[k] > 0).any():
+            price = settings.reserve_utilisation_price_gbp_mwh.get(one.code)  # type: ignore[call-overload]
+            share = settings.reserve_utilisation_probability.get(one.code)  # type: ignore[call-overload]
+            if price is None or share is None:
+                raise BessError(f"{one.code} was called for and has no utilisation price: give it in [ancillary]")
+            energy += mw[k] * HALF_HOUR_H * share
+            value += mw[k] * HALF_HOUR_H * share * price
+    return energy, value
+
+
+def _priced(direction: Direction, volume: FloatArray, expected: FloatArray, value: FloatArray) -> FloatArray:
+    """GBP of a volume at the mean price of the energy expected."""
+    held = volume > VOLUME_TOLERANCE_MWH
+    if (held & (expected <= 0)).any():
+        raise BessError(f"reserve energy of {volume[held & (expected <= 0)][0]:g} MWh has no {direction} contract")
+    price = np.divide(value, expected, out=np.zeros_like(value), where=expected > 0)
+    return np.asarray(np.where(held, volume * price, 0.0))
+
+
+def _lost_gbp(
+    dispatch: pd.DataFrame,
+    horizon: Horizon,
+    mw: FloatArray,
+    price: FloatArray,
+    paid: FloatArray,
+    settings: AncillarySettings,
+) -> FloatArray:
+    """What is lost of the payments per half-hour, GBP >= 0."""
+    missing = np.stack([dispatch[f"missing_{one}_mwh"].to_numpy(dtype="float64") for one in DIRECTIONS])
+    share = np.stack([dispatch[f"delivered_{one}_share"].to_numpy(dtype="float64") for one in DIRECTIONS])
+    windows = window_payments_gbp(PRODUCTS, horizon, mw, price)
+    lost = lost_availability_gbp(PRODUCTS, horizon, windows, unavailable_periods(missing))
+    side = [DIRECTIONS.index(one.direction) for one in table_of(PRODUCTS)]
+    curve = settings.perf_penalty_curve
+    deducted = deduction_gbp(paid - lost, settings.availability_factor, curve, share[side])
+    return np.asarray((lost + deducted).sum(axis=0))
