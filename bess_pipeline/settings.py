@@ -48,6 +48,7 @@ from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.forecast_settings import ForecastSettings
+from bess_pipeline.intraday_settings import IntradaySettings
 from bess_pipeline.scenario_settings import ScenarioSettings
 
 Mode = Literal["live", "sample", "files"]
@@ -226,6 +227,7 @@ class Settings(BaseSettings):
     co_optimisation: CoOptimisationSettings = CoOptimisationSettings()
     costs: CostSettings = CostSettings()
     balancing_mechanism: BalancingMechanismSettings = BalancingMechanismSettings()
+    intraday: IntradaySettings = IntradaySettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -281,6 +283,11 @@ class Settings(BaseSettings):
     def balancing_mechanism_fingerprint(self) -> str:
         """Digest of what changes a dispatch and no plan; empty while no acceptances are replayed."""
         return _digest_of_section(self.balancing_mechanism) if self.balancing_mechanism.enabled else ""
+
+    def market_dispatch_fingerprint(self) -> str:
+        """Twelve hex digits of everything that can change the dispatch of a strategy of all markets."""
+        own = {"intraday": self.intraday.model_dump(mode="json")}
+        return self._digest(own | {"plans": self.co_optimisation_fingerprint()})
 
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})

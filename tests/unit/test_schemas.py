@@ -17,13 +17,8 @@ from bess_pipeline.forecasting.distribution import LEVELS, STORED_LEVELS
 TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
 UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier", "_mw_h")}
-UNITLESS = {
-    "coverage",
-    "charge_fraction",
-    "discharge_fraction",
-    "delivered_low_share",
-    "delivered_high_share",
-}  # shares
+UNITLESS = {"coverage", "charge_fraction", "discharge_fraction"}  # shares
+UNITLESS |= {"delivered_low_share", "delivered_high_share"}
 UNITLESS |= {"equivalent_cycles", "max_depth", "calendar_fade", "cycle_fade", "state_of_health", "probability"}
 UNITLESS |= {"risk_aversion", "confidence", "gap", "multiplier", "basket"}
 OF_A_MARKET = {"limit_price", "clearing_price", "expected_price", "displaced_value", "margin"}  # GBP/MWh or GBP/MW/h
