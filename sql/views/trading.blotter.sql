@@ -1,5 +1,6 @@
 -- Every trade of every strategy with its volume, price and cash: day-ahead and intraday energy, services by auction
--- window, acceptances of the balancing mechanism, imbalance; and payments without a volume (penalties, fees …).
+-- window, reserve energy called for (net, at its mean price), acceptances of the balancing mechanism, imbalance; and
+-- payments without a volume (penalties, fees …).
 -- Energy is in MWh (positive = sold) at GBP/MWh, a service in MW h at GBP/MW/h. Cash that is not settled yet is null.
 -- The cash of a strategy and day sums to its cash in risk.daily_pnl; limit prices of offers are in trading.orders.
 CREATE VIEW trading.blotter AS
@@ -64,20 +65,51 @@ clearing AS (
     FROM market.auction_clearing
 ),
 
-services AS (
+available AS (
     SELECT
         accepted.efa_date,
         accepted.strategy,
+        CASE WHEN accepted.service[1] = 'd' THEN 'response' ELSE 'reserve' END AS market,
         upper(replace(accepted.service, '_mw', '')) AS product,
+        accepted.start_utc,
         coalesce(clearing.delivery_start_utc, accepted.start_utc) AS window_utc,
-        min(accepted.start_utc) AS start_utc,
-        max(accepted.start_utc) + INTERVAL 30 MINUTE AS end_utc,
-        sum(accepted.mw) * 0.5 AS volume,
-        any_value(clearing.clearing_price_gbp_mw_h) AS price
+        accepted.mw * 0.5 AS volume,
+        clearing.clearing_price_gbp_mw_h AS price
     FROM accepted
     LEFT JOIN clearing
         ON clearing.start_utc = accepted.start_utc AND clearing.product = upper(replace(accepted.service, '_mw', ''))
     WHERE accepted.mw > 0
+),
+
+services AS (
+    SELECT
+        efa_date,
+        strategy,
+        market,
+        product,
+        window_utc,
+        min(start_utc) AS start_utc,
+        max(start_utc) + INTERVAL 30 MINUTE AS end_utc,
+        sum(volume) AS volume,
+        any_value(price) AS price
+    FROM available
+    GROUP BY ALL
+),
+
+called AS (
+    SELECT
+        dispatch.efa_date,
+        dispatch.strategy,
+        dispatch.start_utc,
+        any_value(dispatch.reserve_mwh) AS volume,
+        any_value(paid.cash_gbp) - coalesce(sum(available.volume * available.price), 0) AS cash_gbp
+    FROM trading.market_dispatch AS dispatch
+    LEFT JOIN paid
+        ON paid.efa_date = dispatch.efa_date AND paid.strategy = dispatch.strategy
+        AND paid.start_utc = dispatch.start_utc AND paid.stream = 'reserve'
+    LEFT JOIN available
+        ON available.efa_date = dispatch.efa_date AND available.strategy = dispatch.strategy
+        AND available.start_utc = dispatch.start_utc AND available.market = 'reserve'
     GROUP BY ALL
 )
 
@@ -103,7 +135,7 @@ UNION ALL
 SELECT
     efa_date,
     strategy,
-    CASE WHEN product[1] = 'D' THEN 'response' ELSE 'reserve' END AS market,
+    market,
     product,
     'provide' AS side,
     start_utc,
@@ -114,6 +146,22 @@ SELECT
     'GBP/MW/h' AS price_unit,
     volume * price AS cash_gbp
 FROM services
+UNION ALL
+SELECT
+    efa_date,
+    strategy,
+    'reserve' AS market,
+    'energy' AS product,
+    CASE WHEN volume > 0 THEN 'sell' ELSE 'buy' END AS side,
+    start_utc,
+    start_utc + INTERVAL 30 MINUTE AS end_utc,
+    volume,
+    'MWh' AS volume_unit,
+    CASE WHEN volume <> 0 THEN cash_gbp / volume END AS price,
+    'GBP/MWh' AS price_unit,
+    cash_gbp
+FROM called
+WHERE volume <> 0 OR abs(cash_gbp) > 1e-6
 UNION ALL
 SELECT
     efa_date,

@@ -53,6 +53,10 @@ MARKET = dispatch_rows(
 )  # fmt: skip
 DR_HOURS = 5.0  # DRL in block 1, all ten half-hours of it
 MARKET.loc[: DR_HOURS * 2 - 1, "drl_mw"] = 10.0
+PQR_PRICE = 8.0
+RESERVE_HOUR = (30, 31)  # two auction windows, one of them called for
+MARKET.loc[list(RESERVE_HOUR), "pqr_mw"] = 6.0
+MARKET.loc[30, ["reserve_mwh", "absvd_mwh", "metered_mwh", "activation_export_mwh"]] = 2.0
 MARKET["delivered_low_share"] = MARKET["delivered_high_share"] = 1.0
 RULE = dispatch_rows(
     "trading/dispatch",
@@ -67,6 +71,7 @@ CASH = pd.concat(
         cash_rows("co_optimised", "imbalance", {0: 100.0}),
         cash_rows("co_optimised", "balancing_mechanism", {20: 420.0}),
         cash_rows("co_optimised", "response", {n: 10.0 * DRL_GBP_MW_H / 2 for n in range(10)}),
+        cash_rows("co_optimised", "reserve", {30: 6.0 * PQR_PRICE / 2 + 2.0 * 95.0, 31: 6.0 * PQR_PRICE / 2}),
         cash_rows("co_optimised", "penalty", {1: -205.0, 4: 0.0}),
         cash_rows("co_optimised", "wear", {0: -40.0}),
         cash_rows("rule_based", "day_ahead", {3: 300.0}),
@@ -84,7 +89,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for day in (date(2024, 10, 26), DAY):
         lake.write("market/system_price", day, system_price(day, SYSTEM_GBP))
         lake.write("market/day_ahead_price", day, day_ahead_price(day, DAY_AHEAD_GBP))
-        lake.write("market/auction_clearing", day, auction_clearing(day))
+        lake.write("market/auction_clearing", day, pd.concat([auction_clearing(day), reserve_windows(day)]))
     lake.write("trading/market_dispatch", DAY, MARKET)
     lake.write("trading/dispatch", DAY, RULE)
     lake.write("trading/plan", DAY, plan_rows("rule_based", "day_ahead", 10.0))
@@ -92,6 +97,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake.write("trading/cashflow", DAY, CASH)
     lake.write("risk/daily_pnl", DAY, summed(CASH, 50.0))
     return warehouse.publish(place)
+
+
+def reserve_windows(day: date) -> pd.DataFrame:
+    """PQR windows of two half-hours of the trading day on their settlement date."""
+    starts = [STARTS[n] for n in RESERVE_HOUR if gb_time.settlement_date_of(STARTS[n]) == day]
+    rows = [
+        ("PQR", start, start + pd.Timedelta(minutes=30), *gb_time.efa_block_of(start), PQR_PRICE, 50.0)
+        for start in starts
+    ]
+    return pd.DataFrame(rows, columns=list(schemas.columns("market/auction_clearing")))
 
 
 def plan_rows(strategy: str, gate: str, discharge_mw: float) -> pd.DataFrame:
@@ -110,15 +125,19 @@ def test_trades_are_those_made_with_their_prices(database: Path) -> None:
         ("co_optimised", "imbalance", 0): ("buy", -2.0, -50.0, 100.0),
         ("co_optimised", "balancing_mechanism", 20): ("sell", 3.0, 140.0, 420.0),
         ("co_optimised", "response", 0): ("provide", 50.0, DRL_GBP_MW_H, 2050.0),
+        ("co_optimised", "reserve", 31): ("provide", 3.0, PQR_PRICE, 24.0),
         ("co_optimised", "penalty", 1): ("pay", None, None, -205.0),
         ("rule_based", "day_ahead", 3): ("sell", 5.0, 60.0, 300.0),
         ("rule_based", "imbalance", 3): ("buy", -1.0, -50.0, 50.0),
     }
-    assert len(rows) == len(expected)
+    assert len(rows) == len(expected) + 2
     for (strategy, market, place), values in expected.items():
         row = rows.loc[(strategy, market, STARTS[place])]
         found = tuple(None if pd.isna(row[name]) else row[name] for name in ("side", "volume", "price", "cash_gbp"))
         assert found == values, (strategy, market)
+    called = rows.loc[("co_optimised", "reserve", STARTS[30])].set_index("product")
+    assert called.loc["energy", ["side", "volume", "price", "cash_gbp"]].tolist() == ["sell", 2.0, 95.0, 190.0]
+    assert called.loc["PQR", ["side", "volume", "price", "cash_gbp"]].tolist() == ["provide", 3.0, PQR_PRICE, 24.0]
     response = rows.loc[("co_optimised", "response", STARTS[0])]
     assert (response["product"], response["volume_unit"], response["end_utc"]) == ("DRL", "MW h", STARTS[10])
 
@@ -129,7 +148,7 @@ def test_the_cash_of_trades_is_the_cash_of_the_day(database: Path) -> None:
         "SELECT strategy, sum(cash_gbp) AS traded, any_value(total_cash_gbp) AS cash FROM trading.blotter "
         "JOIN risk.daily_pnl_by_stream USING (efa_date, strategy) GROUP BY strategy ORDER BY strategy",
     )
-    assert both["cash"].tolist() == [2797.5, 350.0]
+    assert both["cash"].tolist() == [3035.5, 350.0]
     assert both["traded"].tolist() == pytest.approx(both["cash"].tolist())
 
 
