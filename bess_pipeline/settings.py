@@ -286,7 +286,10 @@ class Settings(BaseSettings):
 
     def market_dispatch_fingerprint(self) -> str:
         """Twelve hex digits of everything that can change the dispatch of a strategy of all markets."""
-        own = {"intraday": self.intraday.model_dump(mode="json")}
+        own = {
+            "intraday": self.intraday.model_dump(mode="json"),
+            "balancing_mechanism": self.balancing_mechanism_fingerprint(),
+        }
         return self._digest(own | {"plans": self.co_optimisation_fingerprint()})
 
     def _digest(self, parts: dict[str, Any]) -> str:

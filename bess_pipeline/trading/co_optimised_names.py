@@ -20,7 +20,7 @@ LABELS = {
 
 
 def gates_of(strategy: str) -> tuple[Gate, ...]:
-    """The gates at which a strategy decides: services are offered at the second one, which energy alone does without."""
+    """The gates at which a strategy decides: the second one is of services, which energy alone does without."""
     return GATES[:1] if strategy == ENERGY_ONLY else GATES
 
 

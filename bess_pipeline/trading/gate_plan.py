@@ -6,8 +6,8 @@ decided when (`co_optimised_days.py`).
 
 At the day-ahead gate only energy is offered: services are decided there too, and anew at the response gate, where what
 the day-ahead auction accepted is given. Where its result is not known by then (a within-day index that stands in for
-it) the volumes that were offered are taken as accepted. `day_ahead_imbalance` decides at the day-ahead gate alone, without
-services; its plans get no values of information.
+it) the volumes that were offered are taken as accepted. `day_ahead_imbalance` decides at the day-ahead gate alone,
+without services; its plans get no values of information.
 """
 
 from __future__ import annotations
@@ -133,7 +133,11 @@ class GatePlanner:
         early = given.gate == "day_ahead"  # where all is still open
         fresh = self.gates.fresh(inputs.efa_date, inputs.gate)
         judged = None if fresh is None else gate_problem(replace(inputs, scenarios=fresh))
-        values = early and strategy != ENERGY_ONLY and inputs.efa_date.isoweekday() in self.settings.co_optimisation.value_weekdays
+        values = (
+            early
+            and strategy != ENERGY_ONLY
+            and inputs.efa_date.isoweekday() in self.settings.co_optimisation.value_weekdays
+        )
         row = plan_value_row(given, judged, solution, risk, strategy=strategy, headroom=values)
         note = conduct_note(given, solution)
         row["notes"] = ["\n".join(part for part in (*row["notes"], note) if part)]

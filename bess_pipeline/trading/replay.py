@@ -13,7 +13,7 @@ day's reason and never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -24,32 +24,23 @@ from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.optimisation.solver import Solver
-from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import foresight, timeline
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
 from bess_pipeline.trading.plans import PlanOutcome, PlanRequest, with_all_columns
-from bess_pipeline.trading.settlement import settle_day
+from bess_pipeline.trading.settled_days import SettledDays
 from bess_pipeline.trading.stamps import (
-    CASH_STAMP,
-    CASHFLOW,
-    DAILY_PNL,
     DISPATCH,
     FORESIGHT,
     PLAN,
     RUN_STATUS,
-    SYSTEM_PRICE_STAMP,
-    broken_opening,
-    cash_stamp,
     closes,
     efa_rows,
-    price_vintage,
-    status_inputs,
     vintage,
 )
-from bess_pipeline.trading.status import DayStatus, stamped_status_row, standing
+from bess_pipeline.trading.status import DayStatus
 from bess_pipeline.trading.stored_forecast import planned_with
 from bess_pipeline.trading.strategies import DECIDING, NAMES, STRATEGIES, Strategy
 
@@ -73,6 +64,7 @@ class Replay:
         self.now = now
         self.battery = Battery.from_settings(settings.battery)
         self.condition = Condition(settings, lake)
+        self._settled = SettledDays(settings, lake, self.battery)
         # where a final state is set, the bound must reach it; else it ends free, as the strategies do
         self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
         self._declared = chain_starts
@@ -104,24 +96,18 @@ class Replay:
 
     def settle(self, days: Sequence[date]) -> list[DayStatus]:
         """Cash of `days` from their dispatch and the prices in the lake."""
-        return [status for day in sorted(days) for status in self._settle_day(day)]
+        return [status for day in sorted(days) for status in self._settled.settle(day)]
 
     def record_status(self, days: Sequence[date]) -> list[DayStatus]:
         """Write trading.run_status of `days`; later days whose opening state no longer holds become stale."""
-        results = [status for day in sorted(days) for status in self._status_day(day)]
+        results = [status for day in sorted(days) for status in self._settled.record_status(day)]
         for run in gb_time.consecutive_runs(days):
             self.stale_after(run[-1])
         return results
 
     def pnl(self, days: Sequence[date]) -> int:
         """Write risk.daily_pnl of `days`; the number of rows."""
-        rows = 0
-        for day in sorted(days):
-            frame = daily_pnl(self.lake.read(CASHFLOW, day, day), self.battery.power_mw)
-            stamp = self._stamp(self.lake.content_hash(CASHFLOW, [day]))
-            stamp[CASH_STAMP] = self.lake.stamp(CASHFLOW, day).get("inputs", "")
-            rows += self.lake.write(DAILY_PNL, day, frame, stamp)
-        return rows
+        return sum(self._settled.pnl(day) for day in sorted(days))
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
         """The days that are not complete under these settings: never run, refused, provisional or stale."""
@@ -148,15 +134,8 @@ class Replay:
         )
 
     def stale_after(self, day: date) -> list[date]:
-        """The days right after `day` whose stored opening no longer holds, marked so; none while all is as it was.
-
-        One day where only the close of `day` has changed: what follows depends on how that one then closes. The
-        whole rest of the chain where `day` now belongs to another chain.
-        """
-        chain, found = self.lake.stamp(DISPATCH, day), [day]
-        while closes(chain) and self._mark_stale(found[-1] + ONE_DAY, chain):
-            found.append(found[-1] + ONE_DAY)
-        return found[1:]
+        """As `SettledDays.stale_after`."""
+        return self._settled.stale_after(day)
 
     def _plan_day(self, day: date) -> list[DayStatus]:
         prices = self._day_ahead(*history_window(day, self.settings.trading.history_days))
@@ -261,53 +240,6 @@ class Replay:
             reason = stamp.get(f"reason.{strategy}") or f"{plan_table} has no plan for {day}: materialise it first"
             return idle_day(day, strategy, energy_mwh, battery, availability), reason
         return dispatch_day(battery, plan, energy_mwh, availability), ""
-
-    def _settle_day(self, day: date) -> list[DayStatus]:
-        dispatch = self.lake.read(DISPATCH, day, day)
-        day_ahead = self._day_ahead(day, day)
-        system = efa_rows(self.lake, "market/system_price", day, day)
-        results, frames = [], []
-        prices, dispatched = price_vintage(system), self.lake.content_hash(DISPATCH, [day])
-        stamp = self._stamp(f"{dispatched}{vintage(day_ahead)}{prices}") | {SYSTEM_PRICE_STAMP: prices}
-        cash: dict[str, tuple[str, float]] = {}
-        for strategy, rows in dispatch.groupby("strategy", sort=True):
-            settled = settle_day(rows.reset_index(drop=True), day_ahead, system, self.battery)
-            frames.append(settled.cashflow)
-            cash[str(strategy)] = settled.status, settled.cash_gbp
-            stamp |= {f"status.{strategy}": settled.status, f"reason.{strategy}": settled.reason}
-            results.append(DayStatus(day, str(strategy), settled.status, settled.reason))
-        stamp |= cash_stamp(self.lake.stamp(CASHFLOW, day), dispatched, cash)
-        self.lake.write(CASHFLOW, day, _concat(CASHFLOW, frames), stamp)
-        return results
-
-    def _status_day(self, day: date) -> list[DayStatus]:
-        dispatched = self.lake.stamp(DISPATCH, day) if self.lake.has(DISPATCH, day) else {}
-        settled = self.lake.stamp(CASHFLOW, day) if self.lake.has(CASHFLOW, day) else {}
-        results, rows = [], []
-        for strategy in NAMES:
-            status, reason = standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
-            results.append(DayStatus(day, strategy, status, reason))
-            rows.append(stamped_status_row(day, strategy, status, reason, dispatched))
-        self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(status_inputs(dispatched, settled)))
-        return results
-
-    def _mark_stale(self, day: date, chain: Mapping[str, str]) -> bool:
-        """Rewrite the status of `day` as stale where its opening or its chain is not that of the day before it."""
-        if day in self.settings.trading.chain_starts or not self.lake.has(RUN_STATUS, day):
-            return False
-        before = self.lake.stamp(DISPATCH, day - ONE_DAY)
-        status = self.lake.read(RUN_STATUS, day, day)
-        reasons = [
-            broken_opening(row, before.get(f"closing.{row['strategy']}"), chain.get(f"chain_start.{row['strategy']}"))
-            for row in status.to_dict("records")
-        ]
-        broken = pd.Series([bool(reason) for reason in reasons], dtype="bool")
-        if not broken.any():
-            return False
-        status["reason"] = status["reason"].mask(broken, pd.Series(reasons, dtype="str"))
-        status["status"] = status["status"].mask(broken, "stale")
-        self.lake.write(RUN_STATUS, day, status, self.lake.stamp(RUN_STATUS, day))
-        return True
 
     def _opening(self, table: str, strategy: str, day: date) -> Opening:
         if day in self.settings.trading.chain_starts:
