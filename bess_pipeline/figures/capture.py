@@ -49,7 +49,7 @@ def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: P
     style.heading(
         figure,
         "Capture by month",
-        f"P&L over that of the strategy's own upper bound; imbalance cap {imbalance_cap_mw:g} MW; "
+        f"P&L over that of the strategy's own upper bound; {style.imbalance_cap_label(imbalance_cap_mw)}; "
         f"{provenance.origin_label}; {provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)

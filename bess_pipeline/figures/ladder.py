@@ -55,7 +55,7 @@ def ladder_figure(
     style.heading(
         figure,
         f"What each strategy is worth a year, {window_label(dates)}",
-        f"{_days(rows)}; imbalance cap {imbalance_cap_mw:g} MW; {provenance.origin_label}; "
+        f"{_days(rows)}; {style.imbalance_cap_label(imbalance_cap_mw)}; {provenance.origin_label}; "
         f"{provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)

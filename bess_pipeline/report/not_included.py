@@ -75,7 +75,9 @@ def comparison(sentences: list[str]) -> Section:
         lead="What these results leave out or assume; public battery indices include some of it, so they are not "
         "comparable with the figures above.",
         items=sentences,
-        tables=[TextTable(PEER_COLUMNS, PEERS, title="Context only: other units, other periods, other rules", words=True)],
+        tables=[
+            TextTable(PEER_COLUMNS, PEERS, title="Context only: other units, other periods, other rules", words=True)
+        ],
         note="Indices: net revenue of real units over their rated MW, published by Modo Energy. Studies: simulations of "
         "others on GB prices. None of these numbers is of the days, prices or rules of this report.",
     )

@@ -113,7 +113,9 @@ def _window_table(measure: pd.DataFrame, label: Label) -> TextTable:
     rows = [
         [f"{label(strategy)}, last {window.removesuffix('d')} days", *(_measure(part, name) for name in shown)]
         for strategy, whole in _by_strategy(own)
-        for window, part in sorted(((str(w), p) for w, p in whole.groupby("window")), key=lambda one: (len(one[0]), one[0]))
+        for window, part in sorted(
+            ((str(w), p) for w, p in whole.groupby("window")), key=lambda one: (len(one[0]), one[0])
+        )
     ]
     return TextTable(["strategy, window", *(MEASURES[name][0] for name in shown)], rows, title="By window, after wear")
 
@@ -145,7 +147,7 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
 def _limit_row(limit: str, strategy: str, days: pd.DataFrame, label: Label) -> list[str]:
     last = days.iloc[-1]
     broken = days[days["status"] == BREACHED]
-    worst = broken.loc[broken["excess"].idxmax()] if len(broken) else None
+    worst = broken.sort_values("excess").iloc[-1] if len(broken) else None
     unit = f" {last['unit']}" if last["unit"] else ""
     return [
         limit.replace("_", " "),
@@ -211,13 +213,9 @@ def _tail_days(rows: RiskRows, label: Label, confidence: float) -> list[Section]
     ]
 
 
-def _attribution(
-    rows: RiskRows, label: Label, confidence: float, figures: Sequence[ReportFigure]
-) -> list[Section]:
+def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Sequence[ReportFigure]) -> list[Section]:
     leading = rows.leading(rows.attribution["strategy"])
-    own = rows.attribution[
-        (rows.attribution["strategy"] == leading) & (rows.attribution["confidence"] == confidence)
-    ]
+    own = rows.attribution[(rows.attribution["strategy"] == leading) & (rows.attribution["confidence"] == confidence)]
     if leading is None or own.empty:
         return []
     tables = []
@@ -279,7 +277,8 @@ def _explain(rows: RiskRows, label: Label) -> list[Section]:
     own = own[own["efa_date"] == own["efa_date"].max()]
     amounts = ["price_gbp", "volume_gbp", "revision_gbp", "change_gbp"]
     cells = [
-        [str(row["stream"]).replace("_", " "), *(number(row[name]) for name in amounts)] for row in own.to_dict("records")
+        [str(row["stream"]).replace("_", " "), *(number(row[name]) for name in amounts)]
+        for row in own.to_dict("records")
     ]
     total = ["sum", *(number(own[name].sum()) for name in amounts)]
     return [

@@ -92,14 +92,22 @@ def risk_rows(workspace: Workspace, window: Window) -> RiskRows:
         for name, table in statements.items()
     }
     limits = rows_of(workspace, "risk.limit_status", window) if LIMIT_STATUS in stored else None
-    return RiskRows(
-        as_of=as_of, limit_status=schemas.empty_frame(LIMIT_STATUS) if limits is None else limits, **frames
-    )
+    return RiskRows(as_of=as_of, limit_status=schemas.empty_frame(LIMIT_STATUS) if limits is None else limits, **frames)
 
 
-def stored_table(workspace: Workspace, table: str) -> bool:
-    """Whether the published warehouse has a table (as the lake names it)."""
-    return table in _stored_tables(workspace)
+def first_common_day(workspace: Workspace, rows: RiskRows) -> date | None:
+    """The first day that all strategies of the ladder have P&L of; None without a ladder or such a day."""
+    names = sorted(set(rows.ladder.loc[rows.ladder["kind"] == "strategy", "strategy"]))
+    if rows.as_of is None or not names:
+        return None
+    listed = ", ".join(f"'{name}'" for name in names)
+    first = query(
+        workspace.database,
+        "SELECT min(efa_date) AS day FROM (SELECT efa_date FROM risk.daily_pnl "
+        f"WHERE efa_date <= {sql_date(rows.as_of)} AND strategy IN ({listed}) "
+        f"GROUP BY efa_date HAVING count(DISTINCT strategy) = {len(names)})",
+    )["day"].iloc[0]
+    return None if pd.isna(first) else as_date(first)
 
 
 def _stored_tables(workspace: Workspace) -> set[str]:

@@ -27,7 +27,7 @@ def dispatch_rows(
     columns = schemas.columns(table)
     rows = pd.DataFrame(0.0, index=range(len(STARTS)), columns=list(columns))
     nullable = [name for name, column in columns.items() if column.nullable]
-    rows = rows.astype({name: "float64" for name in nullable}).assign(**dict.fromkeys(nullable, float("nan")))
+    rows = rows.astype(dict.fromkeys(nullable, "float64")).assign(**dict.fromkeys(nullable, float("nan")))
     rows = rows.assign(efa_date=DAY, strategy=strategy, start_utc=STARTS, energy_mwh=50.0, **(all_day or {}))
     for place, values in half_hours.items():
         rows.loc[place, list(values)] = list(values.values())
@@ -70,7 +70,7 @@ CASH = pd.concat(
         cash_rows("co_optimised", "intraday", {1: 72.5}),
         cash_rows("co_optimised", "imbalance", {0: 100.0}),
         cash_rows("co_optimised", "balancing_mechanism", {20: 420.0}),
-        cash_rows("co_optimised", "response", {n: 10.0 * DRL_GBP_MW_H / 2 for n in range(10)}),
+        cash_rows("co_optimised", "response", dict.fromkeys(range(10), 10.0 * DRL_GBP_MW_H / 2)),
         cash_rows("co_optimised", "reserve", {30: 6.0 * PQR_PRICE / 2 + 2.0 * 95.0, 31: 6.0 * PQR_PRICE / 2}),
         cash_rows("co_optimised", "penalty", {1: -205.0, 4: 0.0}),
         cash_rows("co_optimised", "wear", {0: -40.0}),

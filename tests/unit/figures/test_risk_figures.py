@@ -79,7 +79,7 @@ def test_waterfall_bars_start_where_the_last_one_ended() -> None:
         ("co_optimised", "cash"): -1000.0,
     }
     steps = waterfall(pnl | {("co_optimised", "after_wear"): -1500.0}, levels_to("co_optimised"))
-    figure = waterfall_figure(steps, 9000.0, [FIRST], 50.0, PROVENANCE)
+    figure = waterfall_figure(steps, 9000.0, [FIRST], 50.0, 2.5, PROVENANCE)
     (axes,) = figure.axes
     assert bars(axes) == [(0.0, 9.0), (9.0, 9.5), (9.5, -1.0), (-1.0, -1.5), (0.0, -1.5)]
     for part in ("+£0.5k", "-£10.5k", "-£0.5k", "£9.0k", "-£1.5k", "horizon", "forecast", "wear"):
