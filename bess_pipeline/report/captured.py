@@ -1,4 +1,4 @@
-"""Sections on what strategies are worth: the ladder with capture at each imbalance cap, the waterfall, capture by month.
+"""Sections on what strategies are worth: the ladder with capture at each cap, the waterfall, capture by month.
 
 What belongs here: their words, of `risk/ladder`, `risk/waterfall` and `risk/capture` rows. What does not: the numbers
 (`risk/ladder.py`, `risk/waterfall.py`), the pictures (`risk_figures.py`) and what is not included (`not_included.py`).
@@ -29,8 +29,8 @@ LADDER_COLUMNS = (
 WATERFALL_COLUMNS = ("step", "from", "to", "change, £", "level, £")
 LADDER_NOTE = (
     "Intervals: stationary block bootstrap of the days, the same days for all, so that capture and lead know how two "
-    "strategies move together. Capture is P&L after wear over that of the strategy's upper bound, closing energy valued "
-    "at one price, and empty where the bound is not positive. A bound is made with the outcome prices: nobody could "
+    "strategies move together. Capture is P&L after wear over that of the strategy's upper bound, closing energy "
+    "valued at one price, and empty where the bound is not positive. A bound is made with the outcome prices: nobody could "
     "have traded it. With an imbalance cap, a bound bets on cash-out with hindsight; at cap 0 it does not."
 )
 

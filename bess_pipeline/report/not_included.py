@@ -29,7 +29,7 @@ PEER_COLUMNS = ("whose", "period", "£k/MW/year", "capture", "rules")
 
 
 def optimistic(strategies: Iterable[str], provenance: Provenance) -> list[str]:
-    """Strategies that profit from a within-day index standing in for day-ahead: those that decide within the day too."""
+    """Strategies that profit from a within-day index standing in for day-ahead: they decide within the day."""
     if not provenance.stands_in:
         return []
     within_day = {one.name for one in market_strategies.STRATEGIES}
@@ -78,8 +78,8 @@ def comparison(sentences: list[str]) -> Section:
         tables=[
             TextTable(PEER_COLUMNS, PEERS, title="Context only: other units, other periods, other rules", words=True)
         ],
-        note="Indices: net revenue of real units over their rated MW, published by Modo Energy. Studies: simulations of "
-        "others on GB prices. None of these numbers is of the days, prices or rules of this report.",
+        note="Indices: net revenue of real units over their rated MW, published by Modo Energy. Studies: simulations "
+        "of others on GB prices. None of these numbers is of the days, prices or rules of this report.",
     )
 
 
@@ -88,9 +88,9 @@ def _acceptances(settings: Settings) -> str:
     if not own.enabled:
         return "Acceptances in the Balancing Mechanism are not included."
     return (
-        f"Acceptances in the Balancing Mechanism are replayed under assumptions (offer at £{own.offer_price_gbp_mwh:g}, "
-        f"bid at £{own.bid_price_gbp_mwh:g} per MWh, {own.skip_rate:.0%} passed over): results with them compare with no "
-        "bound and no index."
+        f"Acceptances in the Balancing Mechanism are replayed under assumptions (offer at £"
+        f"{own.offer_price_gbp_mwh:g}, bid at £{own.bid_price_gbp_mwh:g} per MWh, {own.skip_rate:.0%} passed over): "
+        "results with them compare with no bound and no index."
     )
 
 
@@ -112,6 +112,6 @@ def _costs(settings: Settings) -> list[str]:
 
 def _wear(battery: BatterySettings) -> str:
     return (
-        f"Wear of £{battery.degradation_cost_gbp_per_mwh:g} per MWh charged and discharged is a choice of the settings, "
-        "and no cash."
+        f"Wear of £{battery.degradation_cost_gbp_per_mwh:g} per MWh charged and discharged is a choice of the "
+        "settings, and no cash."
     )

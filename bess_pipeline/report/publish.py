@@ -55,7 +55,7 @@ def settled_window(workspace: Workspace, first: date | None = None, last: date |
 
 
 def write_figures(settings: Settings, workspace: Workspace, window: Window, as_of: datetime) -> dict[str, Path]:
-    """PNG files of the window by name: P&L, ladder, waterfall, capture, tail, wear, and overlays of its telling days."""
+    """PNG files of the window by name: P&L, ladder, waterfall, capture, tail, wear, overlays of telling days."""
     battery = Battery.from_settings(settings.battery)
     provenance = provenance_of(workspace, as_of)
     written: dict[str, Path] = {}

@@ -135,8 +135,8 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
     return [
         Section(
             title="Limits of the desk",
-            lead=f"{breaches} {'limit was' if breaches == 1 else 'limits were'} broken in this window (days, strategies "
-            "and limits counted apart)." if breaches else "No limit was broken in this window.",
+            lead=f"{breaches} {'limit was' if breaches == 1 else 'limits were'} broken in this window (days, "
+            "strategies and limits counted apart)." if breaches else "No limit was broken in this window.",
             tables=[TextTable(LIMIT_COLUMNS, table)],
             note="A limit is broken beyond it, not at it. What was not measured is no breach, and is said. Day by day: "
             "risk.limit_status, summed up in risk.limit_summary.",
@@ -205,7 +205,7 @@ def _tail_days(rows: RiskRows, label: Label, confidence: float) -> list[Section]
     return [
         Section(
             title="The worst days",
-            lead=f"The {WORST_SHOWN} worst days of each strategy after wear, with what happened in them, as of {rows.as_of}.",
+            lead=f"The {WORST_SHOWN} worst days of each strategy after wear, with what happened, as of {rows.as_of}.",
             tables=[TextTable(["strategy", "EFA day", "P&L, £", "share of CVaR", "what happened"], table, words=True)],
             note=f"A share is of CVaR at {confidence * 100:g} %, and empty where even the tail earns. More days: "
             "risk.latest_tail_day.",
@@ -229,12 +229,12 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
     return [
         Section(
             title=f"Where P&L and bad days come from, {label(leading)}",
-            lead=f"Mean day after wear, and CVaR at {confidence * 100:g} % split over the same days (Euler): each table "
-            "sums to the same two numbers.",
+            lead=f"Mean day after wear, and CVaR at {confidence * 100:g} % split over the same days (Euler): each "
+            "table sums to the same two numbers.",
             tables=tables,
             figures=figures,
-            note="A contribution is positive where the component loses on bad days; a negative one earns then, it hedges. "
-            "Drivers: the plan of the gates; the spread position (contract less intended dispatch); re-dispatch within "
+            note="A contribution is positive where the component loses on bad days; a negative one earns then: it "
+            "hedges. Drivers: the plan of the gates; the spread position (contract less intended dispatch); re-dispatch within "
             "the day; activation by services. Other strategies: risk.latest_attribution.",
         )
     ]
@@ -259,8 +259,8 @@ def _stress(rows: RiskRows, label: Label) -> list[Section]:
     return [
         Section(
             title="Stress",
-            lead="What shocks would do to the dispatch as it stands, on the day of those looked at (the last and the worst) "
-            "that they hurt most.",
+            lead="What shocks would do to the dispatch as it stands, on the day of those looked at (the last and the "
+            "worst) that they hurt most.",
             tables=[TextTable(STRESS_COLUMNS, table, words=True)],
             note="Before anybody acts: contracts and dispatch stay. The margin is the least distance of the state of "
             "energy to its limits, before and after; below 0 the dispatch could not be carried out. All days: "

@@ -77,8 +77,8 @@ def capture_words(capture: Capture, ladder_cap_mw: float | None = None) -> str:
     if ladder_cap_mw is not None:
         return f"{words}, closing energy valued alike on both sides (risk.ladder); imbalance cap {ladder_cap_mw:g} MW."
     return (
-        f"{words}, the change of stored energy at {number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead price) "
-        "on both sides; imbalance cap 0 MW."
+        f"{words}, the change of stored energy at {number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead "
+        "price) on both sides; imbalance cap 0 MW."
     )
 
 
