@@ -77,11 +77,9 @@ def frames(pnl: pd.DataFrame, caps_mw: tuple[float, ...] = (2.5, 0.0)) -> dict[s
         found["ladder"].append(_ladder(own, as_of, cap))
         found["capture"].append(_capture(own, as_of, cap))
         found["waterfall"].append(_waterfall(own, as_of, cap))
-    measures = [
-        measure_rows(part, str(name), POWER_MW, SETTINGS, 1) for name, part in daily.groupby("strategy")
-    ]
+    measures = [measure_rows(part, str(name), POWER_MW, SETTINGS, 1) for name, part in daily.groupby("strategy")]
     attributed = [
-        attribution_rows({"stream": by_stream(part), "driver": by_stream(part)}, as_of, str(name), level)
+        attribution_rows(_kinds(part), as_of, str(name), level)
         for name, part in pnl.groupby("strategy")
         for level in (0.95, 0.99)
     ]
@@ -92,6 +90,20 @@ def frames(pnl: pd.DataFrame, caps_mw: tuple[float, ...] = (2.5, 0.0)) -> dict[s
         **_days(daily, as_of),
     }
     return {table: schemas.validate(table, rows.reset_index(drop=True)) for table, rows in tables.items()}
+
+
+def _kinds(pnl: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The same P&L cut three ways: by stream, and by fixed shares of the day that stand for blocks and drivers."""
+    streams = by_stream(pnl)
+    total = streams.sum(axis=1)
+    blocks = {"EFA block 1": -0.2, "EFA block 2": 0.1, "EFA block 3": 0.2, "EFA block 4": 0.0, "EFA block 5": 0.9}
+    return {
+        "stream": streams,
+        "block": pd.DataFrame({name: total * part for name, part in blocks.items()}),
+        "driver": pd.DataFrame(
+            {"plan": total * 1.3, "spread_position": total * 0.0 - 150.0, "re_dispatch": 150.0 - total * 0.3}
+        ),
+    }
 
 
 def _bounds(own: pd.DataFrame) -> dict[str, str]:
@@ -138,7 +150,11 @@ def _capture(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
 
 def _waterfall(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
     sums = own.groupby("strategy")[["cash_gbp", "after_wear_gbp"]].sum()
-    pnl = {(str(name), basis): float(row[f"{basis}_gbp"]) for name, row in sums.iterrows() for basis in ("cash", "after_wear")}
+    pnl = {
+        (str(name), basis): float(row[f"{basis}_gbp"])
+        for name, row in sums.iterrows()
+        for basis in ("cash", "after_wear")
+    }
     parts = []
     for strategy in ("co_optimised_cvar", "day_ahead_rolling"):
         if (strategy, "cash") not in pnl:
@@ -182,15 +198,17 @@ def _days(daily: pd.DataFrame, as_of: date) -> dict[str, pd.DataFrame]:
         ],
         columns=list(schemas.columns("risk/limit_status")),
     )
+    nothing = (np.nan, np.nan, 3, 1.4, len(own), np.nan, "insufficient data", f"{len(own)} days of 250")
     backtest = pd.DataFrame(
-        [(as_of, name, "ex_ante", 0.95, "kupiec", np.nan, np.nan, 3, 1.4, len(own), np.nan, "insufficient data", "28 days of 250")],
+        [(as_of, name, "ex_ante", 0.95, "kupiec", *nothing)],
         columns=list(schemas.columns("risk/var_backtest")),
     )  # fmt: skip
+    earlier = as_of - timedelta(days=3)
     stress = pd.DataFrame(
         [
             (as_of, name, as_of, "as_it_was", "the day as it was", 2000.0, 0.0, 0.0, 3.0, 3.0, pd.NaT),
-            (as_of, name, as_of, "asset_outage", "battery out of service for 4 h", 2000.0, -6500.0, 55.0, 3.0, -12.0, pd.NaT),
-            (as_of, name, as_of - timedelta(days=3), "asset_outage", "battery out of service for 4 h", 900.0, -800.0, 9.0, 3.0, 1.0, pd.NaT),
+            (as_of, name, as_of, "asset_outage", "out of service for 4 h", 2000.0, -6500.0, 55.0, 3.0, -12.0, pd.NaT),
+            (as_of, name, earlier, "asset_outage", "out of service for 4 h", 900.0, -800.0, 9.0, 3.0, 1.0, pd.NaT),
         ],
         columns=list(schemas.columns("risk/stress")),
     )  # fmt: skip

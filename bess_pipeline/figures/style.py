@@ -21,7 +21,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.trading import strategies
+from bess_pipeline.trading import co_optimised_names, strategies
 
 P = ParamSpec("P")
 
@@ -64,6 +64,8 @@ STREAM_COLOURS = {
 # Services whose capacity lies in one stack: neighbours differ in lightness as well as in hue.
 SERVICE_COLOURS = {"DC": GREEN, "DM": "#F0E442", "DR": PURPLE, "BR": ORANGE, "QR": SKY, "SR": "#A8A8A8"}
 
+TITLE_FITS, LINE_FITS = 8.6, 10.8  # characters of a heading and of the line below it, an inch of the figure's width
+HYPHENED = {"day_ahead": "day-ahead", "re_dispatch": "re-dispatch"}
 DPI = 144
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -97,10 +99,16 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
-def strategy_label(strategy: str) -> str:
-    """The name of a strategy or bound in a legend."""
+def strategy_label(strategy: str, provenance: Provenance | None = None) -> str:
+    """The name of a strategy or bound in a legend; marked where `provenance` makes its result optimistic."""
     known = strategies.find(strategy)
-    return known.label if known else strategy.replace("_", " ")
+    label = known.label if known else strategy.replace("_", " ")
+    return f"{label} [optimistic]" if provenance is not None and is_optimistic(strategy, provenance) else label
+
+
+def is_optimistic(strategy: str, provenance: Provenance) -> bool:
+    """Whether it decides with within-day information while a within-day index stands in for the day-ahead price."""
+    return provenance.stands_in and strategy in co_optimised_names.PLANNED
 
 
 def strategy_colours(names: Iterable[str]) -> dict[str, str]:
@@ -110,10 +118,24 @@ def strategy_colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def heading(figure: Figure, title: str, subtitle: str) -> None:
-    """A bold title and a plain line below it, at the top left."""
-    height = figure.get_figheight()
-    figure.text(0.012, 1 - 0.10 / height, title, fontsize=12.5, fontweight="bold", va="top", color=BLACK)
-    figure.text(0.012, 1 - 0.38 / height, subtitle, fontsize=9.5, va="top", color=GREY)
+    """A bold title and a plain line below it, at the top left; smaller where they would not fit."""
+    height, width = figure.get_figheight(), figure.get_figwidth()
+    title_size, line_size = (
+        size * min(1.0, width * fits / max(len(text), 1))
+        for size, fits, text in ((12.5, TITLE_FITS, title), (9.5, LINE_FITS, subtitle))
+    )
+    figure.text(0.012, 1 - 0.10 / height, title, fontsize=title_size, fontweight="bold", va="top", color=BLACK)
+    figure.text(0.012, 1 - 0.38 / height, subtitle, fontsize=line_size, va="top", color=GREY)
+
+
+def in_words(name: str) -> str:
+    """A stored name of a stream, driver or block as a reader sees it."""
+    return HYPHENED.get(name, name.replace("_", " "))
+
+
+def legend_rows(entries: int, columns: int) -> int:
+    """Rows of a legend."""
+    return -(-entries // columns)
 
 
 def note(figure: Figure, text: str) -> None:

@@ -53,9 +53,10 @@ def waterfall_figure(
     )
     axes.set_ylabel("P&L over the window, £k")
     axes.yaxis.set_major_formatter(style.thousands())
+    reached = style.strategy_label(steps["to_replay"].iloc[-1], provenance)
     style.heading(
         figure,
-        f"From perfect foresight to {style.strategy_label(steps['to_replay'].iloc[-1])}, {window_label(days)}",
+        f"From perfect foresight to {reached}, {window_label(days)}",
         f"{style.imbalance_cap_label(imbalance_cap_mw)}; battery rated {power_mw:g} MW; {provenance.origin_label}; "
         f"{provenance.day_ahead_label}",
     )

@@ -35,8 +35,8 @@ class ReportInputs:
     """What a report of the EFA days `first` to `last` (both included) is made of.
 
     `pnl` is `risk/daily_pnl` rows and `run_status` is `trading/run_status` rows of that window, `comparisons` the
-    tables made of them, `wear` its `wear_table`; `warnings` and `sections` say what risk tables hold, `left_out` what is not
-    included; `as_of_utc` is the run's clock (`settings.now()`), never the wall clock of rendering.
+    tables made of them, `wear` its `wear_table`; `warnings` and `sections` say what risk tables hold, `left_out`
+    what is not included; `as_of_utc` is the run's clock (`settings.now()`), never the wall clock of rendering.
     """
 
     first: date

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from bess_pipeline.battery_settings import BatterySettings
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.figures.style import strategy_label
+from bess_pipeline.figures.style import is_optimistic, strategy_label
 from bess_pipeline.report.sections import Section, TextTable
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import market_strategies
@@ -29,17 +29,8 @@ PEER_COLUMNS = ("whose", "period", "£k/MW/year", "capture", "rules")
 
 
 def optimistic(strategies: Iterable[str], provenance: Provenance) -> list[str]:
-    """Strategies that profit from a within-day index standing in for day-ahead: they decide within the day."""
-    if not provenance.stands_in:
-        return []
-    within_day = {one.name for one in market_strategies.STRATEGIES}
-    return [name for name in strategies if name in within_day]
-
-
-def label(strategy: str, provenance: Provenance) -> str:
-    """The strategy's name, marked where its result is optimistic."""
-    mark = " [optimistic]" if optimistic([strategy], provenance) else ""
-    return strategy_label(strategy) + mark
+    """Those of the strategies that profit from a within-day index standing in for the day-ahead price."""
+    return [name for name in strategies if is_optimistic(name, provenance)]
 
 
 def not_included(

@@ -26,7 +26,7 @@ from bess_pipeline.figures.wear import wear_figure
 from bess_pipeline.report.captured import capture_section, ladder_section, waterfall_section
 from bess_pipeline.report.comparisons import comparisons
 from bess_pipeline.report.html import ReportInputs, build_report
-from bess_pipeline.report.not_included import comparison, label, not_included
+from bess_pipeline.report.not_included import comparison, not_included
 from bess_pipeline.report.risk import risk_sections, warning_items
 from bess_pipeline.report.risk_figures import CAPTURE, LADDER, STREAMS, TAIL, WATERFALL, Shown, risk_pictures
 from bess_pipeline.report.risk_rows import RiskRows, first_common_day, risk_rows
@@ -63,7 +63,7 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
     if not pnl.empty:
         written[CUMULATIVE] = _figure_file(workspace, CUMULATIVE)
         save_png(cumulative_pnl(pnl, battery.power_mw, provenance), written[CUMULATIVE])
-    for shown in _risk_pictures(settings, workspace, window, pnl, provenance):
+    for shown in _risk_pictures(settings, workspace, risk_rows(workspace, window), pnl, provenance):
         written[shown.name] = _figure_file(workspace, shown.name)
         save_png(shown.draw(), written[shown.name])
     degradation = rows_of(workspace, "risk.degradation", window)
@@ -96,7 +96,7 @@ def write_report(
     """The report page of the window; returns its path."""
     battery, provenance = settings.battery, provenance_of(workspace, as_of)
     pnl, risk = daily_pnl(workspace, window), risk_rows(workspace, window)
-    captions = {one.name: one.caption for one in _risk_pictures(settings, workspace, window, pnl, provenance)}
+    captions = {one.name: one.caption for one in _risk_pictures(settings, workspace, risk, pnl, provenance)}
     pictures = {
         name: ReportFigure(captions.get(name) or _caption(name), path.read_bytes()) for name, path in figures.items()
     }
@@ -108,7 +108,7 @@ def write_report(
             last=window.last,
             pnl=pnl,
             run_status=rows_of(workspace, "trading.run_status", window),
-            comparisons=window_comparisons(workspace, window),
+            comparisons=window_comparisons(workspace, window, risk),
             power_mw=battery.power_mw,
             energy_mwh=battery.energy_mwh,
             provenance=provenance,
@@ -141,8 +141,11 @@ def day_ahead_prices(workspace: Workspace, day: date) -> pd.DataFrame:
     )
 
 
-def window_comparisons(workspace: Workspace, window: Window) -> list[Comparison]:
-    """The tables of P&L by strategy of the window, stored energy at the mean day-ahead price of their days."""
+def window_comparisons(workspace: Workspace, window: Window, risk: RiskRows | None = None) -> list[Comparison]:
+    """The tables of P&L by strategy of the window, stored energy at the mean day-ahead price of their days.
+
+    risk: `risk_rows` of the window, read when absent.
+    """
     prices = query(
         workspace.database,
         "SELECT efa_date_of(start_utc) AS efa_date, avg(day_ahead_price_gbp_mwh) AS price, count(*) AS weight "
@@ -151,14 +154,14 @@ def window_comparisons(workspace: Workspace, window: Window) -> list[Comparison]
     )
     prices["efa_date"] = prices["efa_date"].map(as_date).astype(object)
     status = rows_of(workspace, "trading.run_status", window)
-    return comparisons(daily_pnl(workspace, window), status, prices, risk_rows(workspace, window))
+    return comparisons(daily_pnl(workspace, window), status, prices, risk or risk_rows(workspace, window))
 
 
 def _sections(
     risk: RiskRows, provenance: Provenance, confidence: float, placed: Mapping[str, Sequence[ReportFigure]]
 ) -> list[Section]:
     def named(strategy: str) -> str:
-        return label(strategy, provenance)
+        return strategy_label(strategy, provenance)
 
     streams = placed[STREAMS]
     return [
@@ -171,12 +174,10 @@ def _sections(
 
 
 def _risk_pictures(
-    settings: Settings, workspace: Workspace, window: Window, pnl: pd.DataFrame, provenance: Provenance
+    settings: Settings, workspace: Workspace, risk: RiskRows, pnl: pd.DataFrame, provenance: Provenance
 ) -> list[Shown]:
-    risk = risk_rows(workspace, window)
-    power_mw = settings.battery.power_mw
     first = first_common_day(workspace, risk)
-    return risk_pictures(risk, pnl, first, power_mw, settings.risk, provenance)
+    return risk_pictures(risk, pnl, first, settings.battery.power_mw, settings.risk, provenance)
 
 
 def _activation(workspace: Workspace, window: Window) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bess_pipeline.figures.style import in_words
 from bess_pipeline.report.captured import Label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
 from bess_pipeline.report.sections import ReportFigure, Section, TextTable, known, plain, share, with_interval
@@ -221,7 +222,7 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
     tables = []
     for kind, part in own.groupby("component_kind", sort=False):
         cells = [
-            [str(row["component"]).replace("_", " "), number(row["expected_gbp"]), number(row["cvar_contribution_gbp"])]
+            [in_words(str(row["component"])), number(row["expected_gbp"]), number(row["cvar_contribution_gbp"])]
             for row in part.to_dict("records")
         ]
         total = ["sum", number(part["expected_gbp"].sum()), number(part["cvar_contribution_gbp"].sum())]
@@ -233,9 +234,9 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
             "table sums to the same two numbers.",
             tables=tables,
             figures=figures,
-            note="A contribution is positive where the component loses on bad days; a negative one earns then: it "
-            "hedges. Drivers: the plan of the gates; the spread position (contract less intended dispatch); re-dispatch within "
-            "the day; activation by services. Other strategies: risk.latest_attribution.",
+            note="A contribution is positive where the component loses on bad days; a negative one earns then, it "
+            "hedges. Drivers: the plan of the gates; the spread position (contract less intended dispatch); "
+            "re-dispatch within the day; activation by services. Other strategies: risk.latest_attribution.",
         )
     ]
 
@@ -276,10 +277,7 @@ def _explain(rows: RiskRows, label: Label) -> list[Section]:
     own = rows.explain[rows.explain["strategy"] == leading]
     own = own[own["efa_date"] == own["efa_date"].max()]
     amounts = ["price_gbp", "volume_gbp", "revision_gbp", "change_gbp"]
-    cells = [
-        [str(row["stream"]).replace("_", " "), *(number(row[name]) for name in amounts)]
-        for row in own.to_dict("records")
-    ]
+    cells = [[in_words(str(row["stream"])), *(number(row[name]) for name in amounts)] for row in own.to_dict("records")]
     total = ["sum", *(number(own[name].sum()) for name in amounts)]
     return [
         Section(

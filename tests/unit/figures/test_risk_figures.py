@@ -102,7 +102,7 @@ def test_tail_bars_are_minus_the_contribution() -> None:
     streams, drivers = figure.axes
     widths = [bar.get_width() for bar in streams.patches]
     assert widths == pytest.approx([2.0, -0.1, 0.5, -1.5])
-    assert [label.get_text() for label in streams.get_yticklabels()] == ["day ahead", "imbalance"]
+    assert [label.get_text() for label in streams.get_yticklabels()] == ["day-ahead", "imbalance"]
     assert (streams.get_title(loc="left"), drivers.get_title(loc="left")) == ("By stream", "By driver")
     assert "worst 5 % of days" in words(figure)
     assert "they lose £1,000 on average (CVaR over 250 days)" in words(figure)
