@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bess_pipeline import schemas
+from bess_pipeline.lake import Lake
 from bess_pipeline.risk.attribution import attribution_rows, by_stream
 from bess_pipeline.risk.ladder import capture_by_month, ladder, lead, wide
 from bess_pipeline.risk.pnl import daily_totals
 from bess_pipeline.risk.summary import measure_rows
 from bess_pipeline.risk.waterfall import levels_to, waterfall
 from bess_pipeline.risk_settings import RiskSettings
+from bess_pipeline.trading.status import status_row
 from bess_pipeline.trading.strategies import find
 
 POWER_MW = 50.0
@@ -65,6 +67,22 @@ def bound_pnl(pnl: pd.DataFrame, cap_mw: float) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True)
     rows["after_wear_gbp"] *= 1.0 if cap_mw else 0.9
     return rows.assign(cash_gbp=rows["after_wear_gbp"] + BOUND_WEAR)
+
+
+def store(lake: Lake, pnl: pd.DataFrame, caps_mw: tuple[float, ...] = (2.5, 0.0)) -> dict[str, pd.DataFrame]:
+    """Write that history, its status and its risk tables into a lake; the risk tables."""
+    for day, part in pnl.groupby("efa_date"):
+        lake.write("risk/daily_pnl", day, part.reset_index(drop=True))
+        status = [
+            status_row(day, name, "complete", opening_energy_mwh=50.0, closing_energy_mwh=50.0)
+            for name in sorted(set(part["strategy"]))
+        ]
+        lake.write("trading/run_status", day, pd.concat(status, ignore_index=True))
+    tables = frames(pnl, caps_mw)
+    for table, rows in tables.items():
+        for day, part in rows.groupby("as_of" if "as_of" in rows else "efa_date"):
+            lake.write(table, day, part.reset_index(drop=True))
+    return tables
 
 
 def frames(pnl: pd.DataFrame, caps_mw: tuple[float, ...] = (2.5, 0.0)) -> dict[str, pd.DataFrame]:
@@ -183,7 +201,8 @@ def _days(daily: pd.DataFrame, as_of: date) -> dict[str, pd.DataFrame]:
     tail = pd.DataFrame(
         {
             "as_of": as_of, "strategy": name, "confidence": 0.95, "place": range(1, len(worst) + 1),
-            "efa_date": worst["efa_date"].to_numpy(), "weekday": "Sunday", "pnl_gbp": worst["after_wear_gbp"].to_numpy(),
+            "efa_date": worst["efa_date"].to_numpy(), "weekday": "Sunday",
+            "pnl_gbp": worst["after_wear_gbp"].to_numpy(),
             "tail_weight": [0.6, 0.4, 0.0][: len(worst)], "share_of_cvar": [0.7, 0.3, 0.0][: len(worst)],
             "lost": "imbalance -£1,200", "imbalance_mwh": 14.0,
             "words": "a Sunday that lost by imbalance -£1,200; system price -60 to 410 £/MWh",

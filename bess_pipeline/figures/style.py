@@ -64,7 +64,7 @@ STREAM_COLOURS = {
 # Services whose capacity lies in one stack: neighbours differ in lightness as well as in hue.
 SERVICE_COLOURS = {"DC": GREEN, "DM": "#F0E442", "DR": PURPLE, "BR": ORANGE, "QR": SKY, "SR": "#A8A8A8"}
 
-TITLE_FITS, LINE_FITS = 8.6, 10.8  # characters of a heading and of the line below it, an inch of the figure's width
+TITLE_FITS, LINE_FITS = 9.3, 13.6  # characters of a heading and of the line below it, an inch of the figure's width
 HYPHENED = {"day_ahead": "day-ahead", "re_dispatch": "re-dispatch"}
 DPI = 144
 STYLE: dict[str, Any] = {

@@ -108,7 +108,7 @@ def _ladder_table(ladder: pd.DataFrame, cap_mw: float, label: Label) -> TextTabl
     return TextTable(
         LADDER_COLUMNS,
         [_rung(row, cash.get(str(row["strategy"]), math.nan), label) for row in own.to_dict("records")],
-        title=f"{cap_words(cap_mw).capitalize()}; {days} days{words}",
+        title=f"{_titled(cap_mw)}; {days} days{words}",
     )
 
 
@@ -141,8 +141,13 @@ def _steps_table(own: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:
         for row in ordered.to_dict("records")
     ]
     first: date = ordered["first_date"].iloc[0]
-    title = f"{cap_words(cap_mw).capitalize()}; {int(ordered['days'].iloc[0])} days from {first}"
+    title = f"{_titled(cap_mw)}; {int(ordered['days'].iloc[0])} days from {first}"
     return TextTable(WATERFALL_COLUMNS, rows, title=title)
+
+
+def _titled(cap_mw: float) -> str:
+    words = cap_words(cap_mw)
+    return words[:1].upper() + words[1:]
 
 
 def _replay(replay: str, basis: str, label: Label) -> str:
@@ -159,5 +164,5 @@ def _months_table(capture: pd.DataFrame, cap_mw: float, label: Label) -> TextTab
         [f"{month:%B %Y}", *(cell.get((month, strategy), NONE) for strategy in strategies)]
         for month in sorted(set(capture["month"]))
     ]
-    title = cap_words(cap_mw).capitalize()
+    title = _titled(cap_mw)
     return TextTable(["month", *(label(strategy) for strategy in strategies)], rows, title=title)
