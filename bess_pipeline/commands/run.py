@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -81,8 +81,9 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         if force or not _demo_is_done(launcher):
             forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
             launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
-            launcher.forecast(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
-            launcher.co_optimise(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY, force=force)
+            next_day = DEMO_LAST_DAY + timedelta(days=1)  # its contracts bind the last hours of the day before
+            launcher.forecast(DEMO_FORECAST_FIRST_DAY, next_day, force=force)
+            launcher.co_optimise(DEMO_CO_OPTIMISED_FIRST_DAY, next_day, force=force)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -103,8 +104,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     planned = gb_time.days_between(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY)
     say(
         f"plans of all markets: made for the last {len(planned)} of the days, with a frontier of "
-        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; not dispatched "
-        "or settled yet (your own workspaces: all days, and [co_optimisation] of bess.toml)"
+        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; their "
+        "strategies are dispatched on these days (your own workspaces: all days, and [co_optimisation] in bess.toml)"
     )
     say(plan_words(runtime.workspace.lake, planned))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))

@@ -24,6 +24,7 @@ from bess_pipeline.orchestration.assets.co_optimisation import (
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
+from bess_pipeline.orchestration.assets.market import MARKET_ASSETS
 from bess_pipeline.orchestration.assets.publish import (
     DATA_QUALITY,
     FIGURES,
@@ -40,8 +41,7 @@ from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FI
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
-from bess_pipeline.trading.stamps import RESTATED, outdated
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RESTATED, RUN_STATUS, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
@@ -56,7 +56,8 @@ PRICE_ASSETS = (
 )
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, JUDGEMENT, SCORE, GATE_STATUS)
-TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+SETTLED_ASSETS = (CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, *MARKET_ASSETS, *SETTLED_ASSETS)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, PLAN_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)

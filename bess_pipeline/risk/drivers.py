@@ -11,6 +11,10 @@ S, the imbalance m - c - v telescopes into three volumes (domain reference 6), a
 * spread_position: (p - a) S, what the plan meant to leave to the system price: contract minus intended dispatch;
 * re_dispatch: intraday cash, (b - p - (c - a)) S, and wear of b less that of the plan: decided within the day;
 * activation: (m - b - v) S, penalties, and wear of the response energy: what the system and physics did.
+
+Strategies of all markets also have capacity market income (plan) and acceptances in the balancing mechanism
+(activation: the system called them). Accepted energy is metered and outside imbalance, so it is part of v, and b is
+taken without it; the wear that it adds belongs to activation.
 """
 
 from __future__ import annotations
@@ -29,11 +33,24 @@ OF_STREAM = {
     "response": "plan",
     "reserve": "plan",
     "fee": "plan",
+    "capacity_market": "plan",
     "intraday": "re_dispatch",
     "penalty": "activation",
+    "balancing_mechanism": "activation",
 }
 SPLIT_STREAMS = ("imbalance", "wear")
 AGREEMENT_GBP = 1e-6
+_MARKET_COLUMNS = (
+    "planned_charge_mw",
+    "planned_discharge_mw",
+    "charge_mw",
+    "discharge_mw",
+    "day_ahead_mwh",
+    "contracted_mwh",
+    "metered_mwh",
+    "imbalance_mwh",
+    "accepted_mwh",
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +58,8 @@ class Volumes:
     """Volumes of one strategy's half-hours, MWh exported (imports negative), arrays of shape (periods,).
 
     day_ahead, contracted: sold; planned, baseline: intended at the last gate and dispatched, without activation;
-    metered: with it; absvd: response energy that settlement takes out of imbalance. planned_throughput,
-    baseline_throughput: charged plus discharged, AC.
+    metered: with it; absvd: response, reserve and accepted energy that settlement takes out of imbalance.
+    planned_throughput, baseline_throughput: charged plus discharged, AC.
     """
 
     day_ahead: FloatArray
@@ -79,6 +96,24 @@ def volumes(plan: pd.DataFrame, dispatch: pd.DataFrame) -> Volumes:
         absvd=metered - contracted - imbalance,
         planned_throughput=pc + pd_,
         baseline_throughput=c + d,
+    )
+
+
+def market_volumes(dispatch: pd.DataFrame) -> Volumes:
+    """Volumes of `trading/market_dispatch` rows, in their order: they hold what was planned at the last gate."""
+    hours = gb_time.HALF_HOUR_H
+    named = {name: dispatch[name].to_numpy(dtype=float) for name in _MARKET_COLUMNS}
+    pc, pd_, c, d = (named[name] * hours for name in _MARKET_COLUMNS[:4])
+    accepted = named["accepted_mwh"]
+    return Volumes(
+        day_ahead=named["day_ahead_mwh"],
+        contracted=named["contracted_mwh"],
+        planned=pd_ - pc,
+        baseline=d - c - accepted,
+        metered=named["metered_mwh"],
+        absvd=named["metered_mwh"] - named["contracted_mwh"] - named["imbalance_mwh"],
+        planned_throughput=pc + pd_,
+        baseline_throughput=np.where(accepted == 0.0, c + d, np.abs(d - c - accepted)),
     )
 
 

@@ -43,6 +43,7 @@ ASSUMPTION = (
     "half-hour, the rest by a skip rate): results with them compare with no bound and no public index."
 )
 VOLUME_TOLERANCE_MWH = 1e-9
+PATH_TOLERANCE_MWH = 1e-6
 HALF_HOUR_H = gb_time.HALF_HOUR_H
 _HOURS = np.asarray(HALF_HOUR_H)
 
@@ -51,9 +52,9 @@ _HOURS = np.asarray(HALF_HOUR_H)
 class Spare:
     """What an acceptance may change in one half-hour.
 
-    net_mw: baseline (discharge - charge, AC); lowest_mw, highest_mw: what the baseline may become; below_mwh, above_mwh:
-    by how much the stored energy at the end of the half-hour may fall and rise (>= 0); discharge_mwh, throughput_mwh:
-    what is left of the day's limits, AC, infinite without one.
+    net_mw: baseline (discharge - charge, AC); lowest_mw, highest_mw: what it may become; below_mwh, above_mwh: by how
+    much the stored energy at the end of the half-hour may fall and rise (>= 0); discharge_mwh, throughput_mwh: what is
+    left of the day's limits, AC, infinite without one.
     """
 
     net_mw: float
@@ -243,13 +244,18 @@ class _Book:
         )
 
     def _require_path(self, opening_energy_mwh: float, export: Array, imported: Array) -> None:
-        """ValueError where the rows' energy path is not that of their powers: they could not be rewritten."""
+        """ValueError where the rows' energy path is not that of their powers: they could not be rewritten.
+
+        An empty store keeps what standing losses could not take from it.
+        """
         charge, discharge = np.maximum(-self.net_mw, 0.0), np.maximum(self.net_mw, 0.0)
         flows = (charge + imported / HALF_HOUR_H, discharge + export / HALF_HOUR_H)
         before = np.append(opening_energy_mwh, self.energy_mwh[:-1])
         left = after_standing_losses_mwh(self.battery, before, HALF_HOUR_H)
-        wrong = np.abs(self.energy_mwh - left - stored_change_mwh(self.battery, *flows, _HOURS))
-        if not wrong.max() <= 1e-6:
+        wrong = self.energy_mwh - left - stored_change_mwh(self.battery, *flows, _HOURS)
+        unserved = (self.energy_mwh <= self.battery.energy_min_mwh + PATH_TOLERANCE_MWH) & (wrong > 0)
+        wrong = np.abs(np.where(unserved, 0.0, wrong))
+        if not wrong.max() <= PATH_TOLERANCE_MWH:
             raise ValueError(f"the state of energy of half-hour {int(wrong.argmax())} does not follow from its powers")
 
 

@@ -19,19 +19,21 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
-from bess_pipeline.battery.degradation import WearState
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading import foresight, timeline
+from bess_pipeline.trading import foresight, market_status, timeline
 from bess_pipeline.trading.condition import Condition, Opening
-from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
+from bess_pipeline.trading.dispatch import dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
+from bess_pipeline.trading.market_replay import MarketReplay
 from bess_pipeline.trading.plans import PlanOutcome, PlanRequest, with_all_columns
 from bess_pipeline.trading.settled_days import SettledDays
 from bess_pipeline.trading.stamps import (
+    CASHFLOW,
+    COST_STAMP,
     DISPATCH,
     FORESIGHT,
     PLAN,
@@ -64,6 +66,7 @@ class Replay:
         self.now = now
         self.battery = Battery.from_settings(settings.battery)
         self.condition = Condition(settings, lake)
+        self.market = MarketReplay(settings, lake, now, chain_starts)
         self._settled = SettledDays(settings, lake, self.battery)
         # where a final state is set, the bound must reach it; else it ends free, as the strategies do
         self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
@@ -114,7 +117,21 @@ class Replay:
         return [day for day in days if not self.finished(day)]
 
     def finished(self, day: date) -> bool:
-        """True when every strategy of the day is complete and was run with these settings and outages."""
+        """True when every strategy of the day is complete and was run with these settings and outages.
+
+        A strategy of all markets that had no plan of the day is left out.
+        """
+        if not (self.traded(day) and self.market.finished(day)):
+            return False
+        if self.lake.stamp(CASHFLOW, day).get(COST_STAMP, "") != self.settings.cost_fingerprint():
+            return False
+        status = self.lake.read(RUN_STATUS, day, day)
+        due = market_status.due(self.settings, self.lake, day)
+        waits = [market_status.waits(self.lake, day, str(name)) for name in status["strategy"]]
+        return {*due} <= {*status["strategy"]} and bool((status["status"] == "complete")[waits].all())
+
+    def traded(self, day: date) -> bool:
+        """True when every strategy of the day-ahead market is complete, with these settings and outages."""
         if not self.lake.has(RUN_STATUS, day):
             return False
         if not self.condition.calendar_holds(day, self.lake.stamp(DISPATCH, day).get("outages", "")):
@@ -122,7 +139,8 @@ class Replay:
         if self.lake.stamp(RUN_STATUS, day).get("settings") != self.settings.fingerprint():
             return False
         status = self.lake.read(RUN_STATUS, day, day)
-        return set(status["strategy"]) == set(NAMES) and bool((status["status"] == "complete").all())
+        own = status[status["strategy"].isin(NAMES)]
+        return set(own["strategy"]) == set(NAMES) and bool((own["status"] == "complete").all())
 
     def planned(self, day: date) -> bool:
         """True when a plan of the day is stored that was made with these settings and known outages."""
@@ -217,7 +235,7 @@ class Replay:
             frame, reason = self._dispatch_strategy(day, strategy, plan_table, opening)
             if frame is not None:
                 frames.append(frame)
-                stamp |= self._state_stamp(strategy, opening, frame)
+                stamp |= self.condition.state_stamp(strategy, opening, frame)
             status = "refused" if reason else "complete"
             stamp |= {f"status.{strategy}": status, f"reason.{strategy}": reason}
             results.append(DayStatus(day, strategy, status, reason))
@@ -243,22 +261,17 @@ class Replay:
 
     def _opening(self, table: str, strategy: str, day: date) -> Opening:
         if day in self.settings.trading.chain_starts:
-            return self._chain_start(day)
+            return self.condition.chain_start(day)
         before = day - ONE_DAY
         stamp = self.lake.stamp(table, before)
-        if stamp.get(f"closing.{strategy}"):
-            chain = stamp.get(f"chain_start.{strategy}") or before.isoformat()
-            wear = stamp.get(f"wear.{strategy}")
-            state = WearState.from_text(wear) if wear else self.condition.initial_wear
-            return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
+        carried = self.condition.carried(strategy, stamp, before)
+        if carried is not None:
+            return carried
         unknown = bool(stamp) and f"reason.{strategy}" not in stamp  # that day was run before there was this strategy
         if unknown or day in set(self._declared()) or self._begins(day):
-            return self._chain_start(day)
+            return self.condition.chain_start(day)
         why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
         return Opening(None, None, why)
-
-    def _chain_start(self, day: date) -> Opening:
-        return Opening(self.battery.initial_energy_mwh, day, wear=self.condition.initial_wear)
 
     def _begins(self, day: date) -> bool:
         """Declare `day` the start of a chain where it has prices and lies before all that is traded; whether it does.
@@ -288,18 +301,7 @@ class Replay:
         if frame is None:
             battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
             frame = idle_day(day, strategy, energy_mwh, battery)
-        return stamp | self._state_stamp(strategy, opening, frame)
-
-    def _state_stamp(self, strategy: str, opening: Opening, rows: pd.DataFrame) -> dict[str, str]:
-        """State and wear of a strategy before and after a day whose plan or dispatch are `rows`."""
-        wear = self.condition.wear_after(opening.wear, opening.energy_mwh or 0.0, rows)
-        return {
-            f"opening.{strategy}": repr(opening.energy_mwh),
-            f"closing.{strategy}": repr(closing_energy_mwh(rows)),
-            f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
-            f"wear_before.{strategy}": opening.wear.to_text(),
-            f"wear.{strategy}": wear.to_text(),
-        }
+        return stamp | self.condition.state_stamp(strategy, opening, frame)
 
     def _day_ahead(self, first: date, last: date) -> pd.DataFrame:
         """Day-ahead rows of EFA days `first` to `last`: settlement dates from the day before."""

@@ -7,8 +7,8 @@ the rules of payment (`ancillary/payments.py`), what was delivered (`market_day.
 * response and reserve: accepted MW x clearing price x hours, half-hour by half-hour, so that windows of 3 h and 5 h are
   paid by their real length; a negative price is paid by the battery;
 * reserve energy: at the utilisation prices of `[ancillary]`, received when exported, paid when imported. Rows hold its
-  net export only: each direction is taken as called for at its expected share, and what the net is short of (or
-  beyond) that is taken off (or added to) the direction it lies in, shared by the products' expected energy;
+  net export only: each direction is taken as its expected energy x delivered share, as dispatch has it; where the net
+  is another, less was delivered in the direction that has too much, or else more in the other;
 * penalty: a half-hour that starts outside a direction's requirement loses the payment of that direction's products,
   where it is positive (Service Terms 6.12); the two knobs then take their part of what is left.
 """
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bess_pipeline.ancillary.activation_stream import assumed_activation
 from bess_pipeline.ancillary.payments import (
     deduction_gbp,
     half_hour_payments_gbp,
@@ -33,7 +34,6 @@ from bess_pipeline.ancillary.rows import FloatArray
 from bess_pipeline.ancillary.windows import Horizon, horizon_of
 from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.errors import BessError
-from bess_pipeline.gb_time import HALF_HOUR_H
 
 PRODUCTS = tuple(PRODUCT_TABLE)
 VOLUME_TOLERANCE_MWH = 1e-9
@@ -66,7 +66,7 @@ def service_cash(dispatch: pd.DataFrame, auctions: pd.DataFrame, settings: Ancil
         response=paid[is_response].sum(axis=0) + 0.0,
         reserve=paid[~is_response].sum(axis=0) + reserve_energy_gbp(dispatch, mw, settings),
         penalty=-_lost_gbp(dispatch, horizon_of(starts), mw, price, paid, settings) + 0.0,
-        unpriced=unpriced.any(axis=0),
+        unpriced=np.asarray(unpriced.any(axis=0)),
     )
 
 
@@ -92,34 +92,31 @@ def reserve_energy_gbp(dispatch: pd.DataFrame, mw: FloatArray, settings: Ancilla
     called = np.abs(net_mwh) > VOLUME_TOLERANCE_MWH
     if not called.any():
         return np.zeros(len(net_mwh))
-    expected, value = {}, {}
-    for direction in DIRECTIONS:
-        expected[direction], value[direction] = _expected_energy(direction, mw, settings)
     low, high = DIRECTIONS
-    beyond = net_mwh - (expected[low] - expected[high])
-    exported = np.maximum(expected[low] + np.minimum(beyond, 0.0), 0.0)
-    imported = np.maximum(expected[high] - np.maximum(beyond, 0.0), 0.0)
-    left = net_mwh - (exported - imported)
-    exported, imported = exported + np.maximum(left, 0.0), imported + np.maximum(-left, 0.0)
-    cash = np.zeros(len(net_mwh))
-    for sign, direction, volume in ((1.0, low, exported), (-1.0, high, imported)):
-        cash += sign * _priced(direction, volume, expected[direction], value[direction])
-    return cash
+    (exported, export_gbp), (imported, import_gbp) = (
+        _expected_energy(one, dispatch, mw, settings) for one in (low, high)
+    )
+    beyond = net_mwh - (exported - imported)
+    less = np.maximum(exported + np.minimum(beyond, 0.0), 0.0), np.maximum(imported - np.maximum(beyond, 0.0), 0.0)
+    left = net_mwh - (less[0] - less[1])
+    out = _priced(low, less[0] + np.maximum(left, 0.0), exported, export_gbp)
+    return out - _priced(high, less[1] + np.maximum(-left, 0.0), imported, import_gbp)
 
 
 def _expected_energy(
-    direction: Direction, mw: FloatArray, settings: AncillarySettings
+    direction: Direction, dispatch: pd.DataFrame, mw: FloatArray, settings: AncillarySettings
 ) -> tuple[FloatArray, FloatArray]:
-    """Energy that contracts of a direction are expected to be called for, MWh, and its value, GBP."""
+    """Energy that contracts of a direction were called for as expected and delivered, MWh, and its value, GBP."""
     energy, value = np.zeros(mw.shape[1]), np.zeros(mw.shape[1])
+    share = dispatch[f"delivered_{direction}_share"].to_numpy(dtype="float64")
+    prices = {str(code): price for code, price in settings.reserve_utilisation_price_gbp_mwh.items()}
     for k, one in enumerate(table_of(PRODUCTS)):
         if one.kind == "reserve" and one.direction == direction and (mw[k] > 0).any():
-            price = settings.reserve_utilisation_price_gbp_mwh.get(one.code)  # type: ignore[call-overload]
-            share = settings.reserve_utilisation_probability.get(one.code)  # type: ignore[call-overload]
-            if price is None or share is None:
+            if one.code not in prices:
                 raise BessError(f"{one.code} was called for and has no utilisation price: give it in [ancillary]")
-            energy += mw[k] * HALF_HOUR_H * share
-            value += mw[k] * HALF_HOUR_H * share * price
+            called = mw[k] * assumed_activation((one.code,), 1, settings).energy_mwh_per_mw[0, 0, 0] * share
+            energy += called
+            value += called * prices[one.code]
     return energy, value
 
 

@@ -27,6 +27,7 @@ from bess_pipeline.trading.settlement import SettledDay, settle_day
 from bess_pipeline.trading.stamps import (
     CASH_STAMP,
     CASHFLOW,
+    COST_STAMP,
     DAILY_PNL,
     DISPATCH,
     MARKET_STAMP,
@@ -66,6 +67,7 @@ class SettledDays:
         if self.lake.has(MARKET_DISPATCH, day):
             inputs += vintage(auctions)
         stamp = self._stamp(inputs) | {SYSTEM_PRICE_STAMP: prices, MARKET_STAMP: self._market_inputs(day)}
+        stamp[COST_STAMP] = self.settings.cost_fingerprint()
         settled: dict[str, SettledDay] = {}
         for strategy, rows in _by_strategy(self.lake.read(DISPATCH, day, day)):
             settled[strategy] = settle_day(rows, day_ahead, system, self.battery)

@@ -235,7 +235,6 @@ def test_the_state_is_carried_over_every_midnight(demo: Demo) -> None:
 
 
 def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
-    assert "Not dispatched or settled yet" in done("--workspace", beside.workspace, "plan").out
     for form in ("table", "csv"):
         energy = done("--workspace", beside.workspace, "plan", "--strategy", "day_ahead_rolling", "--format", form)
         assert len(energy.out.splitlines()) == 49

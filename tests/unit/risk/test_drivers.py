@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bess_pipeline import gb_time
-from bess_pipeline.risk.drivers import DRIVERS, driver_cash, volumes
+from bess_pipeline.risk.drivers import DRIVERS, driver_cash, market_volumes, volumes
 
 DAY = date(2026, 10, 25)  # 25 hours
 WEAR = 5.0
@@ -97,3 +97,25 @@ def test_rows_of_different_replays_and_unknown_streams_are_refused() -> None:
         driver_cash(volumes(plan, dispatch), cash.replace("intraday", "lottery"), dispatch["start_utc"], price, WEAR)
     with pytest.raises(ValueError, match="1 half-hours were dispatched without a plan"):
         volumes(plan[1:], dispatch)
+
+
+def test_acceptances_and_the_capacity_market_by_hand() -> None:
+    """Planned and sold 20 MWh, traded 1 more, dispatched 21 and 4 more for an offer at 150; a system price of 100."""
+    columns = {"charge_mw": 0.0, "discharge_mw": 50.0, "contracted_mwh": 21.0, "day_ahead_mwh": 20.0}
+    columns |= {"planned_charge_mw": 0.0, "planned_discharge_mw": 40.0, "accepted_mwh": 4.0}
+    columns |= {"metered_mwh": 25.0, "imbalance_mwh": 0.0}
+    dispatch = pd.DataFrame({"start_utc": gb_time.efa_half_hours(DAY)[:1], **columns})
+    cash = {"day_ahead": 1400.0, "intraday": 60.0, "imbalance": 0.0, "balancing_mechanism": 600.0}
+    cash |= {"capacity_market": 9.0, "wear": -125.0}
+    rows = pd.DataFrame(
+        {"start_utc": dispatch["start_utc"][0], "stream": list(cash), "amount_gbp": list(cash.values())}
+    )
+    found = driver_cash(market_volumes(dispatch), rows, dispatch["start_utc"], np.array([100.0]), WEAR)
+    assert found.set_index("driver")["amount_gbp"].to_dict() == pytest.approx(
+        {
+            "plan": 1400.0 + 9.0 - 20.0 * WEAR,
+            "spread_position": 0.0,
+            "re_dispatch": 60.0 - 1.0 * WEAR,
+            "activation": 600.0 - 4.0 * WEAR,
+        }
+    )
