@@ -18,6 +18,7 @@ from bess_pipeline.orchestration.assets.frequency import frequency_assets
 from bess_pipeline.orchestration.assets.ingest import ingest_assets
 from bess_pipeline.orchestration.assets.market import market_assets
 from bess_pipeline.orchestration.assets.publish import publish_assets
+from bess_pipeline.orchestration.assets.risk import risk_assets
 from bess_pipeline.orchestration.assets.settlement import settlement_assets
 from bess_pipeline.orchestration.assets.trading import trading_assets
 from bess_pipeline.orchestration.jobs import daily_schedule, jobs
@@ -46,6 +47,7 @@ def build_defs(
             *trading_assets(partitions),
             *co_optimisation_assets(partitions),
             *market_assets(partitions),
+            *risk_assets(partitions),
             *publish_assets(partitions),
         ]
     return dg.Definitions(

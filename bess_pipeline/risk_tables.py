@@ -154,7 +154,7 @@ class Waterfall(Table):
     as_of: pandas_engine.Date = _as_of()
     strategy: str = strategy_field()  # type: ignore[assignment]
     place: int = pa.Field(ge=0, description="0 is where the waterfall starts; steps are counted from 1")
-    step: str = pa.Field(description="start, horizon, forecast, risk aversion, market access, wear")
+    step: str = pa.Field(description="start, horizon, forecast, risk aversion, access to services …, wear")
     from_replay: str = pa.Field(nullable=True, description="stored replay before the step; null for the start")
     from_basis: str = pa.Field(nullable=True, description="cash or after_wear")
     to_replay: str = pa.Field(description="stored replay after the step")

@@ -34,6 +34,7 @@ from bess_pipeline.orchestration.assets.publish import (
     VERDICT,
     WAREHOUSE,
 )
+from bess_pipeline.orchestration.assets.risk import RISK_ASSETS
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -46,6 +47,7 @@ from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGH
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
 FREQUENCY, FORECASTS, SCENARIOS, CO_OPTIMISE = "frequency", "fundamentals", "scenarios", "co_optimise"
+RISK = "risk"
 SCHEDULE = "daily_refresh"
 
 PRICE_ASSETS = (
@@ -69,7 +71,7 @@ PLAN_AND_SHOW = (*PLAN_ASSETS, PLAN_PAGE)  # for the schedule: commands publish 
 
 _JOBS = {
     EVERYTHING: (
-        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *CO_OPTIMISED_ASSETS, *PUBLISH_ASSETS),
+        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *CO_OPTIMISED_ASSETS, *RISK_ASSETS, *PUBLISH_ASSETS),
         "All assets for days that have ended.",
     ),
     INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
@@ -80,6 +82,7 @@ _JOBS = {
     ),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known, forecast and plan coming trading days."),
+    RISK: (RISK_ASSETS, "Measure risk as of the last settled day of the range, from P&L and plans in the lake."),
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
     RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
     DETAILED_PRICES: (DETAILED_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
@@ -134,7 +137,7 @@ def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
 
 def _revision_requests(runtime: Runtime, stamp: str) -> list[dg.RunRequest]:
     """Runs that settle again what is outdated already, and that ask again for the days that are due."""
-    shown = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY)
+    shown = (*RISK_ASSETS, WAREHOUSE, FIGURES, REPORT, DATA_QUALITY)
     wanted = ((RESETTLE, days_to_resettle(runtime), RESTATED), (REVISE, days_to_revise(runtime), REVISE_ASSETS))
     return [
         _request(f"{name} {run[0]} {run[-1]} {stamp}", run[0], run[-1], (*assets, *shown), RESTATE)
