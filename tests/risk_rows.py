@@ -158,11 +158,14 @@ def _ladder(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
 
 
 def _capture(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
-    bounds = _bounds(own)
-    rows = capture_by_month(wide(own, "after_wear_gbp"), bounds)
-    rows = rows.assign(
-        as_of=as_of, bound=rows["strategy"].map(bounds), imbalance_cap_mw=cap, pnl_gbp=1000.0, bound_gbp=2000.0
-    )
+    bounds, table = _bounds(own), wide(own, "after_wear_gbp")
+    rows = capture_by_month(table, bounds)
+    rows = rows.assign(as_of=as_of, bound=rows["strategy"].map(bounds), imbalance_cap_mw=cap)
+    pairs = [
+        table.loc[[day.replace(day=1) == month for day in table.index], [name, bound]].dropna().sum()
+        for month, name, bound in zip(rows["month"], rows["strategy"], rows["bound"], strict=True)
+    ]
+    rows["pnl_gbp"], rows["bound_gbp"] = [pair.iloc[0] for pair in pairs], [pair.iloc[1] for pair in pairs]
     return rows[list(schemas.columns("risk/capture"))]
 
 

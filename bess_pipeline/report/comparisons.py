@@ -1,7 +1,7 @@
 """P&L of strategies side by side: over the days that all of them have, and each over all its own days.
 
 What belongs here: which days a table of strategies covers, and where its captures come from. What does not: sums
-(`risk/pnl.py`), capture itself (`risk/capture.py`, `risk/ladder.py`) and the table's format (`tables.py`).
+(`risk/pnl.py`), capture itself (`risk/capture.py`) and the table's format (`tables.py`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from datetime import date
 
 import pandas as pd
 
-from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
+from bess_pipeline.report.risk_rows import RiskRows
 from bess_pipeline.report.tables import Comparison
 from bess_pipeline.risk.capture import Capture, capture
 from bess_pipeline.trading.strategies import find
 
+SAME_GBP = 0.01
 WHOLE_TITLE = "P&L by strategy and stream, £"
 
 
@@ -36,29 +37,16 @@ def comparisons(
         own, status, prices = (frame[frame["efa_date"].isin(shared)] for frame in (pnl, run_status, energy_prices))
         found.append(_over(title, own, status, prices, rows))
     title = "Each strategy over all its own days, £ (compare rows of the same number of days alone)"
-    return [*found, Comparison(title, pnl, _own_days(pnl, run_status, energy_prices))]
+    return [*found, _over(title, pnl, run_status, energy_prices, rows)]
 
 
 def _over(
     title: str, pnl: pd.DataFrame, run_status: pd.DataFrame, energy_prices: pd.DataFrame, rows: RiskRows
 ) -> Comparison:
-    """Captures are made of these rows; with bounds that have no days here, those of the ladder over the same days."""
-    own = Comparison(title, pnl, capture(pnl, run_status, _mean(energy_prices)))
-    strategies, days = set(pnl["strategy"]), pnl["efa_date"].nunique()
-    if all(one is None or one.bound is None or one.bound in strategies for one in map(find, strategies)):
-        return own
-    cap = rows.caps_mw[0] if rows.caps_mw else float("nan")
-    ladder = rows.ladder[(rows.ladder["basis"] == AFTER_WEAR) & (rows.ladder["imbalance_cap_mw"] == cap)]
-    stands_on_them = rows.as_of == pnl["efa_date"].max() and strategies <= set(ladder["strategy"])
-    if not stands_on_them or (ladder["days"] != days).any():
-        return own
-    captured = ladder.dropna(subset=["capture"]).set_index("strategy")["capture"]
-    share = {str(name): float(value) for name, value in captured.items()}
-    return Comparison(title, pnl, Capture(share, _mean(energy_prices)), cap)
+    """Captures are made of these rows; where the bound has no days here, of `risk/capture` rows of the same days.
 
-
-def _own_days(pnl: pd.DataFrame, run_status: pd.DataFrame, energy_prices: pd.DataFrame) -> Capture:
-    """Capture of each strategy that has the same days as its bound, all at one price of stored energy."""
+    A strategy has a capture where it has the same days as its bound; all at one price of stored energy.
+    """
     price = _mean(energy_prices)
     share: dict[str, float] = {}
     for strategy in sorted(set(pnl["strategy"])):
@@ -67,7 +55,21 @@ def _own_days(pnl: pd.DataFrame, run_status: pd.DataFrame, energy_prices: pd.Dat
         days = _days_of(pair)
         if len(set(days.values())) == 1:
             share |= capture(pair, run_status[run_status["efa_date"].isin(days[strategy])], price).share
-    return Capture(share, price)
+    cap = rows.caps_mw[0] if rows.caps_mw else float("nan")
+    others = _of_months(pnl, rows.capture[rows.capture["imbalance_cap_mw"] == cap], set(share))
+    return Comparison(title, pnl, Capture(share | others, price), cap if others else None)
+
+
+def _of_months(pnl: pd.DataFrame, months: pd.DataFrame, done: set[str]) -> dict[str, float]:
+    """Captures of whole histories from their months, of strategies whose months hold just the P&L of these days."""
+    earned = pnl.groupby("strategy")["pnl_gbp"].sum()
+    found = {}
+    for strategy, own in months.groupby("strategy"):
+        if strategy in done or strategy not in earned or own["bound_gbp"].sum() <= 0.0:
+            continue
+        if abs(own["pnl_gbp"].sum() - earned[strategy]) < SAME_GBP:
+            found[str(strategy)] = float(own["pnl_gbp"].sum() / own["bound_gbp"].sum())
+    return found
 
 
 def _days_of(pnl: pd.DataFrame) -> dict[str, frozenset[date]]:

@@ -84,7 +84,7 @@ def _pnl_section(comparisons: Sequence[Comparison]) -> Section:
     for one in shown:
         table = pnl_table(one.pnl, one.capture)
         tables.append(TextTable(list(table.columns), table.to_numpy().tolist(), title=one.title))
-    words = [capture_words(one.capture, one.ladder_cap_mw) for one in shown]
+    words = [capture_words(one.capture, one.cap_mw) for one in shown]
     return Section(
         title="P&L by strategy and stream",
         lead="" if shown else "No settled day in this window.",

@@ -35,6 +35,7 @@ from bess_pipeline.report.tables import Comparison
 from bess_pipeline.report.wear import wear_note, wear_table
 from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of, sql_date
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading import strategies
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
@@ -63,7 +64,8 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
     if not pnl.empty:
         written[CUMULATIVE] = _figure_file(workspace, CUMULATIVE)
         save_png(cumulative_pnl(pnl, battery.power_mw, provenance), written[CUMULATIVE])
-    for shown in _risk_pictures(settings, workspace, risk_rows(workspace, window), pnl, provenance):
+    risk = risk_rows(workspace, window)
+    for shown in _risk_pictures(settings, workspace, risk, pnl, provenance):
         written[shown.name] = _figure_file(workspace, shown.name)
         save_png(shown.draw(), written[shown.name])
     degradation = rows_of(workspace, "risk.degradation", window)
@@ -71,10 +73,11 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
         written[WEAR] = _figure_file(workspace, WEAR)
         states = _states_of_energy(workspace, window)
         save_png(wear_figure(degradation, states, battery.energy_mwh, provenance), written[WEAR])
+    overlaid = {*strategies.NAMES, risk.leading(pnl["strategy"])}
     for day in _telling_days(workspace, window):
         dispatch = rows_of(workspace, "trading.dispatch", Window(day, day))
         prices = day_ahead_prices(workspace, day)
-        for strategy, rows in dispatch.groupby("strategy", sort=True):
+        for strategy, rows in dispatch[dispatch["strategy"].isin(overlaid)].groupby("strategy", sort=True):
             name = f"dispatch_{strategy}_{day.isoformat()}"
             written[name] = _figure_file(workspace, name)
             save_png(dispatch_overlay(rows.reset_index(drop=True), prices, battery, provenance), written[name])

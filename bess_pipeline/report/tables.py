@@ -36,14 +36,14 @@ DECIMALS = {"after_wear_gbp_per_mw_day": 2, "after_wear_kgbp_per_mw_year": 1}
 class Comparison:
     """P&L of strategies over days that make them comparable, or each over its own.
 
-    title: what the table shows; pnl: `risk/daily_pnl` rows; capture: of those days; ladder_cap_mw: imbalance cap of the
-    captures that come from `risk/ladder`, None where none does.
+    title: what the table shows; pnl: `risk/daily_pnl` rows; capture: of those days; cap_mw: imbalance cap of the bounds
+    of strategies that trade in more than the day-ahead market, None where the table has no capture of any.
     """
 
     title: str
     pnl: pd.DataFrame
     capture: Capture
-    ladder_cap_mw: float | None = None
+    cap_mw: float | None = None
 
 
 def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
@@ -66,19 +66,19 @@ def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def capture_words(capture: Capture, ladder_cap_mw: float | None = None) -> str:
-    """What the column `capture` means; empty when no strategy has one.
-
-    The share of a day-ahead strategy has an imbalance cap of 0; ladder_cap_mw: see `Comparison`.
-    """
+def capture_words(capture: Capture, cap_mw: float | None = None) -> str:
+    """What the column `capture` means; empty when no strategy has one. cap_mw: see `Comparison`."""
     if not capture.share:
         return ""
-    words = "Capture is P&L after wear over that of the strategy's upper bound"
-    if ladder_cap_mw is not None:
-        return f"{words}, closing energy valued alike on both sides (risk.ladder); imbalance cap {ladder_cap_mw:g} MW."
+    words = (
+        "Capture is P&L after wear over that of the strategy's upper bound, the change of stored energy at "
+        f"{number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead price) on both sides; imbalance cap 0 MW."
+    )
+    if cap_mw is None:
+        return words
     return (
-        f"{words}, the change of stored energy at {number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead "
-        "price) on both sides; imbalance cap 0 MW."
+        f"{words[:-1]}; of strategies of more than the day-ahead market from risk.capture_by_month, stored energy not "
+        f"valued, imbalance cap {cap_mw:g} MW."
     )
 
 
@@ -95,7 +95,7 @@ def _table_text(comparison: Comparison) -> str:
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    words = capture_words(comparison.capture, comparison.ladder_cap_mw)
+    words = capture_words(comparison.capture, comparison.cap_mw)
     return "\n".join([comparison.title, *lines, *([words] if words else [])])
 
 

@@ -7,6 +7,7 @@ CREATE VIEW trading.blotter AS
 WITH dispatched AS (
     SELECT efa_date, strategy, start_utc, contracted_mwh AS day_ahead_mwh, imbalance_mwh
     FROM trading.dispatch
+    ANTI JOIN trading.market_dispatch USING (efa_date, strategy, start_utc)
     UNION ALL BY NAME
     SELECT
         efa_date,

@@ -1,5 +1,6 @@
 -- The position of every strategy per half-hour, MWh exported: what it sold, what it notified as its plan at the last
 -- gate (PN), what it dispatched without activation, what was metered, and the state of energy at the end.
+-- trading.dispatch holds all strategies, those of all markets with fewer columns than trading.market_dispatch.
 -- A strategy that trades day-ahead alone has contracted day-ahead what it has contracted at all.
 CREATE VIEW trading.position AS
 WITH planned AS (
@@ -22,6 +23,7 @@ dispatched AS (
         0.0 AS absvd_mwh,
         0.0 AS accepted_mwh
     FROM trading.dispatch AS dispatch
+    ANTI JOIN trading.market_dispatch USING (efa_date, strategy, start_utc)
     LEFT JOIN planned USING (efa_date, strategy, start_utc)
     UNION ALL BY NAME
     SELECT

@@ -171,8 +171,8 @@ def test_terminal_table() -> None:
     assert len({len(line) for line in lines[1:-1]}) == 1
     assert "at 61.50 £/MWh" in lines[-1]
     assert "Capture" not in pnl_tables_text([dataclasses.replace(COMPARISON, capture=Capture({}, 61.5))])
-    of_ladder = pnl_tables_text([dataclasses.replace(COMPARISON, ladder_cap_mw=2.5)]).splitlines()[-1]
-    assert "(risk.ladder); imbalance cap 2.5 MW." in of_ladder
+    of_months = pnl_tables_text([dataclasses.replace(COMPARISON, cap_mw=2.5)]).splitlines()[-1]
+    assert "risk.capture_by_month, stored energy not valued, imbalance cap 2.5 MW." in of_months
     assert pnl_tables_text([]).startswith("no settled day")
 
 

@@ -104,24 +104,27 @@ def test_strategies_are_compared_over_the_days_they_share(stored: Stored) -> Non
     assert f"{DAYS - LATE} days that all strategies have" in shared.title
     assert set(shared.pnl["efa_date"]) == {FIRST + timedelta(days=n) for n in range(LATE, DAYS)}
     assert shared.pnl["pnl_gbp"].sum() == pytest.approx(LATER["pnl_gbp"].sum())
-    ladder = stored.tables["risk/ladder"]
-    ladder = ladder[(ladder["basis"] == "after_wear") & (ladder["imbalance_cap_mw"] == 2.5)].dropna(subset=["capture"])
-    assert shared.ladder_cap_mw == 2.5
-    assert shared.capture.share == pytest.approx(dict(zip(ladder["strategy"], ladder["capture"], strict=True)))
+    assert shared.cap_mw == 2.5
+    days, all_days = daily_totals(LATER), daily_totals(PNL)
+    bounds = made.bound_pnl(PNL, 2.5).groupby("strategy")["after_wear_gbp"].sum()
+    value, whole = (part.groupby("strategy")["after_wear_gbp"].sum() for part in (days, all_days))
+    of_all_markets = {
+        name: value[name] / bounds["perfect_foresight"]
+        for name in ("co_optimised", "co_optimised_cvar", "perfect_foresight_48h")
+    } | {"day_ahead_imbalance": value["day_ahead_imbalance"] / bounds["energy_perfect_foresight"]}
+    for one, own_value in ((shared, value), (own, whole)):
+        bound = own_value["day_ahead_perfect_foresight"]
+        day_ahead = {name: own_value[name] / bound for name in ("rule_based", "day_ahead_rolling")}
+        assert one.capture.share == pytest.approx(day_ahead | of_all_markets)
     assert "compare rows of the same number of days alone" in own.title
     assert len(own.pnl) == len(PNL)
-    total = daily_totals(PNL).groupby("strategy")["after_wear_gbp"].sum()
-    bound = total["day_ahead_perfect_foresight"]
-    assert own.capture.share == pytest.approx(
-        {name: total[name] / bound for name in ("rule_based", "day_ahead_rolling")}
-    ), "days of their bound; the others' bound has none here"
 
 
 def test_strategies_of_the_same_days_make_one_table(stored: Stored) -> None:
     (one,) = window_comparisons(stored.workspace, Window(FIRST, FIRST + timedelta(days=LATE - 1)))
     assert one.title == "P&L by strategy and stream, £"
     assert set(one.capture.share) == {"rule_based", "day_ahead_rolling"}
-    assert one.ladder_cap_mw is None
+    assert one.cap_mw is None, "days that no statement of the other strategies is of"
 
 
 # --- words ----------------------------------------------------------------------------------------
