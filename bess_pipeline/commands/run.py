@@ -30,8 +30,8 @@ from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_co_optimise, days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, daily_pnl, window_capture
-from bess_pipeline.report.tables import pnl_table_text
+from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, window_comparisons
+from bess_pipeline.report.tables import pnl_tables_text
 from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.sample_dates import (
@@ -93,7 +93,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     if problems:
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
     window = Window(DEMO_FIRST_DAY, DEMO_LAST_DAY)
-    click.echo(pnl_table_text(daily_pnl(runtime.workspace, window), window_capture(runtime.workspace, window)))
+    click.echo(pnl_tables_text(window_comparisons(runtime.workspace, window)))
     forecast = gb_time.days_between(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY)
     say(
         f"forecast: the last {len(forecast)} of the days, with the models {' and '.join(DEMO_FORECAST['models'])} and "

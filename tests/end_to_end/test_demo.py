@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,7 @@ FORECAST_FIGURES = {
     *(f"fan_{gate}_{DEMO_LAST_DAY}.png" for gate in GATES),
     "fan_day_ahead_2026-04-13.png",
 }
+RISK_FIGURES = ("stream_pnl_", "ladder", "waterfall_", "capture_by_month", "tail_contribution_")
 PLAN_FIGURES = {  # of the coming day, a Monday, which gets a frontier
     *(f"{kind}_{strategy}_2026-04-13.png" for kind in ("plan", "offers") for strategy in CO_OPTIMISED),
     "frontier_2026-04-13.png",
@@ -148,28 +150,44 @@ def test_the_history_is_that_of_the_sample_market_value_for_value(demo: Demo) ->
         pd.testing.assert_series_equal(got[column].reindex(wanted.index), wanted, check_freq=False, atol=0.005, rtol=0)
 
 
-def test_the_printed_table_equals_the_warehouse(demo: Demo) -> None:
-    sums = demo.sql(
-        "SELECT strategy, stream, sum(amount_gbp) AS gbp FROM trading.cashflow "
-        f"WHERE efa_date BETWEEN DATE '{DAYS[0]}' AND DATE '{DAYS[-1]}' GROUP BY ALL"
-    ).pivot(index="strategy", columns="stream", values="gbp")
-    lines = demo.result.out.splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("strategy "))
-    names = re.split(r" {2,}", lines[head])
-    printed = [
-        dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 2 + len(STRATEGIES)]
-    ]
-    labels = {strategy_label(strategy): strategy for strategy in STRATEGIES}
-    assert {row["strategy"] for row in printed} == set(labels)
-    for row in printed:
-        cash = sums.loc[labels[row["strategy"]]]
-        assert row["day-ahead"] == number(cash["day_ahead"])
-        assert row["imbalance"] == number(cash["imbalance"])
-        assert row["wear"] == number(cash["wear"])
-        assert row["cash"] == number(cash["day_ahead"] + cash["imbalance"])
-        assert row["after wear"] == number(cash.sum())
-        assert row["days"] == "28"
-        assert row["£/MW/day"] == number(cash.sum() / 50 / 28, 2)
+def printed_tables(text: str) -> list[list[dict[str, str]]]:
+    """Rows of each table of strategies, by column."""
+    lines = text.splitlines()
+    tables = []
+    for head in (place for place, line in enumerate(lines) if line.startswith("strategy ")):
+        names = re.split(r" {2,}", lines[head])
+        rows = []
+        for line in lines[head + 2 :]:
+            cells = re.split(r" {2,}", line)
+            if len(cells) != len(names):
+                break
+            rows.append(dict(zip(names, cells, strict=True)))
+        tables.append(rows)
+    return tables
+
+
+def test_the_printed_tables_equal_the_warehouse(demo: Demo) -> None:
+    """Over the days that all strategies have, and each over its own."""
+    rows = demo.sql("SELECT strategy, efa_date, stream, pnl_gbp FROM risk.daily_pnl")
+    days = rows.groupby("strategy")["efa_date"].agg(lambda own: frozenset(own))
+    shared = frozenset.intersection(*days)
+    tables = printed_tables(demo.result.out)
+    assert len(tables) == (2 if days.nunique() > 1 and shared else 1)
+    for table, part in zip(tables, (rows[rows["efa_date"].isin(shared)], rows)[-len(tables) :], strict=True):
+        sums = part.pivot_table(index="strategy", columns="stream", values="pnl_gbp", aggfunc="sum", fill_value=0.0)
+        labels = {strategy_label(strategy): strategy for strategy in sums.index}
+        assert {row["strategy"] for row in table} == set(labels)
+        for row in table:
+            own = sums.loc[labels[row["strategy"]]]
+            count = part.loc[part["strategy"] == labels[row["strategy"]], "efa_date"].nunique()
+            assert row["day-ahead"] == number(own["day_ahead"])
+            assert row["imbalance"] == number(own["imbalance"])
+            assert row["wear"] == number(own["wear"])
+            assert row["cash"] == number(own.drop("wear").sum())
+            assert row["after wear"] == number(own.sum())
+            assert row["days"] == str(count)
+            assert row["£/MW/day"] == number(own.sum() / 50 / count, 2)
+    assert {row["days"] for row in tables[-1] if row["strategy"] == strategy_label("rule_based")} == {"28"}
 
 
 def test_the_printed_capture_is_the_ratio_to_the_bound(demo: Demo) -> None:
@@ -189,8 +207,8 @@ def test_the_printed_capture_is_the_ratio_to_the_bound(demo: Demo) -> None:
     for strategy in ("rule_based", "day_ahead_rolling"):
         share = value[strategy] / bound
         assert 0.3 < share <= 1.0
-        line = next(line for line in demo.result.out.splitlines() if line.startswith(f"{strategy_label(strategy)} "))
-        assert line.endswith(f" {share:.1%}")
+        (row,) = (one for one in printed_tables(demo.result.out)[-1] if one["strategy"] == strategy_label(strategy))
+        assert row["capture"] == f"{share:.1%}"
 
 
 def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
@@ -251,8 +269,11 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
     days = (SHORT_DAY, DEMO_LAST_DAY)
     names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
+    names |= {f"dispatch_co_optimised_cvar_{day}.png" for day in (DEMO_LAST_DAY,)}
     names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES | PLAN_FIGURES
-    assert {path.name for path in figures} == names
+    of_risk = {path.name for path in figures if path.name.startswith(RISK_FIGURES)}
+    assert {path.name for path in figures} - of_risk == names
+    assert {"stream_pnl_co_optimised_cvar.png", "ladder.png", "capture_by_month.png"} <= of_risk
     for path in figures:
         content = path.read_bytes()
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
@@ -265,8 +286,9 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
 
 def test_the_report_names_the_origin_of_its_data(demo: Demo) -> None:
     page = (demo.workspace / "reports" / "report.html").read_text(encoding="utf-8")
+    figures = demo.workspace / "reports" / "figures"
     assert "simulated" in page.lower()
-    assert page.count("data:image/png;base64,") == 2 * len(STRATEGIES) + 2  # two days each; P&L and wear
+    assert page.count("data:image/png;base64,") == len(json.loads((figures / "newest.json").read_text()))
     published = demo.sql("SELECT * FROM meta.publication").iloc[0]
     assert published["origin"] == "simulated"
     assert published["schema_version"] == SCHEMA_VERSION

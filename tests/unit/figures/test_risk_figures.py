@@ -79,7 +79,7 @@ def test_waterfall_bars_start_where_the_last_one_ended() -> None:
         ("co_optimised", "cash"): -1000.0,
     }
     steps = waterfall(pnl | {("co_optimised", "after_wear"): -1500.0}, levels_to("co_optimised"))
-    figure = waterfall_figure(steps, 9000.0, [FIRST], 50.0, PROVENANCE)
+    figure = waterfall_figure(steps, 9000.0, [FIRST], 50.0, 2.5, PROVENANCE)
     (axes,) = figure.axes
     assert bars(axes) == [(0.0, 9.0), (9.0, 9.5), (9.5, -1.0), (-1.0, -1.5), (0.0, -1.5)]
     for part in ("+£0.5k", "-£10.5k", "-£0.5k", "£9.0k", "-£1.5k", "horizon", "forecast", "wear"):
@@ -102,7 +102,7 @@ def test_tail_bars_are_minus_the_contribution() -> None:
     streams, drivers = figure.axes
     widths = [bar.get_width() for bar in streams.patches]
     assert widths == pytest.approx([2.0, -0.1, 0.5, -1.5])
-    assert [label.get_text() for label in streams.get_yticklabels()] == ["day ahead", "imbalance"]
+    assert [label.get_text() for label in streams.get_yticklabels()] == ["day-ahead", "imbalance"]
     assert (streams.get_title(loc="left"), drivers.get_title(loc="left")) == ("By stream", "By driver")
     assert "worst 5 % of days" in words(figure)
     assert "they lose £1,000 on average (CVaR over 250 days)" in words(figure)
