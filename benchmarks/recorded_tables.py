@@ -53,9 +53,7 @@ class RecordedTables:
         index = pd.read_parquet(folder / "market_index.parquet").drop(columns="market_index_volume_mwh")
         index = index.rename(columns={"market_index_price_gbp_mwh": "day_ahead_price_gbp_mwh"})
         index = index.assign(source="elexon_mid", native_resolution_minutes=30)
-        return cls(
-            schemas.validate("market/day_ahead_price", index), pd.read_parquet(folder / "system_price.parquet")
-        )
+        return cls(schemas.validate("market/day_ahead_price", index), pd.read_parquet(folder / "system_price.parquet"))
 
     def panel(self, first_day: date) -> MarketPanel:
         """Both prices as a panel of EFA days; days before the record hold nothing."""

@@ -81,14 +81,14 @@ class Walk:
             energy_mwh = after_mwh
         return pd.Series(earned)
 
+    def outcome(self, day: date) -> Array:
+        """What came in the half-hours of a day and the one after it, a hole bridged by its neighbours."""
+        both = pd.Series(np.concatenate([self.came[day], self.came[day + NEXT_DAY]]))
+        return both.interpolate(limit_direction="both").to_numpy()
+
     def foresight(self) -> pd.Series:
-        """P&L of each usable day with the outcome of 48 hours as the forecast; a hole of the second day is bridged."""
-
-        def outcome(day: date) -> Array:
-            both = pd.Series(np.concatenate([self.came[day], self.came[day + NEXT_DAY]]))
-            return both.interpolate(limit_direction="both").to_numpy()
-
-        return self.of_prices(outcome)
+        """P&L of each usable day with the outcome of 48 hours as the forecast."""
+        return self.of_prices(self.outcome)
 
     def bound(self) -> pd.Series:
         """P&L of each usable day of the best schedule over the whole window, one problem (`trading/foresight.py`)."""
