@@ -78,6 +78,6 @@ def list_holes(tables: RecordedTables, first_day: date, last_day: date) -> str:
     holes = tables.holes(first_day, last_day + timedelta(days=1))
     listed = ", ".join(f"{hole:%Y-%m-%d %H:%MZ}" for hole in holes)
     return (
-        f"half-hours without a price: {listed or 'none'}; the battery idles through an EFA day with one, its state "
-        "carried over, and every forecaster leaves what it does not know out of its means"
+        f"half-hours without a price: {listed or 'none'}; an EFA day with one counts for nobody (the battery idles "
+        "through it, its state carried over), and forecasters leave an unknown half-hour out of their means"
     )
