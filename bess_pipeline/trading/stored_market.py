@@ -139,7 +139,7 @@ class StoredMarket:
             planned_charge_mw=contract.planned_charge_mw,
             planned_discharge_mw=contract.planned_discharge_mw,
             expect=expect,
-            imbalance_cap_mw=settings.co_optimisation.imbalance_limit_of(battery.power_mw),
+            imbalance_cap_mw=self.imbalance_cap_mw(battery),
             terminal_value_gbp_mwh=value,
             codes=contract.codes,
             services_mw=contract.services_mw,
@@ -156,6 +156,11 @@ class StoredMarket:
             baseline_adds_headroom=settings.ancillary.baseline_adds_headroom,
             time_limit_s=settings.solver.time_limit_s,
         )
+
+    def imbalance_cap_mw(self, battery: Battery) -> float:
+        """Most intended imbalance: that of the plans; none in a workspace without any system price to settle it at."""
+        limit = self.settings.co_optimisation.imbalance_limit_of(battery.power_mw)
+        return limit if self.forecasts.has_system_price else 0.0
 
     def horizon(self, day: date) -> pd.DatetimeIndex:
         """The half-hours that decisions of a day look at: as far as the look-ahead and the day's forecasts go."""
