@@ -19,7 +19,7 @@ from bess_pipeline.risk.waterfall import BOUND, levels_to, waterfall
 from bess_pipeline.risk_settings import RiskSettings
 
 YEARLY = "GBP/MW/year"
-LEAST_DAYS = 7
+LEAST_DAYS = 5
 NOT_FROM_FORESIGHT = BOUND_NAMES[0]  # the bound of one market is no step from the one of all
 
 
@@ -75,7 +75,7 @@ def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int)
 
 
 def comparable(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that share at least a week (all the days, if there are fewer), as many as can be.
+    """The columns that share at least five days (all the days, if there are fewer), as many as can be.
 
     As long as they do not, the one with the fewest days is left out: it would leave too few days to compare.
     """
