@@ -86,7 +86,7 @@ def _spec(table: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=table.split("/"),
         deps=[name.split("/") for name in MEASURED_OF],
-        group_name="measured_risk",
+        group_name="risk",
         owners=metadata.OWNERS,
         kinds={"python", "numpy"},
         metadata=metadata.table_metadata(table),
