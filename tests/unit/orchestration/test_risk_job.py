@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from risk_lake import write_day, write_prices
 
+from bess_pipeline.errors import BessError
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
+from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.risk.stored import AS_OF_TABLES
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
@@ -38,6 +40,10 @@ def test_risk_is_measured_once_as_of_the_last_settled_day(tmp_path: Path) -> Non
         assert said == ["risk: 2026-03-27"]
         assert {day for table in AS_OF_TABLES for day in lake.days(table)} == {DAY}
         assert not launcher.measure_risk()
-        pnl = lake.read("risk/daily_pnl", DAY, DAY)
-        lake.write("risk/daily_pnl", DAY, pnl.assign(pnl_gbp=pnl["pnl_gbp"] - 1.0))
+        cash = lake.read("trading/cashflow", DAY, DAY)
+        cash = cash.assign(amount_gbp=cash["amount_gbp"].mask(cash["stream"] == "day_ahead", 0.0))
+        lake.write("risk/daily_pnl", DAY, daily_pnl(cash, 50.0))
+        with pytest.raises(BessError, match="components by block and by stream are not of the same P&L"):
+            launcher.measure_risk()
+        lake.write("trading/cashflow", DAY, cash)
         assert launcher.measure_risk()
