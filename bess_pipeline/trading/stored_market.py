@@ -40,7 +40,7 @@ from bess_pipeline.trading.dispatch_forecast import DispatchForecasts
 from bess_pipeline.trading.gate_problem import terminal_value_gbp_mwh
 from bess_pipeline.trading.gate_streams import horizon_half_hours
 from bess_pipeline.trading.intraday import IntradayMarket, has_intraday_market
-from bess_pipeline.trading.market_inputs import Expectation, MarketDay
+from bess_pipeline.trading.market_inputs import UNSEEN_HALF_HOURS, Expectation, MarketDay
 from bess_pipeline.trading.market_status import why_unplanned
 from bess_pipeline.trading.orders import accepted_capacity_mw, accepted_day_ahead_mw
 from bess_pipeline.trading.plans import values_at
@@ -151,6 +151,7 @@ class StoredMarket:
             available=self.condition.availability(day),
             announced=self._announced(day, horizon),
             intraday=self._intraday(day, horizon),
+            margin_half_hours=0.0 if knows_activation else UNSEEN_HALF_HOURS,
             absvd_applies=settings.ancillary.absvd_applies,
             baseline_adds_headroom=settings.ancillary.baseline_adds_headroom,
             time_limit_s=settings.solver.time_limit_s,

@@ -33,7 +33,8 @@ from bess_pipeline.scenarios.daily import MADE_TABLES
 from bess_pipeline.scenarios.gates import GateMaker
 from bess_pipeline.schemas import SCHEMA_VERSION, validate
 from bess_pipeline.settings import RollingSettings, Settings, SolverSettings
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading import market_strategies
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, PLANNED
 from bess_pipeline.trading.replay import Replay
 from bess_pipeline.warehouse import query, table_hashes
 from bess_pipeline.workspace import Workspace
@@ -42,6 +43,7 @@ BESS = Path(sys.executable).with_name("bess")
 DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
 STRATEGIES = small_workspace.STRATEGIES
+MARKET_DAYS = DAYS[-7:]  # those that are planned by the strategies of all markets
 GATES = ("day_ahead", "response")
 DAILY_FIGURES = ("dependence", "rank_histograms", "interval_coverage", "skill_by_hour")
 FORECAST_FIGURES = {
@@ -110,21 +112,29 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
 
 def test_28_days_are_complete_for_each_strategy(demo: Demo) -> None:
     status = demo.sql("SELECT strategy, status, count(*) AS days FROM trading.run_status GROUP BY ALL ORDER BY ALL")
-    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": 28} for s in STRATEGIES]
+    days = dict.fromkeys(STRATEGIES, 28) | dict.fromkeys(market_strategies.NAMES, 7)
+    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": days[s]} for s in sorted(days)]
     assert demo.sql("SELECT * FROM market.incomplete_day WHERE settlement_date <= DATE '2026-04-11'").empty
 
 
 def test_every_half_hour_is_there_once_and_the_short_day_has_46(demo: Demo) -> None:
-    expected = 27 * 48 + 46
     for table in ("dispatch", "foresight_plan"):
         rows = demo.sql(f"SELECT strategy, efa_date, start_utc FROM trading.{table}")
-        for _, own in rows.groupby("strategy"):
-            assert len(own) == own["start_utc"].nunique() == expected
-            assert (own["efa_date"] == SHORT_DAY).sum() == 46
+        for strategy, own in rows.groupby("strategy"):
+            market = strategy in market_strategies.NAMES
+            assert len(own) == own["start_utc"].nunique() == (7 * 48 if market else 27 * 48 + 46)
+            assert (own["efa_date"] == SHORT_DAY).sum() == (0 if market else 46)
+        assert (
+            set(rows["strategy"])
+            == {
+                "dispatch": {*STRATEGIES, *market_strategies.NAMES},
+                "foresight_plan": {"day_ahead_perfect_foresight"},
+            }[table]
+        )
     ahead = [date(2026, 4, 12), date(2026, 4, 13)]
     for strategies, days in (
         (("rule_based", "day_ahead_rolling"), [*DAYS, *ahead]),
-        (CO_OPTIMISED, [*DAYS[-7:], *ahead]),
+        (PLANNED, [*MARKET_DAYS, *ahead]),
     ):
         plans = demo.sql(
             "SELECT efa_date, strategy, gate, count(*) AS n FROM trading.plan "
@@ -156,20 +166,23 @@ def test_the_printed_table_equals_the_warehouse(demo: Demo) -> None:
     lines = demo.result.out.splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("strategy "))
     names = re.split(r" {2,}", lines[head])
+    every = dict.fromkeys(STRATEGIES, 28) | dict.fromkeys(market_strategies.NAMES, 7)
     printed = [
-        dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 2 + len(STRATEGIES)]
+        dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 2 + len(every)]
     ]
-    labels = {strategy_label(strategy): strategy for strategy in STRATEGIES}
+    labels = {strategy_label(strategy): strategy for strategy in every}
     assert {row["strategy"] for row in printed} == set(labels)
     for row in printed:
-        cash = sums.loc[labels[row["strategy"]]]
+        strategy = labels[row["strategy"]]
+        cash, days = sums.loc[strategy].fillna(0.0), every[strategy]
         assert row["day-ahead"] == number(cash["day_ahead"])
         assert row["imbalance"] == number(cash["imbalance"])
         assert row["wear"] == number(cash["wear"])
-        assert row["cash"] == number(cash["day_ahead"] + cash["imbalance"])
+        assert row["response"] == number(cash["response"])
+        assert row["cash"] == number(cash.drop("wear").sum())
         assert row["after wear"] == number(cash.sum())
-        assert row["days"] == "28"
-        assert row["£/MW/day"] == number(cash.sum() / 50 / 28, 2)
+        assert row["days"] == str(days)
+        assert row["£/MW/day"] == number(cash.sum() / 50 / days, 2)
 
 
 def test_the_printed_capture_is_the_ratio_to_the_bound(demo: Demo) -> None:
@@ -202,6 +215,7 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
                    -5 * sum(charge_mw + discharge_mw) * 0.5 AS wear
             FROM trading.dispatch JOIN market.day_ahead_price USING (start_utc)
             JOIN market.system_price USING (start_utc)
+            WHERE strategy NOT IN (SELECT strategy FROM trading.market_dispatch)
             GROUP BY strategy)
         SELECT r.strategy, day_ahead + imbalance + wear AS recomputed,
                (SELECT sum(amount_gbp) FROM trading.cashflow c WHERE c.strategy = r.strategy) AS stored
@@ -210,6 +224,25 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
     )
     assert len(found) == len(STRATEGIES)
     assert found["recomputed"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
+
+
+def test_cash_of_all_markets_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
+    found = demo.sql(
+        """
+        WITH recomputed AS (
+            SELECT strategy,
+                   sum(day_ahead_mwh * day_ahead_price_gbp_mwh + coalesce(intraday_mwh * intraday_price_gbp_mwh, 0)
+                       + (metered_mwh - contracted_mwh - absvd_mwh) * system_price_gbp_mwh
+                       - 5 * ((charge_mw + discharge_mw) * 0.5 + activation_export_mwh + activation_import_mwh)) AS gbp
+            FROM trading.market_dispatch JOIN market.day_ahead_price USING (start_utc)
+            JOIN market.system_price USING (start_utc) GROUP BY strategy)
+        SELECT strategy, gbp, (SELECT sum(amount_gbp) FROM trading.cashflow c
+                               WHERE c.strategy = r.strategy AND stream NOT IN ('response', 'reserve')) AS stored
+        FROM recomputed r
+        """
+    )
+    assert set(found["strategy"]) == set(market_strategies.NAMES)
+    assert found["gbp"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
 
 
 def test_no_strategy_beats_its_bound_nor_leaves_the_battery(demo: Demo) -> None:
@@ -231,7 +264,7 @@ def test_the_state_is_carried_over_every_midnight(demo: Demo) -> None:
     for _, own in status.groupby("strategy"):
         assert own["opening_energy_mwh"].iloc[0] == 50.0
         assert own["opening_energy_mwh"].tolist()[1:] == pytest.approx(own["closing_energy_mwh"].tolist()[:-1])
-        assert set(own["chain_start"]) == {DEMO_FIRST_DAY}
+        assert set(own["chain_start"]) == {own["efa_date"].min()}
 
 
 def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
@@ -249,8 +282,9 @@ def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
 
 def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
-    days = (SHORT_DAY, DEMO_LAST_DAY)
-    names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
+    drawn = [(strategy, day) for strategy in STRATEGIES for day in (SHORT_DAY, DEMO_LAST_DAY)]
+    drawn += [(strategy, DEMO_LAST_DAY) for strategy in market_strategies.NAMES]
+    names = {f"dispatch_{strategy}_{day}.png" for strategy, day in drawn}
     names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES | PLAN_FIGURES
     assert {path.name for path in figures} == names
     for path in figures:
@@ -266,7 +300,8 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
 def test_the_report_names_the_origin_of_its_data(demo: Demo) -> None:
     page = (demo.workspace / "reports" / "report.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower()
-    assert page.count("data:image/png;base64,") == 2 * len(STRATEGIES) + 2  # two days each; P&L and wear
+    overlays = 2 * len(STRATEGIES) + len(market_strategies.NAMES)  # the short day and the last one; the last one
+    assert page.count("data:image/png;base64,") == overlays + 2  # P&L and wear
     published = demo.sql("SELECT * FROM meta.publication").iloc[0]
     assert published["origin"] == "simulated"
     assert published["schema_version"] == SCHEMA_VERSION
