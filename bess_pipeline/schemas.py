@@ -247,6 +247,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "trading/foresight_plan": EnergyPlan,
     "trading/co_optimised_plan": Plan,
     "trading/orders": Orders,
+    "trading/foresight_orders": Orders,
     "trading/plan_explanation": PlanExplanation,
     "trading/dispatch": Dispatch,
     MARKET_DISPATCH: MarketDispatch,

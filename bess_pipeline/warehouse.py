@@ -30,6 +30,7 @@ LOCK_TIMEOUT_S = 600.0
 ALSO_LOADED = {  # all strategies in one table, by the columns that it has
     "trading/plan": ("trading/co_optimised_plan",),
     "trading/dispatch": ("trading/market_dispatch",),
+    "trading/orders": ("trading/foresight_orders",),
 }
 SET_ASIDE_SUFFIX = ".set-aside"
 _OFFLINE: dict[str, str | bool | int | float | list[str]] = {

@@ -36,7 +36,7 @@ class DayParts:
     """Rows per day and strategy, and what was noticed.
 
     blocks, drivers: efa_date, strategy, component, amount_gbp; days: efa_date, strategy, imbalance_mwh,
-    open_day_ahead_mwh, response_share (NaN where a strategy has no plan, or offers no response), dispatched.
+    open_day_ahead_mwh, response_share (NaN where a strategy has no plan, or offers no response).
     warnings: (kind, strategy, words).
     """
 
@@ -77,7 +77,7 @@ def read_parts(lake: Lake, history: History, battery: Battery) -> DayParts:
     return DayParts(
         _joined(blocks, columns),
         _joined(by_driver, columns),
-        _joined(days, [*KEYS, "imbalance_mwh", "open_day_ahead_mwh", "response_share", "dispatched"]),
+        _joined(days, [*KEYS, "imbalance_mwh", "open_day_ahead_mwh", "response_share"]),
         warnings,
     )
 
@@ -147,17 +147,23 @@ def _position(given: HalfHours, battery: Battery) -> pd.DataFrame:
     rows = given.dispatch
     planned = (rows["planned_discharge_mw"] - rows["planned_charge_mw"]) * gb_time.HALF_HOUR_H
     offers = [name for name in RESPONSE_COLUMNS if name in rows]
-    held = rows[offers].sum(axis=1) * gb_time.HALF_HOUR_H if offers else pd.Series(np.nan, index=rows.index)
-    found = []
-    for day, part in rows.groupby("efa_date"):
-        here = part.index
-        share = limits.response_share(
-            float(held[here].sum(skipna=False)), battery.power_mw, len(here) * gb_time.HALF_HOUR_H
-        )
-        imbalance = limits.volume_mwh(part["imbalance_mwh"])
-        found.append((day, imbalance, limits.volume_mwh(part["day_ahead_mwh"], planned[here]), share, True))
-    names = ["efa_date", "imbalance_mwh", "open_day_ahead_mwh", "response_share", "dispatched"]
-    return pd.DataFrame(found, columns=names)
+    volumes = pd.DataFrame(
+        {
+            "efa_date": rows["efa_date"],
+            "imbalance_mwh": rows["imbalance_mwh"].abs(),
+            "open_day_ahead_mwh": (rows["day_ahead_mwh"] - planned).abs(),
+            "response_mw_h": rows[offers].sum(axis=1) * gb_time.HALF_HOUR_H if offers else np.nan,
+            "hours": gb_time.HALF_HOUR_H,
+        }
+    )
+    days = volumes.groupby("efa_date").sum(min_count=1)
+    missing = volumes.isna().groupby(volumes["efa_date"]).any()  # what is not known all day is not measured
+    days = days.mask(missing[days.columns])
+    share = [
+        limits.response_share(mw_h, battery.power_mw, hours)
+        for mw_h, hours in zip(days["response_mw_h"], days["hours"], strict=True)
+    ]
+    return days.assign(response_share=share).reset_index().drop(columns=["response_mw_h", "hours"])
 
 
 def _rejected(given: HalfHours, battery: Battery, opening_mwh: pd.Series) -> list[tuple[str, str, str]]:

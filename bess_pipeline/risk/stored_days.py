@@ -31,7 +31,7 @@ from bess_pipeline.risk.day_parts import DayParts
 from bess_pipeline.risk.forecast_pnl import ForecastPnl
 from bess_pipeline.risk.history import KEYS, History
 from bess_pipeline.risk.limits import check_limits
-from bess_pipeline.risk.measures import tail
+from bess_pipeline.risk.measures import conditional_value_at_risk, value_at_risk
 from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_names import gates_of
@@ -51,19 +51,22 @@ def historical_forecasts(history: History, settings: RiskSettings) -> tuple[pd.D
 
     Outcomes (days, historical_days), in the order of the rows of one confidence.
     """
-    rows, outcomes = [], {}
+    frames, outcomes = [], {}
     for name in history.strategies:
         days = history.days_of(name)
         pnl, dates = days["after_wear_gbp"].to_numpy(dtype="float64"), list(days["efa_date"])
         known = np.searchsorted(np.array(dates, dtype="datetime64[D]"), [day - KNOWN_AFTER for day in dates], "right")
         usable = np.flatnonzero(known >= settings.historical_days)
-        outcomes[name] = np.array([pnl[known[n] - settings.historical_days : known[n]] for n in usable])
-        for place, window in zip(usable, outcomes[name], strict=True):
-            for confidence in settings.confidences:
-                worst = tail(window, confidence)
-                key = (dates[place], name, HISTORICAL, confidence, None)
-                rows.append((*key, float(window.mean()), worst.var_gbp, worst.cvar_gbp, pnl[place]))
-    return pd.DataFrame(rows, columns=FORECAST_COLUMNS), outcomes
+        if not usable.size:
+            continue
+        windows = np.array([pnl[known[n] - settings.historical_days : known[n]] for n in usable])
+        outcomes[name] = windows
+        given = pd.DataFrame({"efa_date": [dates[n] for n in usable], "realised_gbp": pnl[usable]})
+        given = given.assign(strategy=name, source=HISTORICAL, gate=None, mean_gbp=windows.mean(axis=1))
+        for confidence in settings.confidences:
+            var, cvar = value_at_risk(windows, confidence), conditional_value_at_risk(windows, confidence)
+            frames.append(given.assign(confidence=confidence, var_gbp=var, cvar_gbp=cvar)[FORECAST_COLUMNS])
+    return (pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=FORECAST_COLUMNS)), outcomes
 
 
 def ex_ante_forecasts(history: History, lake: Lake, worth: Worth) -> pd.DataFrame:
@@ -171,8 +174,11 @@ def _known_distribution(
     """P&L that came and the distribution it was forecast with, and what a reader must know of it."""
     if source == HISTORICAL:
         assert outcomes is not None
-        forecast = ForecastPnl.of_scenarios([(window, None) for window in outcomes], confidence)
-        return (part["realised_gbp"].to_numpy(dtype="float64"), forecast), ""
+        mean, var, cvar, came = (
+            part[f"{column}_gbp"].to_numpy(dtype="float64") for column in ("mean", "var", "cvar", "realised")
+        )
+        equally = np.full(outcomes.shape, 1.0 / outcomes.shape[1])
+        return (came, ForecastPnl(confidence, outcomes, equally, mean, var, cvar)), ""
     usable = part[part["cvar_gbp"] > part["var_gbp"]]
     note = "p-values and power of simulation take P&L as normal with the VaR and CVaR of its day"
     if len(usable) < len(part):

@@ -75,9 +75,19 @@ class DeliveryRecord:
             self._codes, self._within[block], self._mw[:, where], self._energy[:, where]
         )
 
-    def band_mwh(self) -> tuple[FloatArray, FloatArray]:
-        """Lowest and highest state at the start of each half-hour that the contracts allow, (P,), MWh."""
-        return band_mwh(self._battery, self._required)
+    def band_mwh(self, margin_half_hours: float = 0.0) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest state at the start of each half-hour that the contracts allow, (P,), MWh.
+
+        margin_half_hours: the band is drawn in, on a side that contracts ask for, by what the direction that moves more
+        is expected to move in so many half-hours. A requirement falls with the delivery that draws on it, so that what
+        breaks the band is delivery of the other direction that does not come, and, where a block begins at its full
+        volume, more delivery than expected before it.
+        """
+        floor, ceiling = band_mwh(self._battery, self._required)
+        into, out = self._battery.charge_efficiency, 1.0 / self._battery.discharge_efficiency
+        margin = margin_half_hours * np.maximum(into * self.committed.high_mwh, out * self.committed.low_mwh)
+        asked = self._required > 0
+        return floor + np.where(asked[0], margin, 0.0), ceiling - np.where(asked[1], margin, 0.0)
 
     def missing_mwh(self, energy_at_start_mwh: FloatArray) -> FloatArray:
         """AC energy and room by which states at the start of the first half-hours (T,) fall short, (2, T), MWh."""

@@ -152,7 +152,7 @@ class DispatchProblem:
         self._session.set_cost(self._cost(given))
         self._session.set_rows(*self._row_bounds(given))
         self._session.set_bounds(lower, upper)
-        best = self._solve(given)
+        best = self._solved(given, self._session.solve())
         k, columns = given.period, self._columns
         charge, discharge = columns["charge"].start + k, columns["discharge"].start + k
         if min(best.column[charge], best.column[discharge]) > OVERLAP_MWH:  # type: ignore[index]
@@ -161,8 +161,11 @@ class DispatchProblem:
                 one_way = upper.copy()
                 one_way[closed] = 0.0
                 self._session.set_bounds(lower, one_way)
-                directions.append(self._solve(given))
-            best = min(directions, key=lambda one: one.cost)
+                directions.append(self._session.solve())
+            open_ways = [
+                one for one in directions if one.status is not SolveStatus.INFEASIBLE
+            ]  # headroom may ask for one
+            best = min((self._solved(given, one) for one in open_ways), key=lambda one: one.cost)
         return self._chosen(best)
 
     def _chosen(self, solution: Solution) -> Chosen:
@@ -172,8 +175,7 @@ class DispatchProblem:
         charge, discharge = column[self._columns["charge"]], column[self._columns["discharge"]]
         return Chosen(charge, discharge, sold, -solution.cost)
 
-    def _solve(self, given: Decision) -> Solution:
-        solution = self._session.solve()
+    def _solved(self, given: Decision, solution: Solution) -> Solution:
         if solution.status is not SolveStatus.OPTIMAL or solution.column is None:
             raise SolverError(f"no dispatch was found at the decision for half-hour {given.period}: {solution.status}")
         return solution

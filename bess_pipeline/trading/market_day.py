@@ -39,7 +39,6 @@ from bess_pipeline.trading_tables import SERVICE_COLUMNS
 __all__ = ["Expectation", "MarketDay", "dispatch_market_day", "expected_openings"]
 
 FIXED_AHEAD = DECISION_LEAD // gb_time.HALF_HOUR  # half-hours between the measured state and the one that is decided
-MARGIN_HALF_HOURS = FIXED_AHEAD + 1  # not over when a start is decided for: twice their expected activation still fits
 ROUNDING_MWH = 1e-9
 SNAP_MWH = 1e-6  # the solver's rounding: a dispatch so near to the contract is the contract, a trade so small is none
 
@@ -141,7 +140,7 @@ class _Run:
         held = net_low <= net_high
         net_low, net_high = (np.where(held, np.clip(net, -charge, discharge), 0.0) for net in (net_low, net_high))
         filled, drawn = battery.charge_efficiency * taken.high_mwh, taken.low_mwh / battery.discharge_efficiency
-        floor, ceiling = self.record.band_mwh()
+        floor, ceiling = self.record.band_mwh(day.margin_half_hours)
         return Decision(
             k,
             energy_mwh,
@@ -151,8 +150,8 @@ class _Run:
             expected.index_gbp_mwh,
             trade,
             filled - drawn,
-            floor + MARGIN_HALF_HOURS * drawn,
-            ceiling - MARGIN_HALF_HOURS * filled,
+            floor,
+            ceiling,
             charge,
             discharge,
             net_low,

@@ -26,6 +26,7 @@ from bess_pipeline.optimisation.problem import IntArray
 from bess_pipeline.trading.intraday import IntradayMarket
 
 TOLERANCE_MWH = 1e-6
+UNSEEN_HALF_HOURS = 3.0  # before a start, that are not over when it is decided for
 
 
 def always_available(_decision: int) -> Availability:
@@ -59,6 +60,8 @@ class MarketDay:
     expect(k): prices as known 60 minutes before half-hour k. announced(k): availability of the horizon as announced
     then; available: of the day in truth. intraday: None without trade within the day. imbalance_cap_mw: of
     |dispatch - contract|, may be infinite. terminal_value_gbp_mwh: of a MWh stored at the end of the horizon.
+    margin_half_hours: of expected activation by which decisions keep inside the band of services; 0 for a strategy that
+    knows activation.
     """
 
     efa_date: date
@@ -82,6 +85,7 @@ class MarketDay:
     available: Availability = ALWAYS
     announced: Callable[[int], Availability] = always_available
     intraday: IntradayMarket | None = None
+    margin_half_hours: float = UNSEEN_HALF_HOURS
     absvd_applies: bool = True
     baseline_adds_headroom: bool = False
     time_limit_s: float = 60.0

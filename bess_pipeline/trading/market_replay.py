@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -30,12 +30,14 @@ from bess_pipeline.settings import Settings
 from bess_pipeline.trading.balancing_mechanism import with_acceptances
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import idle_day
+from bess_pipeline.trading.foresight_days import ForesightDays
 from bess_pipeline.trading.market_day import dispatch_market_day, expected_openings
 from bess_pipeline.trading.market_status import UNPLANNED, due, planned_with, why_unplanned
+from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.stamps import efa_rows, vintage
 from bess_pipeline.trading.status import DayStatus
 from bess_pipeline.trading.stored_market import StoredMarket
-from bess_pipeline.trading_tables import SERVICE_COLUMNS
+from bess_pipeline.trading_tables import FORESIGHT_ORDERS, SERVICE_COLUMNS
 
 ONE_DAY = timedelta(days=1)
 COMPLETE, REFUSED, NOT_PUBLISHED = "complete", "refused", "not_published"
@@ -49,6 +51,7 @@ class _Done:
     status: str
     reason: str = ""
     expected_opening_mwh: tuple[float, float] | None = None
+    orders: pd.DataFrame = field(default_factory=lambda: schemas.empty_frame(FORESIGHT_ORDERS))
 
 
 class MarketReplay:
@@ -103,7 +106,7 @@ class MarketReplay:
 
     def _dispatch_day(self, day: date, market: StoredMarket) -> list[DayStatus]:
         stamp = self._stamp(day)
-        rows, results = [], []
+        rows, orders, results = [], [], []
         for strategy in due(self.settings, self.lake, day):
             opening = self._opening(strategy, day)
             done = self._dispatch_strategy(day, strategy, opening, market)
@@ -112,11 +115,12 @@ class MarketReplay:
             stamp |= {f"{UNPLANNED}.{strategy}": "yes" if why_unplanned(self.lake, day, strategy) else ""}
             if done.rows is not None:
                 rows.append(done.rows)
+                orders.append(done.orders)
                 stamp |= self.condition.state_stamp(strategy, opening, done.rows)
             if done.expected_opening_mwh is not None:
                 stamp[f"expected_closing.{strategy}"] = " ".join(map(repr, done.expected_opening_mwh))
             results.append(DayStatus(day, strategy, done.status, done.reason))
-        self._write(day, _joined(MARKET_DISPATCH, rows), stamp)
+        self._write(day, _joined(MARKET_DISPATCH, rows), _joined(FORESIGHT_ORDERS, orders), stamp)
         return results
 
     def _dispatch_strategy(self, day: date, strategy: str, opening: Opening, market: StoredMarket) -> _Done:
@@ -133,6 +137,8 @@ class MarketReplay:
         )
 
     def _dispatched(self, day: date, strategy: str, battery: Battery, energy_mwh: float, market: StoredMarket) -> _Done:
+        if strategy == FORESIGHT_48H:
+            return self._foreseen(day, battery, energy_mwh, market)
         contract = market.contract(day, strategy)
         expect = market.forecasts.expect(day, contract.horizon)
         expected = self._expected_opening(strategy, day)
@@ -152,18 +158,28 @@ class MarketReplay:
             )
         return _Done(rows, COMPLETE, expected_opening_mwh=closing)
 
+    def _foreseen(self, day: date, battery: Battery, energy_mwh: float, market: StoredMarket) -> _Done:
+        """The day of the strategy that knows its outcome: planned here, from the state that it really opens with."""
+        plan = ForesightDays(market).plan(day, battery, energy_mwh)
+        given = market.market_day(
+            day, FORESIGHT_48H, plan.contract, battery, energy_mwh, None, plan.expect, knows_activation=True
+        )
+        return _Done(dispatch_market_day(given), COMPLETE, orders=plan.orders)
+
     def _not_ended(self, day: date) -> list[DayStatus]:
         stamp, results = self._stamp(day), []
         reason = f"the trading day ends at {gb_time.efa_day_bounds_utc(day)[1]:%Y-%m-%dT%H:%MZ}"
         for strategy in due(self.settings, self.lake, day):
             stamp |= {f"status.{strategy}": NOT_PUBLISHED, f"reason.{strategy}": reason}
             results.append(DayStatus(day, strategy, NOT_PUBLISHED, reason))
-        self._write(day, schemas.empty_frame(MARKET_DISPATCH), stamp)
+        self._write(day, schemas.empty_frame(MARKET_DISPATCH), schemas.empty_frame(FORESIGHT_ORDERS), stamp)
         return results
 
-    def _write(self, day: date, rows: pd.DataFrame, stamp: dict[str, str]) -> None:
+    def _write(self, day: date, rows: pd.DataFrame, orders: pd.DataFrame, stamp: dict[str, str]) -> None:
+        """Rows of a day; its dispatch is written last, so that a stop between the two is seen."""
         stated = hashlib.sha256("|".join(f"{name}={stamp[name]}" for name in sorted(stamp)).encode()).hexdigest()[:12]
         stamp["inputs"] = stated + (vintage(rows) if len(rows) else "")
+        self.lake.write(FORESIGHT_ORDERS, day, orders, stamp)
         self.lake.write(MARKET_DISPATCH, day, rows, stamp)
 
     def _stands(self, day: date, strategy: str, stamp: dict[str, str]) -> bool:
@@ -174,7 +190,8 @@ class MarketReplay:
 
     def _inputs(self, day: date, strategy: str, opening: Opening) -> str:
         """What a strategy's dispatch stands on, beside settings and outages."""
-        return f"{planned_with(self.lake, day)}|{opening.energy_mwh!r}|{opening.chain_start}|{opening.wear.to_text()}"
+        plans = "" if strategy == FORESIGHT_48H else planned_with(self.lake, day)
+        return f"{plans}|{opening.energy_mwh!r}|{opening.chain_start}|{opening.wear.to_text()}"
 
     def _opening(self, strategy: str, day: date) -> Opening:
         """State at 23:00 on the day before, or the reason why there is none."""

@@ -48,7 +48,7 @@ NAMES = tuple(strategy.name for strategy in STRATEGIES)
 
 def replayed(settings: Settings) -> tuple[str, ...]:
     """The strategies that are dispatched under these settings, in the order of the register."""
-    return NAMES[:3] if settings.co_optimisation.enabled else ()
+    return NAMES if settings.co_optimisation.enabled else ()
 
 
 def find(name: str) -> MarketStrategy | None:

@@ -51,7 +51,7 @@ class StoredGates:
             battery=battery,
             opening_energy_mwh=opening_energy_mwh,
             availability=lambda one: self.availability(one, day, gate),
-            auctions=self._auctions(day),
+            auctions=self.past_auctions(day),
             ancillary=self.settings.ancillary,
             co_optimisation=self.settings.co_optimisation,
             rolling=self.settings.rolling,
@@ -77,7 +77,7 @@ class StoredGates:
         """Day-ahead prices and auction results of a trading day, as far as the lake has them."""
         return efa_rows(self.lake, DAY_AHEAD_PRICE, day, day), day_auctions(self.lake, day)
 
-    def _auctions(self, day: date) -> pd.DataFrame:
+    def past_auctions(self, day: date) -> pd.DataFrame:
         """Results of the days that an expectation of cleared volume may look back on."""
         first = day - timedelta(days=self.settings.ancillary.volume_cap_days + 1)
         rows = self.lake.read(AUCTIONS, first, day - ONE_DAY)

@@ -26,6 +26,7 @@ from bess_pipeline.ancillary.activation_stream import (
 )
 from bess_pipeline.ancillary.products import PRODUCT_TABLE
 from bess_pipeline.ancillary.rows import FloatArray
+from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery.limits import Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
@@ -163,9 +164,11 @@ class StoredMarket:
             raise UserInputError(f"there is no stored forecast of the day-ahead price of {day} to dispatch by")
         return wanted[:held]
 
-    def activation(self, day: date, codes: tuple[str, ...], starts: pd.DatetimeIndex) -> FloatArray:
+    def activation(
+        self, day: date, codes: tuple[str, ...], starts: pd.DatetimeIndex, settings: AncillarySettings | None = None
+    ) -> FloatArray:
         """Energy that a contracted MW of each product moved, MWh, (R, half-hours). UserInputError where not known."""
-        ancillary = self.settings.ancillary
+        ancillary = settings or self.settings.ancillary
         if ancillary.activation_basis == ASSUMED_BASIS:
             return assumed_activation(codes, len(starts), ancillary).energy_mwh_per_mw[0]
         rows = self.lake.read(ACTIVATED, day - ONE_DAY, day + ONE_DAY)

@@ -27,7 +27,7 @@ def days(draw: st.DrawFn) -> MarketDay:
     changes: dict[str, Any] = {
         "day_ahead_mw": np.repeat(random.normal(0, 15 * wild, 48), 2),
         "opening_energy_mwh": draw(st.floats(5.0, 95.0)),
-        "imbalance_cap_mw": draw(st.sampled_from([0.0, 2.5, 20.0])),
+        "imbalance_cap_mw": draw(st.sampled_from([0.0, 2.5, 20.0, np.inf])),
         "expect": knowing(*noise),
         "intraday": market(noise[2] + random.normal(0, 5, 96)) if draw(st.booleans()) else None,
         "absvd_applies": draw(st.booleans()),

@@ -1,4 +1,4 @@
-"""Asset `trading/market_dispatch`: the dispatch of the strategies of all markets.
+"""Assets `trading/market_dispatch` and `trading/foresight_orders`: the dispatch of the strategies of all markets.
 
 What belongs here: dependencies, pool and checks. What does not: how a day is dispatched and carried through the lake
 (`trading/market_replay.py`), plans (`co_optimisation.py`), and cash, status and P&L, which are made with those of the
@@ -10,6 +10,7 @@ Dependencies are day on day, but for the state of the day before (`trading.py` s
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -31,9 +32,10 @@ from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_f
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.trading import checks
 from bess_pipeline.trading.condition import AVAILABILITY
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, ORDERS
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
 
-MARKET_ASSETS = (MARKET_DISPATCH,)
+MARKET_ASSETS = (MARKET_DISPATCH, FORESIGHT_ORDERS)
+SHARED = ("partitions_def", "backfill_policy", "required_resource_keys")
 KNOWN = (AVAILABILITY, CO_OPTIMISED_PLAN, ORDERS, FORECAST)
 HAPPENED = (DAY_AHEAD, SYSTEM_PRICE, "market/market_index_price", "market/auction_clearing", "market/response_energy")
 
@@ -49,20 +51,27 @@ def _dispatch(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
     )
 
-    @dg.asset(
-        **common(partitions, MARKET_DISPATCH, "trading"),
-        deps=[
-            *(table.split("/") for table in (*KNOWN, *HAPPENED)),
-            dg.AssetDep(key, partition_mapping=the_day_before),
-        ],
+    shared = {name: value for name, value in common(partitions, MARKET_DISPATCH, "trading").items() if name in SHARED}
+
+    @dg.multi_asset(
+        **shared,
+        name="market_dispatch",
         pool=CHAIN_POOL,
-        kinds={"python", "highs"},
-        description=f"{metadata.describe(MARKET_DISPATCH)} One decision for each half-hour, from what was known an "
-        "hour before it.",
+        specs=[
+            _spec(
+                MARKET_DISPATCH,
+                "One decision for each half-hour, from what was known an hour before it.",
+                [
+                    *(table.split("/") for table in (*KNOWN, *HAPPENED)),
+                    dg.AssetDep(key, partition_mapping=the_day_before),
+                ],
+            ),
+            _spec(FORESIGHT_ORDERS, "Of perfect_foresight_48h.", [MARKET_DISPATCH.split("/")]),
+        ],
         check_specs=[dg.AssetCheckSpec("energy_balance", asset=key, description="State of energy follows the flows.")],
     )
     @one_sentence
-    def market_dispatch(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def market_dispatch(context: dg.AssetExecutionContext) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
         runtime: RunningRuntime = getattr(context.resources, RUNTIME)
         runtime.hold_trading_chain()
         replay, lake, asked = make_replay(runtime), runtime.workspace.lake, requested_days(context)
@@ -73,6 +82,23 @@ def _dispatch(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         fades = runtime.settings.degradation.fade_limits_energy
         error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades)
         balance = check_result(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
-        return result(context, lake, MARKET_DISPATCH, days, statuses, [balance])
+        made = result(context, lake, MARKET_DISPATCH, days, statuses, [balance])
+        orders = metadata.rows_metadata(context, lake, FORESIGHT_ORDERS, days)
+        return (
+            made._replace(asset_key=key),
+            dg.MaterializeResult(asset_key=FORESIGHT_ORDERS.split("/"), metadata=orders),
+        )
 
     return market_dispatch
+
+
+def _spec(table: str, more: str, deps: list[Any]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=table.split("/"),
+        deps=deps,
+        group_name="trading",
+        owners=metadata.OWNERS,
+        kinds={"python", "highs"},
+        metadata=metadata.table_metadata(table),
+        description=f"{metadata.describe(table)} {more}",
+    )

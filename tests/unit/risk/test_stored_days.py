@@ -97,7 +97,7 @@ def test_the_worth_of_energy_is_that_of_the_plan(tmp_path: Path) -> None:
 
 def positions(**columns: object) -> DayParts:
     nothing = pd.DataFrame()
-    rows = pd.DataFrame({"efa_date": [FIRST], "strategy": ["a"], "dispatched": [True]}).assign(**columns)
+    rows = pd.DataFrame({"efa_date": [FIRST], "strategy": ["a"]}).assign(**columns)
     return DayParts(nothing, nothing, rows)
 
 

@@ -54,3 +54,16 @@ def test_without_products_nothing_is_required() -> None:
     record.delivered(0, np.zeros(0), 1.0, 1.0)
     assert np.stack(record.band_mwh()).tolist() == [[5.0] * 96, [95.0] * 96]
     assert not record.missing_mwh(np.full(48, 50.0)).any()
+
+
+def test_the_margin_is_what_the_busier_direction_moves_on_the_sides_that_are_asked_for() -> None:
+    horizon = horizon_of(half_hours(DAY))
+    held = np.where(np.arange(96) < 48, 10.0, 0.0)
+    energy = np.array([[0.02], [0.03]]) * np.ones((2, 96))
+    both = DeliveryRecord(BATTERY, ("DRL", "DRH"), horizon, np.stack([held, held]), energy)
+    plain, drawn_in = both.band_mwh(), both.band_mwh(3.0)
+    assert drawn_in[0] - plain[0] == pytest.approx(np.where(held > 0, 3 * 0.3 * 0.9, 0.0))
+    assert plain[1] - drawn_in[1] == pytest.approx(np.where(held > 0, 3 * 0.3 * 0.9, 0.0))
+    low = DeliveryRecord(BATTERY, ("DRL",), horizon, held[None], energy[:1])
+    assert low.band_mwh(3.0)[0] - low.band_mwh()[0] == pytest.approx(np.where(held > 0, 3 * 0.2 / 0.95, 0.0))
+    assert low.band_mwh(3.0)[1].tolist() == [95.0] * 96

@@ -122,3 +122,11 @@ def test_a_charging_baseline_makes_room_where_the_setting_says_so() -> None:
     asked = given([50.0], energy_mwh=0.0, net_high_mwh=np.array([-0.2]))
     assert problem(1, baseline_adds_headroom=True).decide(asked).charge_mwh[0] == pytest.approx(0.2)
     assert problem(1).decide(asked).charge_mwh[0] == 0.0
+
+
+def test_headroom_that_asks_for_one_direction_leaves_only_that_one_where_overlap_would_pay() -> None:
+    """At -200 burning energy pays; low MW of 0.7 MWh beyond a rating of 0.5 need a charge of 0.2 at least."""
+    asked = given([-200.0, -200.0], energy_mwh=0.5, net_high_mwh=np.array([-0.2, 0.5]))
+    chosen = problem(2, baseline_adds_headroom=True, terminal=10.0).decide(asked)
+    assert chosen.discharge_mwh[0] == 0.0
+    assert chosen.charge_mwh[0] >= 0.2 - 1e-9

@@ -10,6 +10,7 @@ from market_days import market
 from pydantic import ValidationError
 
 from bess_pipeline.intraday_settings import IntradaySettings
+from bess_pipeline.settings import load_settings
 from bess_pipeline.trading.intraday import has_intraday_market
 
 
@@ -43,3 +44,11 @@ def test_there_is_no_market_where_it_is_off_or_where_the_index_stands_in_for_day
     assert has_intraday_market(IntradaySettings(), source)
     assert not has_intraday_market(IntradaySettings(enabled=False), source)
     assert not has_intraday_market(IntradaySettings(), "elexon_mid")
+
+
+def test_trade_within_the_day_changes_dispatch_and_no_plan() -> None:
+    usual, other = load_settings(), load_settings(intraday={"half_spread_gbp_mwh": 2.5})
+    assert usual.market_dispatch_fingerprint() != other.market_dispatch_fingerprint()
+    assert usual.co_optimisation_fingerprint() == other.co_optimisation_fingerprint()
+    planned = load_settings(co_optimisation={"imbalance_limit_mw": 0.0})
+    assert planned.market_dispatch_fingerprint() != usual.market_dispatch_fingerprint()

@@ -362,6 +362,20 @@ def test_the_band_is_kept_with_the_energy_that_delivery_has_taken_from_it() -> N
     assert column(rows, "discharge_mw").max() <= 50.0 - 20.0 * 1.1 + 1e-6  # low MW, and 10 % of high MW to recover
 
 
+def test_a_margin_keeps_starts_inside_the_band_when_less_comes_in_than_expected() -> None:
+    """It sells down to the floor on energy of high response that then does not come."""
+    price = np.where(np.arange(96) < 48, 100.0, 20.0)
+    given = services(20.0, 0.0, 0.01)
+    given["activation_mwh_per_mw"][0] = 0.01  # low as expected, nothing of high
+    day = a_day(expect=knowing(price, price, price), imbalance_cap_mw=20.0, terminal_value_gbp_mwh=0.0, **given)
+    missing = {
+        margin: (column(dispatch_market_day(replace(day, margin_half_hours=margin)), "missing_low_mwh") > 1e-9).sum()
+        for margin in (0.0, 3.0)
+    }
+    assert missing[0.0] > 10
+    assert missing[3.0] == 0
+
+
 def test_the_daily_limit_of_cycles_counts_activation() -> None:
     price = np.full(96, 100.0)
     price[:16], price[44:48] = 0.0, (200.0, 210.0, 220.0, 230.0)  # the budget is kept for the last half-hours

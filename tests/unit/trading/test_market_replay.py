@@ -19,9 +19,11 @@ from bess_pipeline.trading import timeline
 from bess_pipeline.trading.checks import energy_balance_error_mwh, market_cash_difference_gbp, opening_gaps
 from bess_pipeline.trading.co_optimised_names import PLANNED
 from bess_pipeline.trading.market_status import waits
+from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.orders import accepted_capacity_mw, accepted_day_ahead_mw
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, RUN_STATUS
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, ORDERS
+from bess_pipeline.trading.status import DayStatus
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
 
 DECIDED = ["charge_mw", "discharge_mw", "intraday_mwh", "energy_mwh"]
 DISPATCHED = ["charge_mw", "discharge_mw", "energy_mwh", "metered_mwh", "contracted_mwh", "imbalance_mwh"]
@@ -43,6 +45,12 @@ def desk(dispatched: MarketDesk, tmp_path: Path) -> MarketDesk:
 
 def files(desk: MarketDesk) -> dict[Path, bytes]:
     return {file.relative_to(desk.root): file.read_bytes() for file in desk.lake.files(MARKET_DISPATCH)}
+
+
+def _apart(statuses: list[DayStatus]) -> tuple[DayStatus, list[DayStatus]]:
+    """Of the strategy that knows the outcome, and of those that plan with scenarios."""
+    (foreseen,) = (one for one in statuses if one.strategy == FORESIGHT_48H)
+    return foreseen, [one for one in statuses if one.strategy != FORESIGHT_48H]
 
 
 # --- the chain and the contract --------------------------------------------------------------------------------
@@ -96,6 +104,20 @@ def test_cash_is_volumes_times_prices_and_capacity_is_paid_its_clearing_price(di
     assert pnl.to_dict() == pytest.approx(cash.groupby(["efa_date", "strategy"])["amount_gbp"].sum().to_dict())
 
 
+def test_who_knows_the_outcome_sells_what_it_planned_and_earns_most(dispatched: MarketDesk) -> None:
+    rows, orders = dispatched.rows(DAY, FORESIGHT_48H), dispatched.lake.read(FORESIGHT_ORDERS, DAY, DAY)
+    assert set(orders["strategy"]) == {FORESIGHT_48H}
+    assert orders["accepted_mw"].tolist() == orders["offered_mw"].tolist()
+    known = orders[orders["market"] == "day_ahead"]
+    assert known["limit_price"].tolist() == pytest.approx(known["clearing_price"], abs=0.01)
+    starts = gb_time.efa_half_hours(DAY)
+    assert rows["day_ahead_mwh"].tolist() == pytest.approx(0.5 * accepted_day_ahead_mw(orders, starts))
+    pnl = dispatched.lake.read(DAILY_PNL, *DAYS).groupby("strategy")["pnl_gbp"].sum()
+    status = dispatched.lake.read(RUN_STATUS, NEXT, NEXT).set_index("strategy")["closing_energy_mwh"]
+    worth = pnl + 70.0 * status.reindex(pnl.index)  # the mean price of these days
+    assert worth.idxmax() == FORESIGHT_48H
+
+
 # --- what stands -----------------------------------------------------------------------------------------------
 
 
@@ -103,7 +125,8 @@ def test_a_resumed_run_dispatches_what_is_left_to_the_same_bytes(dispatched: Mar
     assert dispatched.market.unfinished(DAYS) == []
     desk = dispatched.copy(tmp_path)
     for day in DAYS:
-        desk.lake.path(MARKET_DISPATCH, day).unlink()
+        for table in (MARKET_DISPATCH, FORESIGHT_ORDERS):
+            desk.lake.path(table, day).unlink()
     assert desk.market.unfinished(DAYS) == list(DAYS)
     desk.market.dispatch([DAY])  # stopped after the first day
     assert desk.market.unfinished(DAYS) == [NEXT]
@@ -154,11 +177,11 @@ def test_days_without_a_tried_plan_have_no_rows_at_all(desk: MarketDesk) -> None
 def test_a_day_without_its_day_ahead_result_is_refused_and_the_state_carries_on(desk: MarketDesk) -> None:
     without_day(desk.lake, PRICES, NEXT)
     desk.plan(NEXT)  # its orders are not cleared then
-    first, *_ = desk.market.dispatch([NEXT])
-    assert (first.status, first.reason) == (
-        "refused",
-        "the day-ahead result of 48 of 48 half-hours of 2026-02-12 is missing",
-    )
+    foreseen, statuses = _apart(desk.market.dispatch([NEXT]))
+    assert {(one.status, one.reason) for one in statuses} == {
+        ("refused", "the day-ahead result of 48 of 48 half-hours of 2026-02-12 is missing")
+    }
+    assert foreseen.reason == "the day-ahead price of 48 of 48 half-hours of 2026-02-12 is missing"
     for strategy in PLANNED:
         rows, close = desk.rows(NEXT, strategy), desk.rows(DAY, strategy)["energy_mwh"].iloc[-1]
         assert rows["energy_mwh"].tolist() == [close] * 48
@@ -169,7 +192,8 @@ def test_a_day_without_its_day_ahead_result_is_refused_and_the_state_carries_on(
 
 def test_a_day_without_a_plan_is_idle_and_nothing_waits_for_it(desk: MarketDesk) -> None:
     desk.plan(LAST)  # there are no scenarios of it
-    statuses = desk.run([LAST])
+    foreseen, statuses = _apart(desk.run([LAST]))
+    assert foreseen.status == "complete"  # which needs no plan
     assert {one.status for one in statuses} == {"refused"}
     assert all("there are no scenarios of the day_ahead gate" in one.reason for one in statuses)
     assert not any(waits(desk.lake, LAST, strategy) for strategy in PLANNED)
