@@ -18,6 +18,7 @@ from bess_pipeline.report.sections import ReportFigure, Section, TextTable, plai
 from bess_pipeline.report.tables import NONE
 
 Label = Callable[[str], str]
+NO_WATERFALL = "no_waterfall"  # kind of the warning
 LADDER_COLUMNS = (
     "strategy",
     "after wear, £k/MW/year",
@@ -65,11 +66,12 @@ def ladder_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]
 
 
 def waterfall_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]) -> list[Section]:
-    """Steps to the leading strategy at each cap; the other waterfalls are in the table."""
+    """Steps to the leading strategy at each cap, or why there are none; the other waterfalls are in the table."""
     leading = rows.leading(rows.waterfall["strategy"])
     own = rows.waterfall[rows.waterfall["strategy"] == leading]
     if leading is None:
-        return []
+        lacking = rows.warning.loc[rows.warning["kind"] == NO_WATERFALL, "words"]
+        return [Section(title="From perfect foresight", items=sorted(lacking))] if len(lacking) else []
     caps = own["imbalance_cap_mw"].drop_duplicates().sort_values(ascending=False, na_position="last")
     tables = [_steps_table(at_cap(own, float(cap)), float(cap), label) for cap in caps]
     return [
