@@ -58,6 +58,7 @@ def ladder_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]
             title="What each strategy is worth a year",
             lead=f"As of {rows.as_of}. All strategies of a table over the same days; a day that one of them lacks is "
             "left out for all.",
+            items=_left_out(rows, label),
             tables=tables,
             figures=figures,
             note=LADDER_NOTE,
@@ -101,6 +102,15 @@ def capture_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure
             "value closing energy: energy carried over the end of a month moves a few per cent between months.",
         )
     ]
+
+
+def _left_out(rows: RiskRows, label: Label) -> list[str]:
+    """Strategies with days of their own and no place in the ladder."""
+    lacking = sorted(set(rows.measure["strategy"]) - set(rows.ladder["strategy"]))
+    if not lacking:
+        return []
+    names = ", ".join(label(name) for name in lacking)
+    return [f"Not compared, for having fewer than half as many days as the longest: {names}."]
 
 
 def _ladder_table(ladder: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:

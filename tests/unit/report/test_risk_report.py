@@ -147,6 +147,12 @@ def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> N
         assert found[4].endswith("over day-ahead rolling")
     bound = cells(section)["perfect foresight of all markets (upper bound)"]
     assert bound[2:] == ["-", "-", "-"]
+    assert section.items == []
+    short = stored.rows.ladder[stored.rows.ladder["strategy"] != "co_optimised"]
+    (section,) = ladder_section(replace(stored.rows, ladder=short), strategy_label, ())
+    assert section.items == [
+        "Not compared, for having fewer than half as many days as the longest: co-optimised, risk-neutral."
+    ]
 
 
 def test_the_steps_of_the_waterfall_lead_from_its_first_level_to_its_last(stored: Stored) -> None:
