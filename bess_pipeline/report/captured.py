@@ -18,6 +18,7 @@ from bess_pipeline.report.sections import ReportFigure, Section, TextTable, plai
 from bess_pipeline.report.tables import NONE
 
 Label = Callable[[str], str]
+NO_WATERFALL = "no_waterfall"  # kind of the warning
 LADDER_COLUMNS = (
     "strategy",
     "after wear, £k/MW/year",
@@ -57,6 +58,7 @@ def ladder_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]
             title="What each strategy is worth a year",
             lead=f"As of {rows.as_of}. All strategies of a table over the same days; a day that one of them lacks is "
             "left out for all.",
+            items=_left_out(rows, label),
             tables=tables,
             figures=figures,
             note=LADDER_NOTE,
@@ -65,11 +67,12 @@ def ladder_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]
 
 
 def waterfall_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]) -> list[Section]:
-    """Steps to the leading strategy at each cap; the other waterfalls are in the table."""
+    """Steps to the leading strategy at each cap, or why there are none; the other waterfalls are in the table."""
     leading = rows.leading(rows.waterfall["strategy"])
     own = rows.waterfall[rows.waterfall["strategy"] == leading]
     if leading is None:
-        return []
+        lacking = rows.warning.loc[rows.warning["kind"] == NO_WATERFALL, "words"]
+        return [Section(title="From perfect foresight", items=sorted(lacking))] if len(lacking) else []
     caps = own["imbalance_cap_mw"].drop_duplicates().sort_values(ascending=False, na_position="last")
     tables = [_steps_table(at_cap(own, float(cap)), float(cap), label) for cap in caps]
     return [
@@ -99,6 +102,15 @@ def capture_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure
             "value closing energy: energy carried over the end of a month moves a few per cent between months.",
         )
     ]
+
+
+def _left_out(rows: RiskRows, label: Label) -> list[str]:
+    """Strategies with days of their own and no place in the ladder."""
+    lacking = sorted(set(rows.measure["strategy"]) - set(rows.ladder["strategy"]))
+    if not lacking:
+        return []
+    names = ", ".join(label(name) for name in lacking)
+    return [f"Not compared, for having fewer than half as many days as the longest: {names}."]
 
 
 def _ladder_table(ladder: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:

@@ -21,7 +21,7 @@ PEERS = (
     ("index of GB batteries, realised", "2025, by month", "59 to 77", "", "Capacity Market may be included"),
     ("index of GB batteries of 2 h", "12 months to April 2026", "about 73", "", "Capacity Market may be included"),
     ("study, 50 MW and 2 h, all markets", "2021 to 2026", "95.9", "80.9%", "forecasts; perfect foresight 118.5"),
-    ("the same, naive forecasts", "2021 to 2026", "92.7", "78.2%", "yesterday's prices"),
+    ("the same, naive forecasts", "2021 to 2026", "92.7", "78.2%", "the same, without a model"),
     ("the same, energy alone", "2021 to 2026", "", "37.9% to 50.1%", "naive to best forecasts"),
     ("another GB study, energy alone", "not stated", "", "60% to 63%", "mixed-integer plan on forecasts"),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -118,7 +119,7 @@ def write_report(
             settings_fingerprint=settings.fingerprint(),
             as_of_utc=as_of,
             left_out=comparison(left_out),
-            warnings=warning_items(risk),
+            warnings=warning_items(risk, partial(strategy_label, provenance=provenance)),
             sections=_sections(risk, provenance, settings.risk.headline_confidence, placed),
             figures=[one for name, one in pictures.items() if not name.startswith(PLACED)],
             wear=wear_table(rows_of(workspace, "risk.degradation", window)),
@@ -163,9 +164,7 @@ def window_comparisons(workspace: Workspace, window: Window, risk: RiskRows | No
 def _sections(
     risk: RiskRows, provenance: Provenance, confidence: float, placed: Mapping[str, Sequence[ReportFigure]]
 ) -> list[Section]:
-    def named(strategy: str) -> str:
-        return strategy_label(strategy, provenance)
-
+    named = partial(strategy_label, provenance=provenance)
     streams = placed[STREAMS]
     return [
         *ladder_section(risk, named, placed[LADDER]),

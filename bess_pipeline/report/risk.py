@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from bess_pipeline.figures.style import in_words
-from bess_pipeline.report.captured import Label
+from bess_pipeline.report.captured import NO_WATERFALL, Label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
 from bess_pipeline.report.sections import ReportFigure, Section, TextTable, known, plain, share, with_interval
 from bess_pipeline.report.tables import NONE, number
 from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN
 from bess_pipeline.risk.summary import WHOLE
+from bess_pipeline.trading.strategies import find
 
 WORST_SHOWN = 5
 BASIS_WORDS = {AFTER_WEAR: "after wear", "cash": "cash"}
@@ -39,15 +40,24 @@ MEASURES_NOTE = (
     "Per MW, at other confidences and in other windows: risk.latest_measure."
 )
 LIMIT_COLUMNS = ("limit", "strategy", "days broken", "days measured", "not measured", "limit is", "worst", "last day")
+LIMIT_WORDS = {
+    "var_gbp": "VaR, ex ante",
+    "cvar_gbp": "CVaR, ex ante",
+    "open_day_ahead_mwh": "open day-ahead position",
+    "imbalance_mwh": "imbalance",
+    "min_response_share": "least share of response",
+}
+KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
     "strategy", "forecast", "test", "statistic", "p-value", "exceptions (expected)", "days", "power", "verdict",
 )  # fmt: skip
 STRESS_COLUMNS = ("strategy", "shock", "day", "change of cash, £", "energy that no longer fits, MWh", "margin, MWh")
 
 
-def warning_items(rows: RiskRows) -> list[str]:
-    """Warnings of results that are too good to be true, as sentences."""
-    return [str(words) for words in rows.warning.sort_values(["kind", "strategy", "place"])["words"]]
+def warning_items(rows: RiskRows, label: Label) -> list[str]:
+    """Warnings on results as sentences, each with its strategy; replays that a waterfall lacks are said there."""
+    shown = rows.warning[rows.warning["kind"] != NO_WATERFALL].sort_values(["kind", "strategy", "place"])
+    return [f"{label(str(row['strategy']))}: {row['words']}" for row in shown.to_dict("records")]
 
 
 def risk_sections(
@@ -77,7 +87,7 @@ def _measures(rows: RiskRows, label: Label) -> list[Section]:
         Section(
             title="Measures of risk",
             lead=f"All days up to {rows.as_of}, each strategy over its own: compare rows with the same number of days.",
-            tables=[*tables, _window_table(rows.measure, label)],
+            tables=[one for one in (*tables, _window_table(rows.measure, label)) if one.rows],
             note=MEASURES_NOTE,
         )
     ]
@@ -151,7 +161,7 @@ def _limit_row(limit: str, strategy: str, days: pd.DataFrame, label: Label) -> l
     worst = broken.sort_values("excess").iloc[-1] if len(broken) else None
     unit = f" {last['unit']}" if last["unit"] else ""
     return [
-        limit.replace("_", " "),
+        LIMIT_WORDS.get(limit, limit.replace("_", " ")),
         label(strategy),
         str(len(broken)),
         str(int(days["status"].isin([WITHIN, BREACHED]).sum())),
@@ -195,11 +205,12 @@ def _backtest_row(row: Mapping[Hashable, Any], label: Label) -> list[str]:
 
 
 def _tail_days(rows: RiskRows, label: Label, confidence: float) -> list[Section]:
-    own = rows.tail_day[(rows.tail_day["confidence"] == confidence) & (rows.tail_day["place"] <= WORST_SHOWN)]
+    days = _without_bounds(rows.tail_day)
+    own = days[(days["confidence"] == confidence) & (days["place"] <= WORST_SHOWN)]
     if own.empty:
         return []
     table = [
-        [label(strategy), str(row["efa_date"]), number(row["pnl_gbp"]), share(row["share_of_cvar"]), str(row["words"])]
+        [label(strategy), str(row["efa_date"]), number(row["pnl_gbp"]), _tail_share(row), str(row["words"])]
         for strategy, part in _by_strategy(own)
         for row in part.sort_values("place").to_dict("records")
     ]
@@ -220,13 +231,14 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
     if leading is None or own.empty:
         return []
     tables = []
-    for kind, part in own.groupby("component_kind", sort=False):
+    for kind in [kind for kind in KINDS if (own["component_kind"] == kind).any()]:
+        part = own[own["component_kind"] == kind]
         cells = [
             [in_words(str(row["component"])), number(row["expected_gbp"]), number(row["cvar_contribution_gbp"])]
             for row in part.to_dict("records")
         ]
         total = ["sum", number(part["expected_gbp"].sum()), number(part["cvar_contribution_gbp"].sum())]
-        tables.append(TextTable([str(kind), "mean day, £", "contribution to CVaR, £"], [*cells, total]))
+        tables.append(TextTable([kind, "mean day, £", "contribution to CVaR, £"], [*cells, total]))
     return [
         Section(
             title=f"Where P&L and bad days come from, {label(leading)}",
@@ -242,7 +254,7 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
 
 
 def _stress(rows: RiskRows, label: Label) -> list[Section]:
-    shocked = rows.stress[rows.stress["shock"] != "as_it_was"]
+    shocked = _without_bounds(rows.stress[rows.stress["shock"] != "as_it_was"])
     if shocked.empty:
         return []
     worst = shocked.loc[shocked.groupby(["strategy", "shock"], sort=True)["pnl_change_gbp"].idxmin()]
@@ -286,6 +298,16 @@ def _explain(rows: RiskRows, label: Label) -> list[Section]:
             tables=[TextTable(["stream", "prices, £", "volumes, £", "revisions, £", "change, £"], [*cells, total])],
         )
     ]
+
+
+def _tail_share(day: Mapping[Hashable, Any]) -> str:
+    return share(day["share_of_cvar"]) if day["tail_weight"] > 0.0 else NONE
+
+
+def _without_bounds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of strategies alone: nobody trades a bound."""
+    known = {name: find(str(name)) for name in set(rows["strategy"])}
+    return rows[~rows["strategy"].isin([name for name, one in known.items() if one is not None and one.bound is None])]
 
 
 def _by_strategy(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

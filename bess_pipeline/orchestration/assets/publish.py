@@ -70,8 +70,8 @@ def _figures(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         **_common(partitions, FIGURES, WAREHOUSE),
         pool=PUBLISH_POOL,
         kinds={"matplotlib"},
-        description="Cumulative P&L with drawdown, streams over time, ladder, waterfall, capture by month, what bad days "
-        "are made of, wear, and dispatch overlays of telling days.",
+        description="Cumulative P&L with drawdown, streams over time, ladder, waterfall, capture by month, what bad "
+        "days are made of, wear, and dispatch overlays of telling days.",
     )
     @one_sentence
     def figures(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

@@ -84,7 +84,7 @@ def test_a_statement_without_rows_gives_no_section(stored: Stored) -> None:
         as_of=None,
         **{name: schemas.empty_frame(f"risk/{name}") for name in RiskRows.__annotations__ if name != "as_of"},
     )
-    assert warning_items(nothing) == []
+    assert warning_items(nothing, strategy_label) == []
     for sections in (
         ladder_section(nothing, strategy_label, ()),
         waterfall_section(nothing, strategy_label, ()),
@@ -147,6 +147,12 @@ def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> N
         assert found[4].endswith("over day-ahead rolling")
     bound = cells(section)["perfect foresight of all markets (upper bound)"]
     assert bound[2:] == ["-", "-", "-"]
+    assert section.items == []
+    short = stored.rows.ladder[stored.rows.ladder["strategy"] != "co_optimised"]
+    (section,) = ladder_section(replace(stored.rows, ladder=short), strategy_label, ())
+    assert section.items == [
+        "Not compared, for having fewer than half as many days as the longest: co-optimised, risk-neutral."
+    ]
 
 
 def test_the_steps_of_the_waterfall_lead_from_its_first_level_to_its_last(stored: Stored) -> None:
@@ -158,6 +164,16 @@ def test_the_steps_of_the_waterfall_lead_from_its_first_level_to_its_last(stored
         assert start[0] is None
         assert start[1] + sum(change for change, _ in steps) == pytest.approx(steps[-1][1], abs=len(steps))
     assert [row[0] for row in section.tables[0].rows] == ["start", "horizon", "forecast", "risk aversion", "wear"]
+
+
+def test_a_waterfall_that_lacks_a_replay_says_which_and_is_no_warning_at_the_top(stored: Stored) -> None:
+    lacking = stored.rows.warning.assign(kind="no_waterfall", words="it needs the replay of perfect_foresight")
+    rows = replace(stored.rows, waterfall=stored.rows.waterfall.iloc[:0], warning=lacking)
+    (section,) = waterfall_section(rows, strategy_label, ())
+    assert section.items == ["it needs the replay of perfect_foresight"]
+    assert warning_items(rows, strategy_label) == []
+    (words,) = warning_items(stored.rows, strategy_label)
+    assert words.startswith("co-optimised, mean and CVaR: ")
 
 
 def test_measures_stand_beside_their_days_on_both_bases(stored: Stored) -> None:
@@ -186,7 +202,7 @@ def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: 
     assert limits.lead.startswith("1 limit was broken")
     day = LAST - timedelta(days=1)
     assert limits.tables[0].rows == [
-        ["imbalance mwh", "co-optimised, mean and CVaR", "1", "2", "1", "1,000 MWh", f"1,500 MWh on {day}", "within"]
+        ["imbalance", "co-optimised, mean and CVaR", "1", "2", "1", "1,000 MWh", f"1,500 MWh on {day}", "within"]
     ]
     backtest = sections["Back-tests of VaR and CVaR at 95 %"]
     assert backtest.tables[0].rows[0][-1] == "insufficient data"
