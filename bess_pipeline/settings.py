@@ -47,6 +47,7 @@ from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.forecast_settings import ForecastSettings
+from bess_pipeline.intraday_settings import IntradaySettings
 from bess_pipeline.scenario_settings import ScenarioSettings
 
 Mode = Literal["live", "sample", "files"]
@@ -223,6 +224,7 @@ class Settings(BaseSettings):
     scenarios: ScenarioSettings = ScenarioSettings()
     ancillary: AncillarySettings = AncillarySettings()
     co_optimisation: CoOptimisationSettings = CoOptimisationSettings()
+    intraday: IntradaySettings = IntradaySettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -270,6 +272,11 @@ class Settings(BaseSettings):
         sections = ("ancillary", "co_optimisation")
         parts: dict[str, Any] = {name: getattr(self, name).model_dump(mode="json") for name in sections}
         return self._digest(parts | {"trading": self.fingerprint(), "scenarios": self.forecast_fingerprint()})
+
+    def market_dispatch_fingerprint(self) -> str:
+        """Twelve hex digits of everything that can change the dispatch of a strategy of all markets."""
+        own = {"intraday": self.intraday.model_dump(mode="json")}
+        return self._digest(own | {"plans": self.co_optimisation_fingerprint()})
 
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})

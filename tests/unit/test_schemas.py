@@ -17,7 +17,8 @@ from bess_pipeline.forecasting.distribution import LEVELS, STORED_LEVELS
 TABLE = "market/system_price"
 DAY = date(2024, 1, 2)
 UNIT_ENDINGS = {"float64": ("_gbp_mwh", "_gbp_mw_h", "_mwh", "_mw", "_gbp", "_gbp_per_mw", "_multiplier", "_mw_h")}
-UNITLESS = {
+UNITLESS = {"coverage", "charge_fraction", "discharge_fraction"}  # shares
+UNITLESS |= {"delivered_low_share", "delivered_high_share"}
     "coverage",
     "charge_fraction",
     "discharge_fraction",
