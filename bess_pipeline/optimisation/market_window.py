@@ -55,8 +55,8 @@ class WindowService:
 class Allowance:
     """What physics forced on strategies, beyond what a plan may do; each a number or (T,), >= 0.
 
-    undelivered_low_mwh, undelivered_high_mwh: activation that was not delivered; rating_low_mw, rating_high_mw: by which
-    contracts and the baseline exceeded the rating.
+    undelivered_low_mwh, undelivered_high_mwh: activation that was not delivered; rating_low_mw, rating_high_mw: by
+    which contracts and the baseline exceeded the rating.
     """
 
     undelivered_low_mwh: ArrayLike = 0.0

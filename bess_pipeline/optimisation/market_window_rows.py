@@ -3,9 +3,9 @@
 What belongs here: one linear problem from a `WindowProblem`, and where its columns are. What does not: the data
 (`market_window.py`) and solving (`market_window_solve.py`).
 
-Columns, h = half an hour, all energies AC and in MWh: charge c, discharge d, stored energy s (DC, at the end), day-ahead
-MW x of each product, bought and sold within the day b, v, MW m of each service and auction window, MW given up g of each
-service and half-hour, activation not delivered n of each direction, losses at rest that nothing could feed u.
+Columns, h = half an hour, all energies AC and in MWh: charge c, discharge d, stored energy s (DC, at the end),
+day-ahead MW x of each product, bought and sold within the day b, v, MW m of each service and auction window, MW given
+up g of each service and half-hour, activation not delivered n of each direction, losses at rest that nothing fed u.
 
     s - keep s_before - e_c (c + import) + (d + export)/e_d - u = - losses at rest
     -short <= d - c - h x - v + b <= long                    (imbalance of the baseline)

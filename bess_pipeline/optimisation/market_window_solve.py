@@ -8,9 +8,9 @@ at least
 
     sum of y at the row bound it points to + sum of r at the column bound it points to,
 
-every column having finite bounds (weak duality). The gap is that against the account of a schedule in which no half-hour
-charges and discharges: where the linear optimum overlaps, the half-hour keeps the direction of its net export and the
-problem is solved again.
+every column having finite bounds (weak duality). The gap is that against the account of a schedule in which no
+half-hour charges and discharges: where the linear optimum overlaps, the half-hour keeps the direction of its net export
+and the problem is solved again.
 """
 
 from __future__ import annotations
