@@ -50,10 +50,7 @@ from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.forecast_settings import ForecastSettings
 from bess_pipeline.intraday_settings import IntradaySettings
-<<<<<<< HEAD
 from bess_pipeline.risk_settings import RiskSettings
-=======
->>>>>>> w-bound
 from bess_pipeline.scenario_settings import ScenarioSettings
 
 Mode = Literal["live", "sample", "files"]
@@ -230,14 +227,10 @@ class Settings(BaseSettings):
     scenarios: ScenarioSettings = ScenarioSettings()
     ancillary: AncillarySettings = AncillarySettings()
     co_optimisation: CoOptimisationSettings = CoOptimisationSettings()
-<<<<<<< HEAD
     costs: CostSettings = CostSettings()
     balancing_mechanism: BalancingMechanismSettings = BalancingMechanismSettings()
     intraday: IntradaySettings = IntradaySettings()
     risk: RiskSettings = RiskSettings()
-=======
-    intraday: IntradaySettings = IntradaySettings()
->>>>>>> w-bound
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -286,7 +279,6 @@ class Settings(BaseSettings):
         parts: dict[str, Any] = {name: getattr(self, name).model_dump(mode="json") for name in sections}
         return self._digest(parts | {"trading": self.fingerprint(), "scenarios": self.forecast_fingerprint()})
 
-<<<<<<< HEAD
     def cost_fingerprint(self) -> str:
         """Digest of what changes cash and neither a plan nor a dispatch; empty while nothing costs anything."""
         return _digest_of_section(self.costs)
@@ -307,13 +299,6 @@ class Settings(BaseSettings):
         """Twelve hex digits of what changes a measure of risk beyond the days it is taken of."""
         return self._digest({name: getattr(self, name).model_dump(mode="json") for name in ("risk", "battery")})
 
-=======
-    def market_dispatch_fingerprint(self) -> str:
-        """Twelve hex digits of everything that can change the dispatch of a strategy of all markets."""
-        own = {"intraday": self.intraday.model_dump(mode="json")}
-        return self._digest(own | {"plans": self.co_optimisation_fingerprint()})
-
->>>>>>> w-bound
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})
         parts["seed"] = self.seed
