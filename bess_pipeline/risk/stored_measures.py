@@ -19,7 +19,7 @@ from bess_pipeline.risk.waterfall import BOUND, levels_to, waterfall
 from bess_pipeline.risk_settings import RiskSettings
 
 YEARLY = "GBP/MW/year"
-LEAST_SHARE_OF_DAYS = 0.5
+LEAST_DAYS = 5
 NOT_FROM_FORESIGHT = BOUND_NAMES[0]  # the bound of one market is no step from the one of all
 
 
@@ -62,7 +62,7 @@ def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int)
     rows = []
     for cap in history.caps_mw or (None,):
         for basis in BASES:
-            table = long_enough(history.wide(basis, cap))
+            table = comparable(history.wide(basis, cap))
             bounds = bounds_of(list(table.columns))
             bounds = {name: bound for name, bound in bounds.items() if bound in table}
             found = ladder_module.ladder(table, bounds, power_mw, settings, seed)
@@ -74,10 +74,15 @@ def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int)
     return _joined(rows).assign(as_of=history.as_of, unit=YEARLY)
 
 
-def long_enough(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns with at least half as many days as the longest: others would leave too few days to compare."""
-    count = table.notna().sum()
-    return table.loc[:, count >= count.max() * LEAST_SHARE_OF_DAYS]
+def comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that share at least five days (all the days, if there are fewer), as many as can be.
+
+    As long as they do not, the one with the fewest days is left out: it would leave too few days to compare.
+    """
+    least = min(LEAST_DAYS, int(table.notna().sum().max()))
+    while len(table.columns) > 1 and len(table.dropna()) < least:
+        table = table.drop(columns=table.notna().sum().idxmin())
+    return table
 
 
 def capture_months(history: History) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk import attribution as euler
 from bess_pipeline.risk import stress
@@ -41,16 +42,24 @@ AS_IT_WAS = "as_it_was"
 
 
 def attribution(history: History, parts: DayParts, settings: RiskSettings) -> pd.DataFrame:
-    """`risk/attribution` rows by stream, block and driver; drivers only where every counted day has them."""
-    rows = []
+    """`risk/attribution` rows by stream, block and driver; drivers only where every counted day has them.
+
+    BessError where daily P&L is not the sum of the cash that the other kinds are made of.
+    """
+    rows: list[pd.DataFrame] = []
+    problem = ""
     for name in history.strategies:
         kinds = {"stream": euler.by_stream(history.of(name))}
         for kind, table in (("block", parts.blocks), ("driver", parts.drivers)):
             part = _wide(table[table["strategy"] == name])
             if list(part.index) == list(kinds["stream"].index):
                 kinds[kind] = part
-        for confidence in settings.confidences:
-            rows.append(euler.attribution_rows(kinds, history.as_of, name, confidence))
+        try:
+            rows += [euler.attribution_rows(kinds, history.as_of, name, level) for level in settings.confidences]
+        except ValueError as error:
+            problem = f"risk of {name} cannot be attributed: {error}: run the days up to {history.as_of} again"
+    if problem:
+        raise BessError(problem)
     return _joined(rows)
 
 

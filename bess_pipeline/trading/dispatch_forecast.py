@@ -77,6 +77,11 @@ class DispatchForecasts:
 
         return at
 
+    @property
+    def has_system_price(self) -> bool:
+        """Whether there is a system price of any of these days or of those before them."""
+        return SYSTEM_PRICE.name in self.panel.values
+
     def covered(self, day: date, horizon: pd.DatetimeIndex) -> int:
         """How many half-hours of a horizon, from the first on, the day-ahead price is forecast for."""
         held = self._forecast(day).get(DAY_AHEAD)

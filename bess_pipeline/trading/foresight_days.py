@@ -97,7 +97,8 @@ class ForesightDays:
         held = int(gaps[0]) if gaps.size else len(wanted)
         starts, day_ahead = wanted[:held], day_ahead[:held]
         system, index = (forecasts.outcome(name, starts) for name in (SYSTEM_PRICE.name, MARKET_INDEX.name))
-        for name, values in (("day-ahead price", day_ahead), ("system price", system)):
+        needed = {"day-ahead price": day_ahead} | ({"system price": system} if forecasts.has_system_price else {})
+        for name, values in needed.items():
             missing = periods - int(np.isfinite(values[:periods]).sum())
             if missing:
                 raise UserInputError(f"the {name} of {missing} of {periods} half-hours of {day} is missing")

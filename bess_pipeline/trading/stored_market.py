@@ -40,7 +40,7 @@ from bess_pipeline.trading.dispatch_forecast import DispatchForecasts
 from bess_pipeline.trading.gate_problem import terminal_value_gbp_mwh
 from bess_pipeline.trading.gate_streams import horizon_half_hours
 from bess_pipeline.trading.intraday import IntradayMarket, has_intraday_market
-from bess_pipeline.trading.market_inputs import Expectation, MarketDay
+from bess_pipeline.trading.market_inputs import UNSEEN_HALF_HOURS, Expectation, MarketDay
 from bess_pipeline.trading.market_status import why_unplanned
 from bess_pipeline.trading.orders import accepted_capacity_mw, accepted_day_ahead_mw
 from bess_pipeline.trading.plans import values_at
@@ -139,7 +139,7 @@ class StoredMarket:
             planned_charge_mw=contract.planned_charge_mw,
             planned_discharge_mw=contract.planned_discharge_mw,
             expect=expect,
-            imbalance_cap_mw=settings.co_optimisation.imbalance_limit_of(battery.power_mw),
+            imbalance_cap_mw=self.imbalance_cap_mw(battery),
             terminal_value_gbp_mwh=value,
             codes=contract.codes,
             services_mw=contract.services_mw,
@@ -151,10 +151,16 @@ class StoredMarket:
             available=self.condition.availability(day),
             announced=self._announced(day, horizon),
             intraday=self._intraday(day, horizon),
+            margin_half_hours=0.0 if knows_activation else UNSEEN_HALF_HOURS,
             absvd_applies=settings.ancillary.absvd_applies,
             baseline_adds_headroom=settings.ancillary.baseline_adds_headroom,
             time_limit_s=settings.solver.time_limit_s,
         )
+
+    def imbalance_cap_mw(self, battery: Battery) -> float:
+        """Most intended imbalance: that of the plans; none in a workspace without any system price to settle it at."""
+        limit = self.settings.co_optimisation.imbalance_limit_of(battery.power_mw)
+        return limit if self.forecasts.has_system_price else 0.0
 
     def horizon(self, day: date) -> pd.DatetimeIndex:
         """The half-hours that decisions of a day look at: as far as the look-ahead and the day's forecasts go."""

@@ -34,7 +34,8 @@ from bess_pipeline.scenarios.daily import MADE_TABLES
 from bess_pipeline.scenarios.gates import GateMaker
 from bess_pipeline.schemas import SCHEMA_VERSION, validate
 from bess_pipeline.settings import RollingSettings, Settings, SolverSettings
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading import market_strategies
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, PLANNED
 from bess_pipeline.trading.replay import Replay
 from bess_pipeline.warehouse import query, table_hashes
 from bess_pipeline.workspace import Workspace
@@ -43,6 +44,7 @@ BESS = Path(sys.executable).with_name("bess")
 DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
 STRATEGIES = small_workspace.STRATEGIES
+MARKET_DAYS = DAYS[-7:]  # those that are planned by the strategies of all markets
 GATES = ("day_ahead", "response")
 DAILY_FIGURES = ("dependence", "rank_histograms", "interval_coverage", "skill_by_hour")
 FORECAST_FIGURES = {
@@ -112,21 +114,29 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
 
 def test_28_days_are_complete_for_each_strategy(demo: Demo) -> None:
     status = demo.sql("SELECT strategy, status, count(*) AS days FROM trading.run_status GROUP BY ALL ORDER BY ALL")
-    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": 28} for s in STRATEGIES]
+    days = dict.fromkeys(STRATEGIES, 28) | dict.fromkeys(market_strategies.NAMES, 7)
+    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": days[s]} for s in sorted(days)]
     assert demo.sql("SELECT * FROM market.incomplete_day WHERE settlement_date <= DATE '2026-04-11'").empty
 
 
 def test_every_half_hour_is_there_once_and_the_short_day_has_46(demo: Demo) -> None:
-    expected = 27 * 48 + 46
     for table in ("dispatch", "foresight_plan"):
         rows = demo.sql(f"SELECT strategy, efa_date, start_utc FROM trading.{table}")
-        for _, own in rows.groupby("strategy"):
-            assert len(own) == own["start_utc"].nunique() == expected
-            assert (own["efa_date"] == SHORT_DAY).sum() == 46
+        for strategy, own in rows.groupby("strategy"):
+            market = strategy in market_strategies.NAMES
+            assert len(own) == own["start_utc"].nunique() == (7 * 48 if market else 27 * 48 + 46)
+            assert (own["efa_date"] == SHORT_DAY).sum() == (0 if market else 46)
+        assert (
+            set(rows["strategy"])
+            == {
+                "dispatch": {*STRATEGIES, *market_strategies.NAMES},
+                "foresight_plan": {"day_ahead_perfect_foresight"},
+            }[table]
+        )
     ahead = [date(2026, 4, 12), date(2026, 4, 13)]
     for strategies, days in (
         (("rule_based", "day_ahead_rolling"), [*DAYS, *ahead]),
-        (CO_OPTIMISED, [*DAYS[-7:], *ahead]),
+        (PLANNED, [*MARKET_DAYS, *ahead]),
     ):
         plans = demo.sql(
             "SELECT efa_date, strategy, gate, count(*) AS n FROM trading.plan "
@@ -220,6 +230,7 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
                    -5 * sum(charge_mw + discharge_mw) * 0.5 AS wear
             FROM trading.dispatch JOIN market.day_ahead_price USING (start_utc)
             JOIN market.system_price USING (start_utc)
+            WHERE strategy NOT IN (SELECT strategy FROM trading.market_dispatch)
             GROUP BY strategy)
         SELECT r.strategy, day_ahead + imbalance + wear AS recomputed,
                (SELECT sum(amount_gbp) FROM trading.cashflow c WHERE c.strategy = r.strategy) AS stored
@@ -228,6 +239,25 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
     )
     assert len(found) == len(STRATEGIES)
     assert found["recomputed"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
+
+
+def test_cash_of_all_markets_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
+    found = demo.sql(
+        """
+        WITH recomputed AS (
+            SELECT strategy,
+                   sum(day_ahead_mwh * day_ahead_price_gbp_mwh + coalesce(intraday_mwh * intraday_price_gbp_mwh, 0)
+                       + (metered_mwh - contracted_mwh - absvd_mwh) * system_price_gbp_mwh
+                       - 5 * ((charge_mw + discharge_mw) * 0.5 + activation_export_mwh + activation_import_mwh)) AS gbp
+            FROM trading.market_dispatch JOIN market.day_ahead_price USING (start_utc)
+            JOIN market.system_price USING (start_utc) GROUP BY strategy)
+        SELECT strategy, gbp, (SELECT sum(amount_gbp) FROM trading.cashflow c
+                               WHERE c.strategy = r.strategy AND stream NOT IN ('response', 'reserve')) AS stored
+        FROM recomputed r
+        """
+    )
+    assert set(found["strategy"]) == set(market_strategies.NAMES)
+    assert found["gbp"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
 
 
 def test_no_strategy_beats_its_bound_nor_leaves_the_battery(demo: Demo) -> None:
@@ -249,7 +279,7 @@ def test_the_state_is_carried_over_every_midnight(demo: Demo) -> None:
     for _, own in status.groupby("strategy"):
         assert own["opening_energy_mwh"].iloc[0] == 50.0
         assert own["opening_energy_mwh"].tolist()[1:] == pytest.approx(own["closing_energy_mwh"].tolist()[:-1])
-        assert set(own["chain_start"]) == {DEMO_FIRST_DAY}
+        assert set(own["chain_start"]) == {own["efa_date"].min()}
 
 
 def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:

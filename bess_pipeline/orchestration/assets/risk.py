@@ -50,7 +50,7 @@ def make_stored_risk(runtime: Runtime) -> StoredRisk:
 
 def _risk(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name="risk",
+        name="measured_risk",
         specs=[_spec(table) for table in RISK_ASSETS],
         partitions_def=partitions,
         backfill_policy=BACKFILL_POLICY,
@@ -58,7 +58,7 @@ def _risk(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         pool=PUBLISH_POOL,
     )
     @one_sentence
-    def risk(context: dg.AssetExecutionContext) -> Outputs:
+    def measured_risk(context: dg.AssetExecutionContext) -> Outputs:
         runtime: Runtime = getattr(context.resources, RUNTIME)
         stored, days = make_stored_risk(runtime), requested_days(context)
         # where days were settled again, all that came after them is measured anew, as of the newest day
@@ -79,7 +79,7 @@ def _risk(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             for table in RISK_ASSETS
         )
 
-    return risk
+    return measured_risk
 
 
 def _spec(table: str) -> dg.AssetSpec:

@@ -109,6 +109,9 @@ def test_a_strategy_with_few_days_does_not_shorten_the_ladder() -> None:
     rows = stored_measures.ladder(history_of(days), POWER_MW, SETTINGS, seed=1)
     assert set(rows["strategy"]) == {"a", "b"}
     assert set(rows["days"]) == {10}
+    longer = stored_measures.ladder(history_of(days | {"new": series([5.0] * 5)}), POWER_MW, SETTINGS, seed=1)
+    assert set(longer["strategy"]) == {"a", "b", "new"}
+    assert set(zip(longer["days"], longer["left_out"], strict=True)) == {(5, 5)}
 
 
 def test_a_drawdown_has_its_dates() -> None:

@@ -23,6 +23,7 @@ from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.orders import accepted_capacity_mw, accepted_day_ahead_mw
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, RUN_STATUS
 from bess_pipeline.trading.status import DayStatus
+from bess_pipeline.trading.stored_market import StoredMarket
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
 
 DECIDED = ["charge_mw", "discharge_mw", "intraday_mwh", "energy_mwh"]
@@ -258,3 +259,74 @@ def test_a_decision_does_know_what_came_out_before_it(desk: MarketDesk) -> None:
     after = desk.rows(NEXT, "day_ahead_imbalance")
     first = int(np.flatnonzero((after[DECIDED] != before[DECIDED]).any(axis=1))[0])
     assert first == half_hour
+
+
+# --- what a day is given -----------------------------------------------------------------------------------------
+
+
+def test_contracts_of_the_day_after_are_known_from_their_results_on(desk: MarketDesk) -> None:
+    market = StoredMarket(desk.settings, desk.lake, desk.market.condition, [DAY])
+    found = market.contract(DAY, "co_optimised")
+    clock = found.horizon.tz_convert(gb_time.LONDON).strftime("%H:%M")
+    assert clock[found.day_ahead_known_from] == "11:00"  # decided at 10:00, when the day-ahead result is out
+    assert clock[found.services_known_from] == "16:00"
+    after = found.horizon[48:]
+    orders = desk.lake.read(ORDERS, NEXT, NEXT)
+    orders = orders[orders["strategy"] == "co_optimised"]
+    assert found.day_ahead_mw[48:].tolist() == accepted_day_ahead_mw(orders, after).tolist()
+    assert found.services_mw[:, 48:].tolist() == accepted_capacity_mw(orders, found.codes, after).tolist()
+    for table in (CO_OPTIMISED_PLAN, ORDERS):
+        desk.lake.path(table, NEXT).unlink()
+    alone = market.contract(DAY, "co_optimised")
+    assert (alone.day_ahead_known_from, alone.services_known_from) == (None, None)
+    assert not alone.day_ahead_mw[48:].any()
+    assert not alone.services_mw[:, 48:].any()
+    assert alone.day_ahead_mw[:48].tolist() == found.day_ahead_mw[:48].tolist()
+
+
+def test_where_the_index_stands_in_there_is_no_trade_within_the_day(desk: MarketDesk) -> None:
+    assert desk.rows(DAY)["intraday_mwh"].abs().sum() > 0
+    for day in desk.lake.days(PRICES):
+        desk.lake.write(PRICES, day, desk.lake.read(PRICES, day, day).assign(source="elexon_mid"))
+    market = StoredMarket(desk.settings, desk.lake, desk.market.condition, [DAY])
+    assert market.contract(DAY, "co_optimised").day_ahead_known_from is None
+    desk.market.dispatch([DAY])
+    rows = desk.rows(DAY)
+    assert not rows["intraday_mwh"].any()
+    assert rows["intraday_price_gbp_mwh"].isna().all()
+
+
+def test_an_outage_binds_when_it_is_there_and_decisions_when_it_is_announced(desk: MarketDesk) -> None:
+    rows = desk.rows(NEXT, "day_ahead_imbalance")
+    moved = np.flatnonzero((rows["discharge_mw"] - rows["charge_mw"]).abs() > 1.0)
+    k = int(moved[moved > 4][0])
+    start = rows["start_utc"][k]
+    path = desk.root / "outages.csv"
+    times = [f"{at:%Y-%m-%dT%H:%MZ}" for at in (start, start + pd.Timedelta(hours=3), start)]
+    path.write_text(
+        "start_utc,end_utc,available_fraction,kind,reason,known_utc\n"
+        f"{times[0]},{times[1]},0,forced,a trip,{times[2]}\n"
+    )
+    desk.changes["trading"] = {"availability_file": path}
+    desk.replay.availability([NEXT])
+    assert desk.market.unfinished(DAYS) == [NEXT]
+    desk.market.dispatch([NEXT])
+    after = desk.rows(NEXT, "day_ahead_imbalance")
+    assert after[DECIDED][:k].equals(rows[DECIDED][:k])
+    assert not after[["charge_mw", "discharge_mw"]][k : k + 6].to_numpy().any()
+    asked = 0.5 * (rows["discharge_mw"] - rows["charge_mw"])[k]
+    assert after["forced_imbalance_mwh"][k] == pytest.approx(-asked)  # decided an hour before
+    beyond = (after["imbalance_mwh"] - after["forced_imbalance_mwh"]).abs()
+    assert beyond.max() <= 0.5 * 2.5 + 1e-6
+
+
+def test_a_workspace_without_system_prices_trades_without_intended_imbalance(desk: MarketDesk) -> None:
+    for day in desk.lake.days(SYSTEM):
+        desk.lake.path(SYSTEM, day).unlink()
+    desk.run([DAY])
+    for strategy in (*PLANNED, FORESIGHT_48H):
+        rows = desk.rows(DAY, strategy)
+        assert rows["imbalance_mwh"].abs().max() <= 1e-6
+        assert rows["metered_mwh"].abs().sum() > 50.0
+    cash = desk.lake.stamp(CASHFLOW, DAY)
+    assert {cash[f"status.{strategy}"] for strategy in (*PLANNED, FORESIGHT_48H)} == {"complete"}
