@@ -26,7 +26,7 @@ def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: P
     longest month's is drawn hollow: it is partial.
     """
     names = capture["strategy"].unique()
-    height = 4.05 + 0.19 * style.legend_rows(len(names) + 1, LEGEND_COLUMNS)
+    height = 4.1 + 0.19 * style.legend_rows(len(names) + 1, LEGEND_COLUMNS)
     figure = Figure(figsize=(10.0, height))
     axes = figure.subplots()
     figure.subplots_adjust(left=0.075, right=0.975, top=3.4 / height, bottom=0.64 / height)

@@ -46,7 +46,7 @@ def ladder_figure(
     for place, row in enumerate(rows.to_dict("records")):
         _rung(axes, place, row, colours[row["strategy"]])
     axes.axvline(0.0, color=style.GREY, linewidth=0.9, zorder=1.5)
-    labels = [textwrap.fill(style.strategy_label(name, provenance), LABEL_WIDTH) for name in rows["strategy"]]
+    labels = [_wrapped(style.strategy_label(name, provenance)) for name in rows["strategy"]]
     axes.set_yticks(range(len(rows)), labels, linespacing=1.05)
     axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
@@ -63,6 +63,10 @@ def ladder_figure(
     )
     style.footer(figure, provenance)
     return figure
+
+
+def _wrapped(label: str) -> str:
+    return textwrap.fill(label, LABEL_WIDTH, break_on_hyphens=False)
 
 
 def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> None:

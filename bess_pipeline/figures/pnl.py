@@ -30,7 +30,7 @@ def cumulative_pnl(pnl: pd.DataFrame, power_mw: float, provenance: Provenance) -
     """Cumulative P&L after wear and in cash, and drawdown on cash, of `risk/daily_pnl` rows, k GBP."""
     daily = daily_totals(pnl)
     colours = style.strategy_colours(daily["strategy"].unique())
-    height = 5.95 + 0.19 * style.legend_rows(len(colours) + 2, LEGEND_COLUMNS)
+    height = 6.0 + 0.19 * style.legend_rows(len(colours) + 2, LEGEND_COLUMNS)
     figure = Figure(figsize=(10.0, height))
     pnl_axes, fall_axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.2, 1.0], "hspace": 0.12})
     figure.subplots_adjust(left=0.105, right=0.975, top=5.24 / height, bottom=0.775 / height)

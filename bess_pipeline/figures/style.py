@@ -151,8 +151,8 @@ def footer(figure: Figure, provenance: Provenance) -> None:
 
 
 def imbalance_cap_label(cap_mw: float) -> str:
-    """The imbalance cap of bounds as a subtitle says it; NaN where no bound is stored."""
-    return "no bound stored" if math.isnan(cap_mw) else f"imbalance cap {cap_mw:g} MW"
+    """The imbalance cap of bounds as a subtitle says it; NaN where no bound of several markets is stored."""
+    return "bound of the day-ahead market alone" if math.isnan(cap_mw) else f"imbalance cap {cap_mw:g} MW"
 
 
 def thousands() -> FuncFormatter:

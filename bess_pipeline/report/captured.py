@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from bess_pipeline.figures.style import imbalance_cap_label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, CASH, RiskRows
 from bess_pipeline.report.sections import ReportFigure, Section, TextTable, plain, share, with_interval
 from bess_pipeline.report.tables import NONE
@@ -35,11 +36,6 @@ LADDER_NOTE = (
     "bound is made with the outcome prices: nobody could have traded it. With an imbalance cap, a bound bets on "
     "cash-out with hindsight; at cap 0 it does not."
 )
-
-
-def cap_words(cap_mw: float) -> str:
-    """The imbalance cap as words."""
-    return "no bound is stored" if math.isnan(cap_mw) else f"imbalance cap {cap_mw:g} MW"
 
 
 def at_cap(rows: pd.DataFrame, cap_mw: float) -> pd.DataFrame:
@@ -159,7 +155,7 @@ def _steps_table(own: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:
 
 
 def _titled(cap_mw: float) -> str:
-    words = cap_words(cap_mw)
+    words = imbalance_cap_label(cap_mw)
     return words[:1].upper() + words[1:]
 
 

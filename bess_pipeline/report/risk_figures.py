@@ -19,10 +19,10 @@ from bess_pipeline.figures.capture import capture_figure
 from bess_pipeline.figures.ladder import ladder_figure
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.stream_pnl import stream_pnl
-from bess_pipeline.figures.style import strategy_label
+from bess_pipeline.figures.style import imbalance_cap_label, strategy_label
 from bess_pipeline.figures.tail_contribution import tail_contribution
 from bess_pipeline.figures.waterfall import waterfall_figure
-from bess_pipeline.report.captured import at_cap, cap_words
+from bess_pipeline.report.captured import at_cap
 from bess_pipeline.report.risk_rows import AFTER_WEAR, LEADING, RiskRows
 from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.risk_settings import RiskSettings
@@ -74,7 +74,7 @@ def _ladders(rows: RiskRows, dates: list[date], confidence: float, provenance: P
         part = at_cap(own, cap)
         yield Shown(
             _at(LADDER, cap, rows.caps_mw),
-            f"What each strategy is worth a year after wear, and its capture; {cap_words(cap)}",
+            f"What each strategy is worth a year after wear, and its capture; {imbalance_cap_label(cap)}",
             partial(ladder_figure, part, dates, confidence, cap, provenance),
         )
 
@@ -91,7 +91,7 @@ def _waterfalls(rows: RiskRows, power_mw: float, provenance: Provenance) -> Iter
         level, dates = float(start["level_gbp"].iloc[0]), [start["first_date"].iloc[0], start["as_of"].iloc[0]]
         yield Shown(
             _at(f"{WATERFALL}_{leading}", cap, caps),
-            f"From perfect foresight to {strategy_label(str(leading))}; {cap_words(cap)}",
+            f"From perfect foresight to {strategy_label(str(leading))}; {imbalance_cap_label(cap)}",
             partial(waterfall_figure, steps, level, dates, power_mw, cap, provenance),
         )
 
@@ -102,7 +102,7 @@ def _captures(rows: RiskRows, provenance: Provenance) -> Iterator[Shown]:
         part = at_cap(rows.capture, cap)
         yield Shown(
             _at(CAPTURE, cap, caps),
-            f"Capture by month; {cap_words(cap)}",
+            f"Capture by month; {imbalance_cap_label(cap)}",
             partial(capture_figure, part, cap, provenance),
         )
 
