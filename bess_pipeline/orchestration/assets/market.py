@@ -32,6 +32,7 @@ from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_f
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.trading import checks
 from bess_pipeline.trading.condition import AVAILABILITY
+from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
 
 MARKET_ASSETS = (MARKET_DISPATCH, FORESIGHT_ORDERS)
@@ -83,11 +84,9 @@ def _dispatch(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades)
         balance = check_result(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
         made = result(context, lake, MARKET_DISPATCH, days, statuses, [balance])
-        orders = metadata.rows_metadata(context, lake, FORESIGHT_ORDERS, days)
-        return (
-            made._replace(asset_key=key),
-            dg.MaterializeResult(asset_key=FORESIGHT_ORDERS.split("/"), metadata=orders),
-        )
+        foreseen = [one for one in statuses if one.strategy == FORESIGHT_48H]
+        orders = result(context, lake, FORESIGHT_ORDERS, days, foreseen)
+        return made._replace(asset_key=key), orders._replace(asset_key=FORESIGHT_ORDERS.split("/"))
 
     return market_dispatch
 
