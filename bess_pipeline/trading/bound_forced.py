@@ -64,7 +64,7 @@ def forced_of(
     discharged = [part["discharge_mw"] * gb_time.HALF_HOUR_H + part["activation_export_mwh"] for part in parts]
     days = list(dict.fromkeys(horizon.efa_date))
     index = np.array([days.index(one) for one in horizon.efa_date])
-    of_day = [np.bincount(index, one, minlength=len(days)) for one in discharged]
+    of_day = [np.bincount(index, one, minlength=len(days)).astype(np.float64) for one in discharged]
     accepted = [_better_gbp(part, system_price_gbp_mwh) for part in parts]
     held = [np.stack([part[f"{code.lower()}_mw"] for code in CODES]) for part in parts]
     undelivered = [_undelivered(part, mw, activation_mwh_per_mw) for part, mw in zip(parts, held, strict=True)]

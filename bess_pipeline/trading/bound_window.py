@@ -1,8 +1,8 @@
 """A window of trading days as one problem of a bound, from the lake: prices, limits, products, and what was forced.
 
 What belongs here: reading outcomes of a run of days and laying them on the half-hours of a `WindowProblem`. What does
-not: which runs there are and what is stored (`bounds.py`), the problem itself (`optimisation/market_window.py`) and what
-strategies were forced to (`bound_forced.py`).
+not: which runs there are and what is stored (`bounds.py`), the problem itself (`optimisation/market_window.py`) and
+what strategies were forced to (`bound_forced.py`).
 
 A day on which a price of the bound's markets is missing is idle: nothing is traded and the state is carried. Prices
 are the latest, as they are settled. Most MW of a service are the larger of both gates' caps, and no less than what a
