@@ -115,10 +115,10 @@ def _added(settled: SettledDay, amount_gbp: float) -> SettledDay:
 
 
 def _require_consistent(dispatch: pd.DataFrame, volume: dict[str, Array]) -> None:
-    if dispatch.empty or dispatch[["efa_date", "strategy"]].drop_duplicates().shape[0] != 1:
+    if any(dispatch[name].nunique() != 1 for name in ("efa_date", "strategy")):
         raise BessError("a day is settled from the dispatch rows of one trading day and strategy")
     day, strategy = dispatch["efa_date"].iloc[0], dispatch["strategy"].iloc[0]
-    if list(dispatch["start_utc"]) != list(gb_time.efa_half_hours(day)):
+    if not pd.DatetimeIndex(dispatch["start_utc"]).equals(gb_time.efa_half_hours(day)):
         raise BessError(f"{strategy} on {day} cannot be settled: its dispatch rows are not the half-hours of that day")
     contracted = volume["day_ahead"] + volume["intraday"]
     imbalance = volume["metered"] - volume["contracted"] - volume["absvd"] - volume["accepted"]
