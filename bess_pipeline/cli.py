@@ -196,8 +196,9 @@ def plan(workspace: Path | None, day: datetime | None, strategy: str | None, gat
     """The stored plan of a trading day: volumes and stored energy, with reasons, orders and risk where there are any.
 
     co_optimised and co_optimised_cvar plan day-ahead energy and services together, at two gates (09:50 and 14:00 London
-    on the day before); these plans are not dispatched or settled yet. rule_based and day_ahead_rolling plan day-ahead
-    energy alone; with them it is said which forecast they used. json and csv give one record per half-hour.
+    on the day before); day_ahead_imbalance plans energy with the same scenarios at the first of them. rule_based and
+    day_ahead_rolling plan day-ahead energy alone; with them it is said which forecast they used. json and csv give one
+    record per half-hour.
     """
     from bess_pipeline.commands.plans import stored_plan
 

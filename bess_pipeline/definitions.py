@@ -16,7 +16,9 @@ from bess_pipeline.orchestration.assets.co_optimisation import co_optimisation_a
 from bess_pipeline.orchestration.assets.forecast import forecast_assets
 from bess_pipeline.orchestration.assets.frequency import frequency_assets
 from bess_pipeline.orchestration.assets.ingest import ingest_assets
+from bess_pipeline.orchestration.assets.market import market_assets
 from bess_pipeline.orchestration.assets.publish import publish_assets
+from bess_pipeline.orchestration.assets.risk import risk_assets
 from bess_pipeline.orchestration.assets.settlement import settlement_assets
 from bess_pipeline.orchestration.assets.trading import trading_assets
 from bess_pipeline.orchestration.jobs import daily_schedule, jobs
@@ -44,6 +46,8 @@ def build_defs(
             *forecast_assets(partitions),
             *trading_assets(partitions),
             *co_optimisation_assets(partitions),
+            *market_assets(partitions),
+            *risk_assets(partitions),
             *publish_assets(partitions),
         ]
     return dg.Definitions(

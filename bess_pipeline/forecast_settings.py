@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 
 from bess_pipeline.degradation_settings import Section
 
-ModelName = Literal["persistence", "similar_day", "lear", "boosted", "niv_regimes", "combination"]
+ModelName = Literal["persistence", "similar_day", "lear", "boosted", "niv_regimes", "ridge", "combination"]
 YARDSTICKS: tuple[ModelName, ...] = ("persistence", "similar_day")
-ALL_MODELS: tuple[ModelName, ...] = (
+DEFAULT_MODELS: tuple[ModelName, ...] = (
     "persistence",
     "similar_day",
     "lear",
@@ -40,7 +40,7 @@ class ForecastSettings(Section):
         1, ge=1, le=7, description="ISO weekday (1 = Monday) from which new models are used"
     )
     models: tuple[ModelName, ...] = Field(
-        ALL_MODELS, description="candidates; the best on past days is used for each stream"
+        DEFAULT_MODELS, description="candidates; the best on past days is used for each stream"
     )
     similar_days: int = Field(
         20, ge=1, description="last days of the same type that the similar-day yardstick averages"

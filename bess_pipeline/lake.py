@@ -27,7 +27,7 @@ from bess_pipeline.errors import BessError, RefusedFrameError
 _SUFFIX = ".parquet"
 _STAMP_PREFIX = "bess."
 _FEW_DAYS = 60  # up to here looking for each file is cheaper than listing the folder
-_DAY_KEYS = ("settlement_date", "date", "efa_date")
+_DAY_KEYS = ("as_of", "settlement_date", "date", "efa_date")
 _PLAIN_TYPES = {
     pyarrow.date32(): pyarrow.int32(),
     pyarrow.timestamp("us", tz="UTC"): pyarrow.int64(),

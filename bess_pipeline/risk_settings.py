@@ -56,6 +56,11 @@ class RiskSettings(Section):
     backtest_min_days: int = Field(250, ge=30, description="below it a back-test says: insufficient data")
     backtest_simulations: int = Field(2000, ge=100, le=100_000, description="of p-values and powers")
     backtest_level: float = Field(0.05, gt=0, lt=0.5, description="chance of rejecting a true model")
+    historical_days: int = Field(
+        60, ge=20, le=1000, description="days before a day that its historical VaR and CVaR are taken of"
+    )
+    explain_days: int = Field(7, ge=1, le=60, description="last days whose P&L is explained against the day before")
+    yardstick: str = Field("day_ahead_rolling", description="strategy that leads are measured over")
     limits: LimitSettings = LimitSettings()
     stress: StressSettings = StressSettings()
 

@@ -23,6 +23,7 @@ from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.forecast_tables import GateStatus, JudgementPath, PriceForecast, PricePath, Score
 from bess_pipeline.gb_time import UTC_DTYPE
 from bess_pipeline.market_tables import MARKET_DISPATCH, MarketDispatch
+from bess_pipeline.risk_tables import RISK_TABLES
 from bess_pipeline.schema_fields import CAPACITY_PRICE_LIMIT_GBP_MW_H
 from bess_pipeline.schema_fields import Table as _Table
 from bess_pipeline.schema_fields import amount_field as _amount
@@ -246,6 +247,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "trading/foresight_plan": EnergyPlan,
     "trading/co_optimised_plan": Plan,
     "trading/orders": Orders,
+    "trading/foresight_orders": Orders,
     "trading/plan_explanation": PlanExplanation,
     "trading/dispatch": Dispatch,
     MARKET_DISPATCH: MarketDispatch,
@@ -257,6 +259,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "risk/information_value": InformationValue,
     "risk/frontier": Frontier,
     "risk/activation_sensitivity": ActivationSensitivity,
+    **RISK_TABLES,
 }
 
 _KINDS: Mapping[str, tuple[pyarrow.DataType, str, str]] = {

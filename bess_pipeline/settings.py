@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +31,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -48,6 +49,8 @@ from bess_pipeline.degradation_settings import DegradationSettings
 from bess_pipeline.degradation_settings import Section as _Section
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.forecast_settings import ForecastSettings
+from bess_pipeline.intraday_settings import IntradaySettings
+from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.scenario_settings import ScenarioSettings
 
 Mode = Literal["live", "sample", "files"]
@@ -226,6 +229,8 @@ class Settings(BaseSettings):
     co_optimisation: CoOptimisationSettings = CoOptimisationSettings()
     costs: CostSettings = CostSettings()
     balancing_mechanism: BalancingMechanismSettings = BalancingMechanismSettings()
+    intraday: IntradaySettings = IntradaySettings()
+    risk: RiskSettings = RiskSettings()
     solver: SolverSettings = SolverSettings()
     data: DataSettings = DataSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -282,6 +287,18 @@ class Settings(BaseSettings):
         """Digest of what changes a dispatch and no plan; empty while no acceptances are replayed."""
         return _digest_of_section(self.balancing_mechanism) if self.balancing_mechanism.enabled else ""
 
+    def market_dispatch_fingerprint(self) -> str:
+        """Twelve hex digits of everything that can change the dispatch of a strategy of all markets."""
+        own = {
+            "intraday": self.intraday.model_dump(mode="json"),
+            "balancing_mechanism": self.balancing_mechanism_fingerprint(),
+        }
+        return self._digest(own | {"plans": self.co_optimisation_fingerprint()})
+
+    def risk_fingerprint(self) -> str:
+        """Twelve hex digits of what changes a measure of risk beyond the days it is taken of."""
+        return self._digest({name: getattr(self, name).model_dump(mode="json") for name in ("risk", "battery")})
+
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})
         parts["seed"] = self.seed
@@ -337,18 +354,21 @@ def _refuse_unknown_names(names: Iterable[str], where: str) -> None:
     for name in sorted(names):
         if not name.startswith("BESS_"):
             continue
-        section, _, key = name.removeprefix("BESS_").lower().partition("__")
+        section, *path = name.removeprefix("BESS_").lower().split("__")
         field = Settings.model_fields.get(section)
         if field is None:
             raise UserInputError(f"unknown setting {name} in {where}: there is no section or setting '{section}'")
-        known = sorted(_keys_of(field.annotation))
-        if key and key not in known:
-            raise UserInputError(f"unknown setting {name} in {where}: [{section}] has {', '.join(known) or 'no parts'}")
+        keys = _keys_of(field.annotation)
+        for key in path:
+            if key not in keys:
+                has = ", ".join(sorted(keys)) or "no parts"
+                raise UserInputError(f"unknown setting {name} in {where}: [{section}] has {has}")
+            section, keys = f"{section}.{key}", _keys_of(keys[key].annotation)
 
 
-def _keys_of(annotation: object) -> Iterable[str]:
+def _keys_of(annotation: object) -> Mapping[str, FieldInfo]:
     """Keys of a section; none for a plain setting."""
-    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
+    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else {}
 
 
 def _sentence(error: ValidationError) -> str:

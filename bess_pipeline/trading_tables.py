@@ -24,6 +24,7 @@ from bess_pipeline.schema_fields import (
 )
 
 CO_OPTIMISED_PLAN, ORDERS, EXPLANATION = "trading/co_optimised_plan", "trading/orders", "trading/plan_explanation"
+FORESIGHT_ORDERS = "trading/foresight_orders"
 PLAN_VALUE, INFORMATION_VALUE = "risk/plan_value", "risk/information_value"
 FRONTIER, SENSITIVITY = "risk/frontier", "risk/activation_sensitivity"
 SERVICE_COLUMNS = tuple(f"{code.lower()}_mw" for code in PRODUCT_TABLE)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from bess_pipeline.lake import Lake
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading.co_optimised_names import PLANNED_GATES
+from bess_pipeline.trading.market_status import waits
 from bess_pipeline.trading.plan_status import REFUSED, PlanStatus, plan_status
-from bess_pipeline.trading.timeline import GATES
 
 COMPLETE, NOT_PUBLISHED = "complete", "not_published"
 # No trading day waits for these yet.
@@ -37,7 +37,8 @@ def not_complete(lake: Lake, days: Sequence[date], *, trading: bool = True) -> l
     """Everything that keeps `days` from being complete, in day order; empty when all are.
 
     With `trading` the trading day's status counts beside its sources'; a day nothing is known of is
-    listed as never run. Tables that no strategy reads (NOT_NEEDED) never hold a day up.
+    listed as never run. Tables that no strategy reads (NOT_NEEDED) never hold a day up, and neither does a strategy of
+    all markets that had no plan (`plan_words` says why).
     """
     found: list[NotComplete] = []
     for day in days:
@@ -63,7 +64,7 @@ def forecast_words(lake: Lake, days: Sequence[date]) -> str:
 
 def plan_words(lake: Lake, days: Sequence[date]) -> str:
     """How many gates of days are planned by the strategies of all markets, and why others are not; no day waits."""
-    found = [plan_status(lake, day, strategy, gate) for day in days for strategy in CO_OPTIMISED for gate in GATES]
+    found = [plan_status(lake, day, strategy, gate) for day in days for strategy, gate in PLANNED_GATES]
     reasons: dict[str, list[PlanStatus]] = {}
     for one in found:
         if one.status == REFUSED:
@@ -99,5 +100,5 @@ def _trading(lake: Lake, day: date) -> list[NotComplete]:
     return [
         NotComplete(day, row["strategy"], row["status"], row["reason"])
         for row in rows.to_dict("records")
-        if row["status"] != COMPLETE
+        if row["status"] != COMPLETE and waits(lake, day, row["strategy"])
     ]

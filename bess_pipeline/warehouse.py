@@ -27,7 +27,11 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.workspace import Workspace, WorkspaceStamp, packaged
 
 LOCK_TIMEOUT_S = 600.0
-ALSO_LOADED = {"trading/plan": ("trading/co_optimised_plan",)}  # plans of all strategies in one table
+ALSO_LOADED = {  # all strategies in one table, by the columns that it has
+    "trading/plan": ("trading/co_optimised_plan",),
+    "trading/dispatch": ("trading/market_dispatch",),
+    "trading/orders": ("trading/foresight_orders",),
+}
 SET_ASIDE_SUFFIX = ".set-aside"
 _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -150,9 +154,10 @@ def _create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
 def _load(connection: duckdb.DuckDBPyConnection, table: str, files: list[Path]) -> None:
     """Fills a table by column name from its partitions, in day order."""
     if files:
+        columns = ", ".join(f'"{name}"' for name in schemas.columns(table))
         connection.execute(
             f"INSERT INTO {_quoted(table)} BY NAME "
-            "SELECT * FROM read_parquet($files, union_by_name = true, hive_partitioning = false)",
+            f"SELECT {columns} FROM read_parquet($files, union_by_name = true, hive_partitioning = false)",
             {"files": [_literal_path(file) for file in files]},
         )
 

@@ -20,7 +20,9 @@ from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.sample_market import MarketTables
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, DayStatus, Replay
+from bess_pipeline.trading.replay import Replay
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
+from bess_pipeline.trading.status import DayStatus
 
 DEFAULTS = {"trading": {"history_days": 7}, "solver": {"guarded": False}}  # a test of the guard says so
 RESULTS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)

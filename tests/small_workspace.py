@@ -17,6 +17,7 @@ CLOCK_CHANGE = date(2026, 3, 29)
 NEXT_DAY = date(2026, 4, 2)
 DAYS = 5
 STRATEGIES = ("day_ahead_perfect_foresight", "day_ahead_rolling", "rule_based")
+MARKET_STRATEGIES = ("co_optimised", "co_optimised_cvar", "day_ahead_imbalance", "perfect_foresight_48h")
 # What makes forecasts and scenarios cheap: their own tests make them as they are by default. Plans of all markets take
 # longest: most tests do without.
 CHEAP_FORECASTS = {

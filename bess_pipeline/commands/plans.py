@@ -17,7 +17,6 @@ from bess_pipeline.errors import UserInputError
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 
-NOT_TRADED = "not dispatched or settled yet: dispatch, cash and P&L are those of the other strategies alone"
 RUN_IT = "run `bess refresh` for coming days or `bess backfill` for past ones"
 
 
@@ -42,11 +41,11 @@ def stored_plan(
     of energy strategies. Default gate: the last that has a plan. UserInputError with the reason where there is none.
     """
     from bess_pipeline.runtime import Runtime
-    from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_AVERSE
+    from bess_pipeline.trading.co_optimised_names import PLANNED, RISK_AVERSE, gates_of
     from bess_pipeline.trading.strategies import DECIDING
 
     energy = [one.name for one in DECIDING]
-    names = [*energy, *CO_OPTIMISED]
+    names = [*energy, *PLANNED]
     if strategy is not None and strategy not in names:
         raise UserInputError(f"no strategy {strategy} makes plans: choose {', '.join(names[:-1])} or {names[-1]}")
     runtime = Runtime(settings)
@@ -54,7 +53,7 @@ def stored_plan(
     if strategy is None:
         strategy = RISK_AVERSE if gate == "response" or _planned_gates(lake, day, RISK_AVERSE) else energy[-1]
     where = f"workspace {settings.workspace} has no {strategy} plan"
-    if strategy in CO_OPTIMISED:
+    if strategy in PLANNED and gate in (None, *gates_of(strategy)):
         return _of_all_markets(lake, day, strategy, gate, where)
     if gate not in (None, "day_ahead"):
         raise UserInputError(
@@ -76,12 +75,12 @@ def _of_energy(lake: Lake, day: date, strategy: str, where: str) -> StoredPlan:
 
 
 def _of_all_markets(lake: Lake, day: date, strategy: str, gate: str | None, where: str) -> StoredPlan:
+    from bess_pipeline.trading.co_optimised_names import gates_of
     from bess_pipeline.trading.plan_status import NEVER_PLANNED, PROVISIONAL, plan_status
     from bess_pipeline.trading.plan_text import plan_text
-    from bess_pipeline.trading.timeline import GATES
     from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, ORDERS, PLAN_VALUE
 
-    asked = [one for one in reversed(GATES) if gate in (None, one)]
+    asked = [one for one in reversed(gates_of(strategy)) if gate in (None, one)]
     found = {one: plan_status(lake, day, strategy, one) for one in asked}
     planned = _planned_gates(lake, day, strategy)
     shown = next((one for one in asked if one in planned), None)
@@ -92,7 +91,6 @@ def _of_all_markets(lake: Lake, day: date, strategy: str, gate: str | None, wher
     remarks = _heading(day, strategy, shown)
     remarks += [found[shown].reason] if found[shown].status == PROVISIONAL else []
     remarks += [f"the {one} gate has none: {found[one].reason}" for one in asked[: asked.index(shown)]]
-    remarks.append(NOT_TRADED)
     rows = _rows(lake, CO_OPTIMISED_PLAN, day, strategy, shown)
     explanation, orders, worth = (
         _rows(lake, table, day, strategy, shown) for table in (EXPLANATION, ORDERS, PLAN_VALUE)

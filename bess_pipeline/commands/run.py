@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -30,8 +30,8 @@ from bess_pipeline.orchestration.assets.ingest import SOURCE_STATUS
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_co_optimise, days_to_plan, days_to_settle
 from bess_pipeline.orchestration.launch import SIDE_JOBS, Launcher, dagster_instance
-from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, daily_pnl, window_capture
-from bess_pipeline.report.tables import pnl_table_text
+from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, window_comparisons
+from bess_pipeline.report.tables import pnl_tables_text
 from bess_pipeline.report.window import Window
 from bess_pipeline.runtime import Runtime, market_connection
 from bess_pipeline.sample_dates import (
@@ -81,8 +81,9 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
         if force or not _demo_is_done(launcher):
             forecasts_from = launcher.history_start(DEMO_FIRST_DAY)
             launcher.ingest(FIRST_DATE, runtime.next_trading_day(), force=force, forecasts_from=forecasts_from)
-            launcher.forecast(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY, force=force)
-            launcher.co_optimise(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY, force=force)
+            next_day = DEMO_LAST_DAY + timedelta(days=1)  # its contracts bind the last hours of the day before
+            launcher.forecast(DEMO_FORECAST_FIRST_DAY, next_day, force=force)
+            launcher.co_optimise(DEMO_CO_OPTIMISED_FIRST_DAY, next_day, force=force)
             launcher.trade(DEMO_FIRST_DAY, DEMO_LAST_DAY, force=force)
             launcher.plan_ahead(force=force)
             launcher.publish(DEMO_FIRST_DAY, DEMO_LAST_DAY)
@@ -92,7 +93,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     if problems:
         raise UserInputError("the demo is not complete: " + "; ".join(map(str, problems[:3])))
     window = Window(DEMO_FIRST_DAY, DEMO_LAST_DAY)
-    click.echo(pnl_table_text(daily_pnl(runtime.workspace, window), window_capture(runtime.workspace, window)))
+    click.echo(pnl_tables_text(window_comparisons(runtime.workspace, window)))
     forecast = gb_time.days_between(DEMO_FORECAST_FIRST_DAY, DEMO_LAST_DAY)
     say(
         f"forecast: the last {len(forecast)} of the days, with the models {' and '.join(DEMO_FORECAST['models'])} and "
@@ -103,8 +104,8 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     planned = gb_time.days_between(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY)
     say(
         f"plans of all markets: made for the last {len(planned)} of the days, with a frontier of "
-        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; not dispatched "
-        "or settled yet (your own workspaces: all days, and [co_optimisation] of bess.toml)"
+        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; their "
+        "strategies are dispatched on these days (your own workspaces: all days, and [co_optimisation] in bess.toml)"
     )
     say(plan_words(runtime.workspace.lake, planned))
     click.echo(_next_steps(runtime.workspace.root, perf_counter() - started))

@@ -112,11 +112,11 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
     from bess_pipeline.report.publish import (
         daily_pnl,
         settled_window,
-        window_capture,
+        window_comparisons,
         write_figures,
         write_report,
     )
-    from bess_pipeline.report.tables import pnl_table_text
+    from bess_pipeline.report.tables import pnl_tables_text
     from bess_pipeline.risk.pnl import totals
     from bess_pipeline.runtime import Runtime
 
@@ -128,13 +128,13 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
     figures = write_figures(settings, workspace, window, runtime.now())
     page = write_report(settings, workspace, window, figures, runtime.now())
     write_forecast_page(settings, workspace, window, runtime.now())
-    pnl, capture = daily_pnl(workspace, window), window_capture(workspace, window)
+    compared, pnl = window_comparisons(workspace, window), daily_pnl(workspace, window)
+    share = compared[-1].capture.share  # of each strategy's own days, as the sums below are
     summed = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
     records = [
-        {str(name): value for name, value in row.items()} | {"capture": capture.share.get(row["strategy"])}
-        for row in summed
+        {str(name): value for name, value in row.items()} | {"capture": share.get(row["strategy"])} for row in summed
     ]
-    return page, pnl_table_text(pnl, capture), records
+    return page, pnl_tables_text(compared), records
 
 
 def run_query(settings: Settings, sql: str | None, file: Path | None) -> pd.DataFrame:

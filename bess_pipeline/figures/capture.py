@@ -15,6 +15,8 @@ from matplotlib.ticker import PercentFormatter
 from bess_pipeline.figures import style
 from bess_pipeline.figures.provenance import Provenance
 
+LEGEND_COLUMNS = 3
+
 
 @style.styled
 def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: Provenance) -> Figure:
@@ -23,12 +25,14 @@ def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: P
     A month without a capture (its bound earned nothing, or no day) is a gap. A month whose days are fewer than the
     longest month's is drawn hollow: it is partial.
     """
-    figure = Figure(figsize=(10.0, 4.4))
+    names = capture["strategy"].unique()
+    height = 4.1 + 0.19 * style.legend_rows(len(names) + 1, LEGEND_COLUMNS)
+    figure = Figure(figsize=(10.0, height))
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.075, right=0.975, top=0.755, bottom=0.145)
+    figure.subplots_adjust(left=0.075, right=0.975, top=3.4 / height, bottom=0.64 / height)
     months = sorted(set(capture["month"]))
     place = {month: n for n, month in enumerate(months)}
-    colours = style.strategy_colours(capture["strategy"].unique())
+    colours = style.strategy_colours(names)
     for strategy, colour in colours.items():
         _strategy(axes, capture[capture["strategy"] == strategy], place, colour)
     axes.axhline(1.0, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -41,15 +45,15 @@ def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: P
     axes.set_ylim(min(low, -0.02), max(high, 1.05))
     axes.set_ylabel("Share of its bound")
     handles = [
-        Line2D([], [], color=c, linewidth=1.7, marker="o", markersize=5, label=style.strategy_label(s))
+        Line2D([], [], color=c, linewidth=1.7, marker="o", markersize=5, label=style.strategy_label(s, provenance))
         for s, c in colours.items()
     ]
     handles.append(_hollow())
-    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.6 / 4.4), ncols=4)
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.6 / height), ncols=LEGEND_COLUMNS)
     style.heading(
         figure,
         "Capture by month",
-        f"P&L over that of the strategy's own upper bound; imbalance cap {imbalance_cap_mw:g} MW; "
+        f"P&L over that of the strategy's own upper bound; {style.imbalance_cap_label(imbalance_cap_mw)}; "
         f"{provenance.origin_label}; {provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)

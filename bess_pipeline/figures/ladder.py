@@ -5,6 +5,7 @@ What belongs here: the drawing. What does not: values and intervals (`risk/ladde
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -20,6 +21,7 @@ from bess_pipeline.figures.days import window_label
 from bess_pipeline.figures.provenance import Provenance
 
 ROW = 0.5  # inches
+LABEL_WIDTH = 32  # characters of a line
 NUMBER_X, CAPTURE_X = 0.735, 0.825  # of the figure's width
 
 
@@ -44,7 +46,8 @@ def ladder_figure(
     for place, row in enumerate(rows.to_dict("records")):
         _rung(axes, place, row, colours[row["strategy"]])
     axes.axvline(0.0, color=style.GREY, linewidth=0.9, zorder=1.5)
-    axes.set_yticks(range(len(rows)), [style.strategy_label(name) for name in rows["strategy"]])
+    labels = [_wrapped(style.strategy_label(name, provenance)) for name in rows["strategy"]]
+    axes.set_yticks(range(len(rows)), labels, linespacing=1.05)
     axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.grid(visible=False, axis="y")
@@ -55,11 +58,15 @@ def ladder_figure(
     style.heading(
         figure,
         f"What each strategy is worth a year, {window_label(dates)}",
-        f"{_days(rows)}; imbalance cap {imbalance_cap_mw:g} MW; {provenance.origin_label}; "
+        f"{_days(rows)}; {style.imbalance_cap_label(imbalance_cap_mw)}; {provenance.origin_label}; "
         f"{provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)
     return figure
+
+
+def _wrapped(label: str) -> str:
+    return textwrap.fill(label, LABEL_WIDTH, break_on_hyphens=False)
 
 
 def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> None:

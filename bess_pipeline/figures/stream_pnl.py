@@ -53,7 +53,7 @@ def stream_pnl(daily_pnl: pd.DataFrame, strategy: str, power_mw: float, provenan
     _legend(figure, list(bars.columns))
     style.heading(
         figure,
-        f"P&L by stream, {style.strategy_label(strategy)}, {window_label(rows['efa_date'])}",
+        f"P&L by stream, {style.strategy_label(strategy, provenance)}, {window_label(rows['efa_date'])}",
         f"{provenance.origin_label}; {provenance.day_ahead_label}; battery rated {power_mw:g} MW",
     )
     style.footer(figure, provenance)
@@ -112,7 +112,7 @@ def _colours(streams: list[str]) -> dict[str, str]:
 
 def _legend(figure: Figure, streams: list[str]) -> None:
     handles: list[Patch | Line2D] = [
-        Patch(color=colour, label=stream.replace("_", " ")) for stream, colour in _colours(streams).items()
+        Patch(color=colour, label=style.in_words(stream)) for stream, colour in _colours(streams).items()
     ]
     handles.append(Line2D([], [], **TOTAL, label="after wear"))
     top = 1 - 0.62 / figure.get_figheight()

@@ -6,6 +6,7 @@ What belongs here: appearance and PNG files. What does not: what is drawn (`disp
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterable
 from functools import wraps
 from itertools import cycle
@@ -30,17 +31,31 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = (
 )  # fmt: skip
 GREY = "#6B6B6B"
 CHARGE_COLOUR, DISCHARGE_COLOUR = BLUE, VERMILION
-DECIDING_COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY)
-BOUND_COLOURS = (VERMILION, BLACK)
-UNKNOWN_COLOURS = (BLACK, PURPLE, ORANGE, SKY)
+BROWN, OLIVE, WINE = "#8C564B", "#8A8A2B", "#882255"
+UNKNOWN_COLOURS = (WINE, GREY)
+
+# A strategy keeps its colour in all figures.
+STRATEGY_COLOURS = {
+    "rule_based": BLUE,
+    "day_ahead_rolling": GREEN,
+    "day_ahead_perfect_foresight": VERMILION,
+    "day_ahead_imbalance": SKY,
+    "co_optimised": PURPLE,
+    "co_optimised_cvar": ORANGE,
+    "perfect_foresight_48h": OLIVE,
+    "energy_perfect_foresight": BROWN,
+    "perfect_foresight": BLACK,
+}
 
 # Each stream of cash keeps its colour in all figures; wear and penalties, which are costs, are grey and black.
 STREAM_COLOURS = {
     "day_ahead": BLUE,
     "intraday": SKY,
     "imbalance": VERMILION,
+    "balancing_mechanism": "#F0E442",
     "response": GREEN,
     "reserve": ORANGE,
+    "capacity_market": BROWN,
     "fee": PURPLE,
     "penalty": BLACK,
     "wear": "#A8A8A8",
@@ -49,6 +64,8 @@ STREAM_COLOURS = {
 # Services whose capacity lies in one stack: neighbours differ in lightness as well as in hue.
 SERVICE_COLOURS = {"DC": GREEN, "DM": "#F0E442", "DR": PURPLE, "BR": ORANGE, "QR": SKY, "SR": "#A8A8A8"}
 
+TITLE_FITS, LINE_FITS = 9.3, 13.6  # characters of a heading and of the line below it, an inch of the figure's width
+HYPHENED = {"day_ahead": "day-ahead", "re_dispatch": "re-dispatch"}
 DPI = 144
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -82,28 +99,43 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
-def strategy_label(strategy: str) -> str:
-    """The name of a strategy in a legend."""
+def strategy_label(strategy: str, provenance: Provenance | None = None) -> str:
+    """The name of a strategy or bound in a legend; marked where `provenance` makes its result optimistic."""
     known = strategies.find(strategy)
-    return known.label if known else co_optimised_names.LABELS.get(strategy, strategy.replace("_", " "))
+    label = known.label if known else strategy.replace("_", " ")
+    return f"{label} [optimistic]" if provenance is not None and is_optimistic(strategy, provenance) else label
+
+
+def is_optimistic(strategy: str, provenance: Provenance) -> bool:
+    """Whether it decides with within-day information while a within-day index stands in for the day-ahead price."""
+    return provenance.stands_in and strategy in co_optimised_names.PLANNED
 
 
 def strategy_colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each strategy, in the order of their names; a strategy keeps its colour in all figures."""
-    bounds = [one.name for one in strategies.STRATEGIES if one.bound is None]
-    deciding = [one.name for one in strategies.DECIDING]
-    known = dict(zip(bounds, cycle(BOUND_COLOURS), strict=False)) | dict(
-        zip(deciding, cycle(DECIDING_COLOURS), strict=False)
-    )
     others = cycle(UNKNOWN_COLOURS)
-    return {name: known.get(name) or next(others) for name in sorted(names)}
+    return {name: STRATEGY_COLOURS.get(name) or next(others) for name in sorted(names)}
 
 
 def heading(figure: Figure, title: str, subtitle: str) -> None:
-    """A bold title and a plain line below it, at the top left."""
-    height = figure.get_figheight()
-    figure.text(0.012, 1 - 0.10 / height, title, fontsize=12.5, fontweight="bold", va="top", color=BLACK)
-    figure.text(0.012, 1 - 0.38 / height, subtitle, fontsize=9.5, va="top", color=GREY)
+    """A bold title and a plain line below it, at the top left; smaller where they would not fit."""
+    height, width = figure.get_figheight(), figure.get_figwidth()
+    title_size, line_size = (
+        size * min(1.0, width * fits / max(len(text), 1))
+        for size, fits, text in ((12.5, TITLE_FITS, title), (9.5, LINE_FITS, subtitle))
+    )
+    figure.text(0.012, 1 - 0.10 / height, title, fontsize=title_size, fontweight="bold", va="top", color=BLACK)
+    figure.text(0.012, 1 - 0.38 / height, subtitle, fontsize=line_size, va="top", color=GREY)
+
+
+def in_words(name: str) -> str:
+    """A stored name of a stream, driver or block as a reader sees it."""
+    return HYPHENED.get(name, name.replace("_", " "))
+
+
+def legend_rows(entries: int, columns: int) -> int:
+    """Rows of a legend."""
+    return -(-entries // columns)
 
 
 def note(figure: Figure, text: str) -> None:
@@ -116,6 +148,11 @@ def footer(figure: Figure, provenance: Provenance) -> None:
     origin = provenance.origin_label
     text = f"{origin[:1].upper()}{origin[1:]}. {provenance.attribution}"
     figure.text(0.012, 0.08 / figure.get_figheight(), text, fontsize=7.5, color=GREY, va="bottom")
+
+
+def imbalance_cap_label(cap_mw: float) -> str:
+    """The imbalance cap of bounds as a subtitle says it; NaN where no bound of several markets is stored."""
+    return "bound of the day-ahead market alone" if math.isnan(cap_mw) else f"imbalance cap {cap_mw:g} MW"
 
 
 def thousands() -> FuncFormatter:

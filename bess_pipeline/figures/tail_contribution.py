@@ -44,7 +44,7 @@ def tail_contribution(
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.6 / height), ncols=2)
     style.heading(
         figure,
-        f"What the worst {100 * (1 - confidence):.3g} % of days are made of, {style.strategy_label(strategy)}",
+        f"The worst {100 * (1 - confidence):.3g} % of days of {style.strategy_label(strategy, provenance)}",
         _subtitle(rows, days, provenance),
     )
     style.footer(figure, provenance)
@@ -68,7 +68,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str, most: int) -> None:
     ):
         axes.barh(place + offset, amount.to_numpy() / 1000.0, 0.36, color=colour)
     axes.axvline(0.0, color=style.GREY, linewidth=0.9, zorder=1.5)
-    axes.set_yticks(place, [str(name).replace("_", " ") for name in rows["component"]])
+    axes.set_yticks(place, [style.in_words(str(name)) for name in rows["component"]])
     axes.set_ylim(most - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))

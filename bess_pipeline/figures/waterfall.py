@@ -24,7 +24,12 @@ ROOM = 0.05  # of the range, between a bar and its number
 
 @style.styled
 def waterfall_figure(
-    steps: pd.DataFrame, start_gbp: float, dates: Iterable[date], power_mw: float, provenance: Provenance
+    steps: pd.DataFrame,
+    start_gbp: float,
+    dates: Iterable[date],
+    power_mw: float,
+    imbalance_cap_mw: float,
+    provenance: Provenance,
 ) -> Figure:
     """Bars of `risk.waterfall.waterfall` rows (at least one), k GBP over the days `dates`."""
     days = list(dates)
@@ -48,11 +53,12 @@ def waterfall_figure(
     )
     axes.set_ylabel("P&L over the window, £k")
     axes.yaxis.set_major_formatter(style.thousands())
+    reached = style.strategy_label(steps["to_replay"].iloc[-1], provenance)
     style.heading(
         figure,
-        f"From perfect foresight to {style.strategy_label(steps['to_replay'].iloc[-1])}, {window_label(days)}",
-        f"every bar is the difference of two stored replays; {provenance.origin_label}; "
-        f"{provenance.day_ahead_label}; battery rated {power_mw:g} MW",
+        f"From perfect foresight to {reached}, {window_label(days)}",
+        f"{style.imbalance_cap_label(imbalance_cap_mw)}; battery rated {power_mw:g} MW; {provenance.origin_label}; "
+        f"{provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)
     return figure

@@ -37,6 +37,8 @@ Array = npt.NDArray[np.float64]
 
 ENERGY_STREAMS = ("day_ahead", "system_price", "net_imbalance_volume", "market_index")
 SLOT_CALENDAR = ("working_day", "year_sin_1", "year_cos_1")
+FEW_CALENDAR = ("monday", "friday", "saturday", "working_day")
+FEW_LAGS = (0, 1, 2)
 OWN_BLOCKS, OTHER_BLOCKS = 8, 6  # a day as means of three or four hours
 OTHER_LAGS = (0, 1, 2)
 KNOWN_SHARE = 0.5  # of the rows: a regressor known more rarely is left out
@@ -79,6 +81,24 @@ def day_matrix(question: Question) -> Array:
     columns += [_fundamental(information, key[0], lead) for key in sorted(information.fundamental) if key[1] == lead]
     columns.append(_calendar(information, lead).value)
     return np.concatenate(columns, axis=1)
+
+
+def few_matrix(question: Question) -> Array:
+    """The few regressors (rows, columns) of the ridge regression, in units of the stream, unknown ones NaN.
+
+    Days D to D-2 and the last week against the last four weeks, as blocks; how wide days were; forecast fundamentals;
+    whether the forecast day is a Monday, a Friday, a Saturday or no working day.
+    """
+    information, stream, lead = question.information, question.stream, question.lead
+    level = recent_mean(information, stream.name)
+    usual = _spread(recent_mean(information, stream.name))
+    columns = [block_means(recent_mean(information, stream.name, 7) - level, OWN_BLOCKS)]
+    for lag in FEW_LAGS:
+        day = information.lagged[stream.name, lag]
+        columns += [block_means(day - level, OWN_BLOCKS), (_spread(day) - usual)[:, None]]
+    columns += [_fundamental(information, key[0], lead) for key in sorted(information.fundamental) if key[1] == lead]
+    calendar = _calendar(information, lead)
+    return np.concatenate([*columns, *(calendar.column(name)[:, None] for name in FEW_CALENDAR)], axis=1)
 
 
 def slot_matrix(question: Question) -> Array:

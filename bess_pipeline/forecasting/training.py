@@ -31,6 +31,7 @@ from bess_pipeline.forecasting.knowledge import freshest_lag, recent_mean, to_sl
 from bess_pipeline.forecasting.lear import lear
 from bess_pipeline.forecasting.model import Question
 from bess_pipeline.forecasting.regimes import niv_regimes
+from bess_pipeline.forecasting.ridge import ridge
 from bess_pipeline.forecasting.streams import Stream
 from bess_pipeline.forecasting.yardsticks import persistence, similar_day
 
@@ -201,6 +202,8 @@ def _candidates(question: Question, days: int, wanted: Sequence[str]) -> list[Ca
         found += [one for one in members[1:] if one.name in wanted]
         if "combination" in wanted:
             found.append(combination(question, members))
+    if "ridge" in wanted:
+        found.append(ridge(question))
     if stream.name == SYSTEM_PRICE and "niv_regimes" in wanted:
         found.append(niv_regimes(question))
     return found or [similar_day(question)]

@@ -113,6 +113,10 @@ class ArraySession:
         """Change the bounds of every column."""
         self._change(bounds=(lower, upper))
 
+    def set_rows(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Change the bounds of every row."""
+        self._solver.changeRowsBounds(lower.size, np.arange(lower.size, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
+
     def start_from(self, column: FloatArray) -> None:
         """Offer the solver a feasible point (of all columns, binaries included)."""
         point = highspy.HighsSolution()
@@ -169,8 +173,7 @@ class HighsSession(ArraySession):
         """Change every cost, bound and right-hand side; the matrix and the basis stay."""
         arrays = path_arrays(self._path, numbers)
         self._change(arrays.cost, (arrays.lower, arrays.upper))
-        rows = arrays.row_lower.size
-        self._solver.changeRowsBounds(rows, np.arange(rows, dtype=np.int32), arrays.row_lower, arrays.row_upper)  # type: ignore[attr-defined]
+        self.set_rows(arrays.row_lower, arrays.row_upper)
 
     def set_costs(self, cost: Mapping[str, FloatArray]) -> None:
         """Change the costs alone (`path_costs`): the last solution stays feasible."""

@@ -24,6 +24,7 @@ from bess_pipeline.orchestration.assets.co_optimisation import (
 from bess_pipeline.orchestration.assets.forecast import make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RAW_FREQUENCY, RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FEEDS, FUNDAMENTALS, SOURCE_STATUS
+from bess_pipeline.orchestration.assets.market import MARKET_ASSETS
 from bess_pipeline.orchestration.assets.publish import (
     DATA_QUALITY,
     FIGURES,
@@ -33,6 +34,7 @@ from bess_pipeline.orchestration.assets.publish import (
     VERDICT,
     WAREHOUSE,
 )
+from bess_pipeline.orchestration.assets.risk import RISK_ASSETS
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -40,12 +42,12 @@ from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FI
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
-from bess_pipeline.trading.stamps import RESTATED, outdated
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RESTATED, RUN_STATUS, outdated
 
 EVERYTHING, INGEST, TRADE, PLAN_AHEAD, PUBLISH = "everything", "ingest", "trade", "plan_ahead", "publish"
 REVISE, RESETTLE, DETAILED_PRICES = "revise", "resettle", "detailed_prices"
 FREQUENCY, FORECASTS, SCENARIOS, CO_OPTIMISE = "frequency", "fundamentals", "scenarios", "co_optimise"
+RISK = "risk"
 SCHEDULE = "daily_refresh"
 
 PRICE_ASSETS = (
@@ -56,7 +58,8 @@ PRICE_ASSETS = (
 )
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, JUDGEMENT, SCORE, GATE_STATUS)
-TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+SETTLED_ASSETS = (CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, *MARKET_ASSETS, *SETTLED_ASSETS)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, PLAN_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
 SHOWN = (SOURCE_STATUS, WAREHOUSE, DATA_QUALITY)
@@ -68,7 +71,7 @@ PLAN_AND_SHOW = (*PLAN_ASSETS, PLAN_PAGE)  # for the schedule: commands publish 
 
 _JOBS = {
     EVERYTHING: (
-        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *CO_OPTIMISED_ASSETS, *PUBLISH_ASSETS),
+        (*INGEST_ASSETS, *SCENARIO_ASSETS, *TRADE_ASSETS, *CO_OPTIMISED_ASSETS, *RISK_ASSETS, *PUBLISH_ASSETS),
         "All assets for days that have ended.",
     ),
     INGEST: (INGEST_ASSETS, "Fetch answers and build the market tables."),
@@ -79,6 +82,7 @@ _JOBS = {
     ),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known, forecast and plan coming trading days."),
+    RISK: (RISK_ASSETS, "Measure risk as of the last settled day of the range, from P&L and plans in the lake."),
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
     RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
     DETAILED_PRICES: (DETAILED_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),
@@ -133,7 +137,7 @@ def refresh_requests(runtime: Runtime) -> list[dg.RunRequest] | dg.SkipReason:
 
 def _revision_requests(runtime: Runtime, stamp: str) -> list[dg.RunRequest]:
     """Runs that settle again what is outdated already, and that ask again for the days that are due."""
-    shown = (WAREHOUSE, FIGURES, REPORT, DATA_QUALITY)
+    shown = (*RISK_ASSETS, WAREHOUSE, FIGURES, REPORT, DATA_QUALITY)
     wanted = ((RESETTLE, days_to_resettle(runtime), RESTATED), (REVISE, days_to_revise(runtime), REVISE_ASSETS))
     return [
         _request(f"{name} {run[0]} {run[-1]} {stamp}", run[0], run[-1], (*assets, *shown), RESTATE)

@@ -26,6 +26,7 @@ from bess_pipeline.orchestration.assets.forecast import FORECAST_POOL, make_gate
 from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL, VERDICT
+from bess_pipeline.orchestration.assets.risk import make_stored_risk
 from bess_pipeline.orchestration.assets.settlement import system_price_revisions
 from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, make_replay
 from bess_pipeline.orchestration.event_log import events_in_batches, open_instance
@@ -41,6 +42,7 @@ from bess_pipeline.orchestration.jobs import (
     PUBLISH,
     RESETTLE,
     REVISE,
+    RISK,
     SCENARIOS,
     TRADE,
     asset_key,
@@ -208,11 +210,22 @@ class Launcher:
         """True when every trading day up to the next one has plan, forecasts and scenarios of these settings."""
         return planned_ahead(self.runtime)
 
+    def measure_risk(self) -> bool:
+        """Measure risk as of the last settled day; False when what is stored stands."""
+        stored = make_stored_risk(self.runtime)
+        with self._turn("measuring risk"):
+            newest = stored.as_of(date.min, date.max)
+            if newest is None or stored.stands(newest):
+                return False
+            self._run(RISK, newest, newest, force=False)
+        return True
+
     def publish(self, first: date, last: date) -> bool:
-        """Warehouse, figures, report and verdict over the days; False when they show the lake as it is already."""
+        """Risk, warehouse, figures, report and verdict over the days; False when they show the lake as it is."""
         if self.runtime.workspace.stamp() is None:
             self.progress("nothing to publish: no provider has answered yet")
             return False
+        self.measure_risk()
         with self._turn("publishing"):
             if self.published():
                 return False
@@ -295,7 +308,9 @@ class Launcher:
         return self.runtime.workspace.root / "published.txt"
 
     def _contents(self) -> bytes:
-        return f"{self.runtime.workspace.lake.vintage()} {self.runtime.settings.fingerprint()} {__version__}".encode()
+        settings = self.runtime.settings
+        made_with = f"{settings.fingerprint()} {settings.risk_fingerprint()} {__version__}"
+        return f"{self.runtime.workspace.lake.vintage()} {made_with}".encode()
 
     @property
     def _outcomes(self) -> OutcomeStore:

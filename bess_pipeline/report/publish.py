@@ -9,8 +9,9 @@ Every number shown is queried from the warehouse, so a user can query it too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,18 +21,28 @@ from bess_pipeline.atomic import write_bytes
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.figures.dispatch import dispatch_overlay
 from bess_pipeline.figures.pnl import cumulative_pnl
+from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import save_png, strategy_label
 from bess_pipeline.figures.wear import wear_figure
-from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
+from bess_pipeline.report.captured import capture_section, ladder_section, waterfall_section
+from bess_pipeline.report.comparisons import comparisons
+from bess_pipeline.report.html import ReportInputs, build_report
+from bess_pipeline.report.not_included import comparison, not_included
+from bess_pipeline.report.risk import risk_sections, warning_items
+from bess_pipeline.report.risk_figures import CAPTURE, LADDER, STREAMS, TAIL, WATERFALL, Shown, risk_pictures
+from bess_pipeline.report.risk_rows import RiskRows, first_common_day, risk_rows
+from bess_pipeline.report.sections import ReportFigure, Section
+from bess_pipeline.report.tables import Comparison
 from bess_pipeline.report.wear import wear_note, wear_table
 from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of, sql_date
-from bess_pipeline.risk.capture import Capture, capture
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading import strategies
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
 CUMULATIVE = "cumulative_pnl"
 WEAR = "wear"
+PLACED = (LADDER, WATERFALL, STREAMS, CAPTURE, TAIL)  # pictures that stand in the section of their numbers
 REPORT_NAME, FORECASTS_NAME, PLANS_NAME = "report.html", "forecasts.html", "plans.html"
 
 
@@ -46,7 +57,7 @@ def settled_window(workspace: Workspace, first: date | None = None, last: date |
 
 
 def write_figures(settings: Settings, workspace: Workspace, window: Window, as_of: datetime) -> dict[str, Path]:
-    """PNG files of the window by name: cumulative P&L, wear, and dispatch overlays of its telling days."""
+    """PNG files of the window by name: P&L, ladder, waterfall, capture, tail, wear, overlays of telling days."""
     battery = Battery.from_settings(settings.battery)
     provenance = provenance_of(workspace, as_of)
     written: dict[str, Path] = {}
@@ -54,15 +65,20 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
     if not pnl.empty:
         written[CUMULATIVE] = _figure_file(workspace, CUMULATIVE)
         save_png(cumulative_pnl(pnl, battery.power_mw, provenance), written[CUMULATIVE])
+    risk = risk_rows(workspace, window)
+    for shown in _risk_pictures(settings, workspace, risk, pnl, provenance):
+        written[shown.name] = _figure_file(workspace, shown.name)
+        save_png(shown.draw(), written[shown.name])
     degradation = rows_of(workspace, "risk.degradation", window)
     if not degradation.empty:
         written[WEAR] = _figure_file(workspace, WEAR)
         states = _states_of_energy(workspace, window)
         save_png(wear_figure(degradation, states, battery.energy_mwh, provenance), written[WEAR])
+    overlaid = {*strategies.NAMES, risk.leading(pnl["strategy"])}
     for day in _telling_days(workspace, window):
         dispatch = rows_of(workspace, "trading.dispatch", Window(day, day))
         prices = day_ahead_prices(workspace, day)
-        for strategy, rows in dispatch.groupby("strategy", sort=True):
+        for strategy, rows in dispatch[dispatch["strategy"].isin(overlaid)].groupby("strategy", sort=True):
             name = f"dispatch_{strategy}_{day.isoformat()}"
             written[name] = _figure_file(workspace, name)
             save_png(dispatch_overlay(rows.reset_index(drop=True), prices, battery, provenance), written[name])
@@ -82,20 +98,30 @@ def write_report(
     settings: Settings, workspace: Workspace, window: Window, figures: dict[str, Path], as_of: datetime
 ) -> Path:
     """The report page of the window; returns its path."""
-    battery = settings.battery
+    battery, provenance = settings.battery, provenance_of(workspace, as_of)
+    pnl, risk = daily_pnl(workspace, window), risk_rows(workspace, window)
+    captions = {one.name: one.caption for one in _risk_pictures(settings, workspace, risk, pnl, provenance)}
+    pictures = {
+        name: ReportFigure(captions.get(name) or _caption(name), path.read_bytes()) for name, path in figures.items()
+    }
+    placed = {kind: [one for name, one in pictures.items() if name.startswith(kind)] for kind in PLACED}
+    left_out = not_included(settings, provenance, pnl["strategy"], _activation(workspace, window))
     page = build_report(
         ReportInputs(
             first=window.first,
             last=window.last,
-            pnl=rows_of(workspace, "risk.daily_pnl", window),
+            pnl=pnl,
             run_status=rows_of(workspace, "trading.run_status", window),
-            capture=window_capture(workspace, window),
+            comparisons=window_comparisons(workspace, window, risk),
             power_mw=battery.power_mw,
             energy_mwh=battery.energy_mwh,
-            provenance=provenance_of(workspace, as_of),
+            provenance=provenance,
             settings_fingerprint=settings.fingerprint(),
             as_of_utc=as_of,
-            figures=[ReportFigure(_caption(name), path.read_bytes()) for name, path in figures.items()],
+            left_out=comparison(left_out),
+            warnings=warning_items(risk, partial(strategy_label, provenance=provenance)),
+            sections=_sections(risk, provenance, settings.risk.headline_confidence, placed),
+            figures=[one for name, one in pictures.items() if not name.startswith(PLACED)],
             wear=wear_table(rows_of(workspace, "risk.degradation", window)),
             wear_note=wear_note(settings),
         )
@@ -119,15 +145,51 @@ def day_ahead_prices(workspace: Workspace, day: date) -> pd.DataFrame:
     )
 
 
-def window_capture(workspace: Workspace, window: Window) -> Capture:
-    """Capture of each strategy over the window, stored energy at the window's mean day-ahead price."""
-    mean = query(
+def window_comparisons(workspace: Workspace, window: Window, risk: RiskRows | None = None) -> list[Comparison]:
+    """The tables of P&L by strategy of the window, stored energy at the mean day-ahead price of their days.
+
+    risk: `risk_rows` of the window, read when absent.
+    """
+    prices = query(
         workspace.database,
-        "SELECT avg(day_ahead_price_gbp_mwh) AS price FROM market.day_ahead_price WHERE efa_date_of(start_utc) "
-        f"BETWEEN {sql_date(window.first)} AND {sql_date(window.last)}",
+        "SELECT efa_date_of(start_utc) AS efa_date, avg(day_ahead_price_gbp_mwh) AS price, count(*) AS weight "
+        f"FROM market.day_ahead_price WHERE efa_date_of(start_utc) BETWEEN {sql_date(window.first)} "
+        f"AND {sql_date(window.last)} GROUP BY ALL ORDER BY ALL",
     )
-    price = pd.to_numeric(mean["price"]).iloc[0]
-    return capture(daily_pnl(workspace, window), rows_of(workspace, "trading.run_status", window), float(price))
+    prices["efa_date"] = prices["efa_date"].map(as_date).astype(object)
+    status = rows_of(workspace, "trading.run_status", window)
+    return comparisons(daily_pnl(workspace, window), status, prices, risk or risk_rows(workspace, window))
+
+
+def _sections(
+    risk: RiskRows, provenance: Provenance, confidence: float, placed: Mapping[str, Sequence[ReportFigure]]
+) -> list[Section]:
+    named = partial(strategy_label, provenance=provenance)
+    streams = placed[STREAMS]
+    return [
+        *ladder_section(risk, named, placed[LADDER]),
+        *waterfall_section(risk, named, placed[WATERFALL]),
+        *([Section("Streams over time", figures=streams)] if streams else []),
+        *capture_section(risk, named, placed[CAPTURE]),
+        *risk_sections(risk, named, confidence, placed[TAIL]),
+    ]
+
+
+def _risk_pictures(
+    settings: Settings, workspace: Workspace, risk: RiskRows, pnl: pd.DataFrame, provenance: Provenance
+) -> list[Shown]:
+    first = first_common_day(workspace, risk)
+    return risk_pictures(risk, pnl, first, settings.battery.power_mw, settings.risk, provenance)
+
+
+def _activation(workspace: Workspace, window: Window) -> list[str]:
+    """Where plans of the window say that the energy of services comes from."""
+    plans = query(
+        workspace.database,
+        "SELECT DISTINCT activation_basis FROM trading.plan WHERE activation_basis IS NOT NULL AND efa_date "
+        f"BETWEEN {sql_date(window.first)} AND {sql_date(window.last)} ORDER BY ALL",
+    )
+    return [str(words) for words in plans["activation_basis"]]
 
 
 def _figure_file(workspace: Workspace, name: str) -> Path:

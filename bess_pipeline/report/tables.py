@@ -5,6 +5,9 @@ What belongs here: column choice, order and number format. What does not: the su
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pandas as pd
 
 from bess_pipeline.figures.style import strategy_label
@@ -25,17 +28,35 @@ SUMMARY_LABELS = {
     "after_wear_kgbp_per_mw_year": "£k/MW/year",
 }
 NONE = "-"
+ALWAYS_SHOWN = ("day_ahead", "imbalance")
 DECIMALS = {"after_wear_gbp_per_mw_day": 2, "after_wear_kgbp_per_mw_year": 1}
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """P&L of strategies over days that make them comparable, or each over its own.
+
+    title: what the table shows; pnl: `risk/daily_pnl` rows; capture: of those days; cap_mw: imbalance cap of the bounds
+    of strategies that trade in more than the day-ahead market, None where the table has no capture of any.
+    """
+
+    title: str
+    pnl: pd.DataFrame
+    capture: Capture
+    cap_mw: float | None = None
+
+
 def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
-    """Text cells: a row per strategy (`risk/daily_pnl` rows summed), the cash streams, the summary, the capture."""
+    """Text cells: a row per strategy (`risk/daily_pnl` rows summed), cash streams, the summary, the capture.
+
+    A stream that never moved is left out, but for day-ahead and imbalance.
+    """
     if pnl.empty:
         return pd.DataFrame(columns=["strategy", *SUMMARY_LABELS.values(), "capture"], dtype="str")
     total = totals(pnl)
     if "wear" not in total:
         total["wear"] = 0.0
-    streams = [c for c in total.columns if c not in SUMMARY_LABELS]
+    streams = [c for c in total.columns if c not in SUMMARY_LABELS and (c in ALWAYS_SHOWN or (total[c] != 0.0).any())]
     cells = {"strategy": [strategy_label(str(s)) for s in total.index]}
     for column in [*streams, *SUMMARY_LABELS]:
         label = SUMMARY_LABELS.get(column, column.replace("_", "-"))
@@ -45,27 +66,37 @@ def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def capture_words(capture: Capture) -> str:
-    """What the column `capture` means; empty when no strategy has one."""
+def capture_words(capture: Capture, cap_mw: float | None = None) -> str:
+    """What the column `capture` means; empty when no strategy has one. cap_mw: see `Comparison`."""
     if not capture.share:
         return ""
-    return (
+    words = (
         "Capture is P&L after wear over that of the strategy's upper bound, the change of stored energy at "
         f"{number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead price) on both sides; imbalance cap 0 MW."
     )
+    if cap_mw is None:
+        return words
+    return (
+        f"{words[:-1]}; of strategies of more than the day-ahead market from risk.capture_by_month, stored energy not "
+        f"valued, imbalance cap {cap_mw:g} MW."
+    )
 
 
-def pnl_table_text(pnl: pd.DataFrame, capture: Capture) -> str:
-    """The table for a terminal, GBP: strategies down, streams across, totals after wear; no trailing newline."""
-    table = pnl_table(pnl, capture)
-    if table.empty:
-        return "no settled day: there is no P&L to show"
+def pnl_tables_text(comparisons: Sequence[Comparison]) -> str:
+    """The tables for a terminal, GBP: strategies down, streams across, totals after wear; no trailing newline."""
+    return "\n\n".join(_table_text(one) for one in comparisons if not one.pnl.empty) or (
+        "no settled day: there is no P&L to show"
+    )
+
+
+def _table_text(comparison: Comparison) -> str:
+    table = pnl_table(comparison.pnl, comparison.capture)
     rows = [[str(c) for c in table.columns], *table.to_numpy().tolist()]
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    words = capture_words(capture)
-    return "\n".join(["P&L by strategy and stream, £", *lines, *([words] if words else [])])
+    words = capture_words(comparison.capture, comparison.cap_mw)
+    return "\n".join([comparison.title, *lines, *([words] if words else [])])
 
 
 def _line(row: list[str], widths: list[int]) -> str:

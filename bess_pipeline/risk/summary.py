@@ -55,7 +55,12 @@ class Measure:
 
 
 def measure_rows(
-    daily: pd.DataFrame, strategy: str, power_mw: float, settings: RiskSettings, seed: int
+    daily: pd.DataFrame,
+    strategy: str,
+    power_mw: float,
+    settings: RiskSettings,
+    seed: int,
+    as_of: date | None = None,
 ) -> pd.DataFrame:
     """Measures of one strategy.
 
@@ -64,17 +69,18 @@ def measure_rows(
     daily : efa_date, cash_gbp, after_wear_gbp (`pnl.daily_totals`), a row per day, in any order; finite.
     power_mw : the rating.
     seed : of the bootstrap.
+    as_of : the day that windows end on; None = the last day of `daily`.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`: as_of is the last day; ends of the interval are NaN where there is none (see `bootstrap.intervals`,
+        `COLUMNS`; ends of the interval are NaN where there is none (see `bootstrap.intervals`,
         and in windows of fewer than two days). No row for no day.
     """
     days = daily.sort_values("efa_date")
     if days.empty:
         return pd.DataFrame(columns=COLUMNS)
-    as_of = days["efa_date"].iloc[-1]
+    as_of = as_of or days["efa_date"].iloc[-1]
     stored = measures_of(settings.confidences)
     rows = []
     for window, part in _windows(days, as_of, settings.windows_days):

@@ -6,8 +6,8 @@ What belongs here: the order of the steps and their sizes. What does not: replay
 Every bar is the P&L of one named replay less that of the named replay before it, so that the bars sum to the difference
 of the two ends by construction. The order is a convention (it decides how effects that act together are shared): first
 what a horizon of 48 h costs against one over the whole window, then what forecasts cost against the outcome, then
-risk aversion, then markets that the strategy does not use, then wear. A bar may be positive: a bound is one of P&L
-after wear, and luck is not ruled out.
+risk aversion, then access to markets that the strategy does not use (services, then imbalance), then wear. A bar may be
+positive: a bound is one of P&L after wear, and luck is not ruled out.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bess_pipeline.errors import UserInputError
 CASH, AFTER_WEAR = "cash", "after_wear"
 BOUND, ROLLING_BOUND = "perfect_foresight", "perfect_foresight_48h"
 RISK_NEUTRAL, RISK_AVERSE = "co_optimised", "co_optimised_cvar"
+ENERGY_ONLY, DAY_AHEAD_ROLLING = "day_ahead_imbalance", "day_ahead_rolling"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class Level:
 
 
 def levels_to(strategy: str) -> tuple[Level, ...]:
-    """The levels from perfect foresight in all markets to `strategy` after wear."""
+    """The levels from perfect foresight in all markets to `strategy` after wear.
+
+    A strategy of the day-ahead market is reached over the one of energy, which has no services, and the rule-based one
+    over the one that plans with an optimisation.
+    """
     levels = [Level(BOUND, CASH)]
     if strategy != BOUND:
         levels.append(Level(ROLLING_BOUND, CASH, "horizon"))
@@ -44,7 +49,11 @@ def levels_to(strategy: str) -> tuple[Level, ...]:
     if strategy == RISK_AVERSE:
         levels.append(Level(RISK_AVERSE, CASH, "risk aversion"))
     elif strategy not in (BOUND, ROLLING_BOUND, RISK_NEUTRAL):
-        levels.append(Level(strategy, CASH, "market access"))
+        levels.append(Level(ENERGY_ONLY, CASH, "access to services"))
+        if strategy != ENERGY_ONLY:
+            levels.append(Level(DAY_AHEAD_ROLLING, CASH, "access to imbalance"))
+        if strategy not in (ENERGY_ONLY, DAY_AHEAD_ROLLING):
+            levels.append(Level(strategy, CASH, "decision rule"))
     return (*levels, Level(strategy, AFTER_WEAR, "wear"))
 
 

@@ -17,7 +17,8 @@ LOWEST_TOLERANCE_MWH = 1e-6
 def energy_balance_error_mwh(dispatch: pd.DataFrame, battery: Battery, *, over_midnight: bool = True) -> float:
     """Largest |energy step - (eta_c charge - discharge / eta_d) h + losses at rest| between half-hours, MWh.
 
-    `dispatch` holds `trading/dispatch` rows of any days and strategies; steps over a gap are not compared. At
+    Charge and discharge with activation, which nets with nothing. `dispatch` holds rows of `trading/dispatch` or
+    `trading/market_dispatch` of any days and strategies; steps over a gap are not compared. At
     its lowest state a battery may lose less than its losses at rest, where it could not be fed (unserved).
     over_midnight: False leaves out steps from one trading day to the next, where fade may take energy away.
     """
@@ -27,7 +28,9 @@ def energy_balance_error_mwh(dispatch: pd.DataFrame, battery: Battery, *, over_m
         ordered = rows.sort_values("start_utc")
         adjacent = ordered["start_utc"].diff() == pd.Timedelta(minutes=30)
         adjacent &= over_midnight | (ordered["efa_date"] == ordered["efa_date"].shift())
-        flow = ordered["charge_mw"] * battery.charge_efficiency - ordered["discharge_mw"] / battery.discharge_efficiency
+        charge = ordered["charge_mw"] + ordered["activation_import_mwh"] / gb_time.HALF_HOUR_H
+        discharge = ordered["discharge_mw"] + ordered["activation_export_mwh"] / gb_time.HALF_HOUR_H
+        flow = charge * battery.charge_efficiency - discharge / battery.discharge_efficiency
         losses = ordered["energy_mwh"].shift() * battery.self_discharge_per_hour + battery.auxiliary_mw
         above = ordered["energy_mwh"].diff() - (flow - losses) * gb_time.HALF_HOUR_H
         unserved = above.clip(lower=0.0, upper=losses * gb_time.HALF_HOUR_H)
@@ -55,6 +58,32 @@ def cash_difference_gbp(
             "wear": -throughput_mwh * battery.degradation_cost_gbp_per_mwh,
         }
     )
+    return _difference_gbp(cashflow, recomputed)
+
+
+def market_cash_difference_gbp(
+    cashflow: pd.DataFrame, dispatch: pd.DataFrame, day_ahead: pd.DataFrame, system: pd.DataFrame, battery: Battery
+) -> float:
+    """The same of `trading/market_dispatch` rows, over day_ahead, intraday, imbalance and wear; services left out."""
+    rows = dispatch.merge(day_ahead[["start_utc", "day_ahead_price_gbp_mwh"]], on="start_utc", how="left")
+    rows = rows.merge(system[["start_utc", "system_price_gbp_mwh"]], on="start_utc", how="left")
+    throughput_mwh = (rows["charge_mw"] + rows["discharge_mw"]) * gb_time.HALF_HOUR_H
+    throughput_mwh += rows["activation_export_mwh"] + rows["activation_import_mwh"]
+    imbalance_mwh = rows["metered_mwh"] - rows["contracted_mwh"] - rows["absvd_mwh"] - rows["accepted_mwh"]
+    recomputed = pd.DataFrame(
+        {
+            "strategy": rows["strategy"],
+            "day_ahead": (rows["contracted_mwh"] - rows["intraday_mwh"]) * rows["day_ahead_price_gbp_mwh"],
+            "intraday": rows["intraday_mwh"] * rows["intraday_price_gbp_mwh"],
+            "imbalance": imbalance_mwh * rows["system_price_gbp_mwh"],
+            "wear": -throughput_mwh * battery.degradation_cost_gbp_per_mwh,
+        }
+    )
+    return _difference_gbp(cashflow[cashflow["stream"].isin(recomputed.columns)], recomputed)
+
+
+def _difference_gbp(cashflow: pd.DataFrame, recomputed: pd.DataFrame) -> float:
+    """By strategy and stream."""
     expected = recomputed.groupby("strategy").sum().stack().rename_axis(["strategy", "stream"])
     stored = cashflow.groupby(["strategy", "stream"])["amount_gbp"].sum()
     return float(stored.sub(expected, fill_value=0.0).abs().to_numpy(dtype="float64").sum())

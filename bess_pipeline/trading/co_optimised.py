@@ -202,8 +202,31 @@ def _kept(given: GateProblem, day_ahead: FloatArray, response: FloatArray) -> tu
             return response, expected
         less = _with_less(given, response, period)
         if less is None:
-            raise SolverError(f"the battery cannot hold its limits in half-hour {period} even without services")
+            return response, _energy_alone(mean, day_ahead)
         response = less
+
+
+def _energy_alone(mean: StochasticProblem, day_ahead: FloatArray) -> TwoStageSolution:
+    """The schedule of volumes that no service stands beside: what they ask beyond the battery is left to imbalance.
+
+    With products in the problem, energy from outside may cost less than imbalance beyond the cap; here there is none.
+    """
+    bare = replace(
+        mean,
+        block_of_period=None,
+        responses=(),
+        response_price_gbp_mw_h=None,
+        response_cap_mw=None,
+        activation_mwh_per_mw=None,
+        required_mwh_per_mw=None,
+        response_fixed_mw=None,
+        plan_rows=None,
+    )
+    expected = optimise_plan(bare.with_plan(day_ahead, None))
+    period = _first_breach(expected, bare)
+    if period is not None:
+        raise SolverError(f"the battery cannot hold its limits in half-hour {period} even without services")
+    return expected
 
 
 def _first_breach(expected: TwoStageSolution, problem: StochasticProblem) -> int | None:
@@ -215,21 +238,33 @@ def _first_breach(expected: TwoStageSolution, problem: StochasticProblem) -> int
 
 
 def _with_less(given: GateProblem, response: FloatArray, period: int) -> FloatArray | None:
-    """One MW less of the service that needs most energy in a half-hour; None where there is none left."""
-    if not given.codes:
+    """One MW less of the service that needs most energy in a half-hour; None where there is none left.
+
+    Where no service stands in it, one of the next block that has any: it is what the state is short for later.
+    """
+    found = _block_to_relieve(given, response, period)
+    if found is None:
         return None
-    block = given.problem.block_index[period]
-    need = [response[k, block] * one.duration_h for k, one in enumerate(table_of(given.codes))]
-    k = int(np.argmax(need))
-    if need[k] <= 0:
-        return None
+    block, k = found
     less = response.copy()
     tied = np.array([block])
     if table_of(given.codes)[k].window == "efa_block":  # blocks are half-hours where reserve is on
-        efa = given.horizon.block
-        tied = np.unique(given.problem.block_index[efa == efa[period]])
+        efa = given.horizon.block[np.flatnonzero(np.diff(given.problem.block_index, prepend=-1))]
+        tied = np.flatnonzero(efa == efa[block])
     less[k, tied] = np.maximum(less[k, tied] - OFFER_STEP_MW, 0.0)
     return less
+
+
+def _block_to_relieve(given: GateProblem, response: FloatArray, period: int) -> tuple[int, int] | None:
+    """(block, product) that needs most energy in the block of a half-hour, else in the next ones, else before it."""
+    if not response.size:
+        return None
+    first = max(int(given.problem.block_index[period]), 0)
+    need = response * np.array([one.duration_h for one in table_of(given.codes)])[:, None]
+    for block in (*range(first, response.shape[1]), *range(first - 1, -1, -1)):
+        if need[:, block].max() > 0:
+            return block, int(np.argmax(need[:, block]))
+    return None
 
 
 def _check(

@@ -27,14 +27,13 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading.co_optimised_names import PLANNED, PLANNED_GATES, gates_of
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
 from bess_pipeline.trading.plan_status import PlanStatus, plan_status
 from bess_pipeline.trading.stamps import vintage
 from bess_pipeline.trading.stored_gate import StoredGates
-from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
 
 ONE_DAY = timedelta(days=1)
@@ -90,12 +89,7 @@ class CoOptimisedDays:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders."""
         for day in sorted(days):
             self._plan_day(day, again)
-        return [
-            plan_status(self.lake, day, strategy, gate)
-            for day in sorted(days)
-            for strategy in CO_OPTIMISED
-            for gate in GATES
-        ]
+        return [plan_status(self.lake, day, strategy, gate) for day in sorted(days) for strategy, gate in PLANNED_GATES]
 
     def status(self, day: date, strategy: str, gate: timeline.Gate) -> PlanStatus:
         """How a gate stands, from its stamp."""
@@ -107,12 +101,12 @@ class CoOptimisedDays:
 
     def _plan_day(self, day: date, again: bool) -> None:
         made, again = _Day(self._stamp()), again or not self._whole(day)
-        for strategy in CO_OPTIMISED:
+        for strategy in PLANNED:
             opening, why_not = self._opening(strategy, day)
             anew = again
             closing: float | None = None
             sold: GatePlan | None = None
-            for gate in GATES:
+            for gate in gates_of(strategy):
                 anew = anew or not self._stands(day, strategy, gate, opening)
                 if not anew:
                     found = self._kept(day, strategy, gate, made)
@@ -177,9 +171,8 @@ class CoOptimisedDays:
 
     def _decided(self, day: date) -> bool:
         """True when every gate of the day stands."""
-        opening = {strategy: self._opening(strategy, day)[0] for strategy in CO_OPTIMISED}
-        every = [(strategy, gate) for strategy in CO_OPTIMISED for gate in GATES]
-        return self._whole(day) and all(self._stands(day, s, gate, opening[s]) for s, gate in every)
+        opening = {strategy: self._opening(strategy, day)[0] for strategy in PLANNED}
+        return self._whole(day) and all(self._stands(day, s, gate, opening[s]) for s, gate in PLANNED_GATES)
 
     def _whole(self, day: date) -> bool:
         """True when all tables of the day were written together: a stop may lie between them."""

@@ -28,9 +28,11 @@ from bess_pipeline.battery.limits import Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.lake import Lake
+from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.availability import TABLE as AVAILABILITY
 from bess_pipeline.trading.availability import available, calendar_days, known_vintage, read_calendar
+from bess_pipeline.trading.dispatch import closing_energy_mwh
 from bess_pipeline.trading.stamps import CASHFLOW, DISPATCH
 
 DEGRADATION = "risk/degradation"
@@ -123,20 +125,47 @@ class Condition:
         after, _ = accrue(wear, self._soc(opening_energy_mwh, rows), gb_time.HALF_HOUR_H, self._temperature)
         return after
 
+    def state_stamp(self, strategy: str, opening: Opening, rows: pd.DataFrame) -> dict[str, str]:
+        """State and wear of a strategy before and after a day whose plan or dispatch are `rows`, for a stamp."""
+        wear = self.wear_after(opening.wear, opening.energy_mwh or 0.0, rows)
+        return {
+            f"opening.{strategy}": repr(opening.energy_mwh),
+            f"closing.{strategy}": repr(closing_energy_mwh(rows)),
+            f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
+            f"wear_before.{strategy}": opening.wear.to_text(),
+            f"wear.{strategy}": wear.to_text(),
+        }
+
+    def carried(self, strategy: str, stamp: Mapping[str, str], day: date) -> Opening | None:
+        """What a strategy carries on from a `day` with this stamp; None where it has no closing state."""
+        if not stamp.get(f"closing.{strategy}"):
+            return None
+        chain = stamp.get(f"chain_start.{strategy}") or day.isoformat()
+        wear = stamp.get(f"wear.{strategy}")
+        state = WearState.from_text(wear) if wear else self.initial_wear
+        return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
+
+    def chain_start(self, day: date) -> Opening:
+        """What a chain that starts on a day opens with."""
+        return Opening(self.new_battery.initial_energy_mwh, day, wear=self.initial_wear)
+
     def write_degradation(self, days: Sequence[date], stamp: Mapping[str, str]) -> int:
         """Write `risk/degradation` of `days`, each from its own dispatch and cash; the number of rows."""
         frames, inputs = {}, {}
         for day in days:
-            made, paid = self.lake.stamp(DISPATCH, day), self.lake.stamp(CASHFLOW, day)
+            paid = self.lake.stamp(CASHFLOW, day)
             cash = self.lake.read(CASHFLOW, day, day)
             charged = -cash[cash["stream"] == "wear"].groupby("strategy")["amount_gbp"].sum()
-            dispatch = self.lake.read(DISPATCH, day, day)
-            rows = [
-                self._row(day, str(strategy), own, made, float(charged.get(strategy, 0.0)))
-                for strategy, own in dispatch.groupby("strategy", sort=True)
-            ]
+            rows, dispatched = [], ""
+            for table in (DISPATCH, MARKET_DISPATCH):
+                made = self.lake.stamp(table, day)
+                dispatched += made.get("inputs", "")
+                rows += [
+                    self._row(day, str(strategy), own, made, float(charged.get(strategy, 0.0)))
+                    for strategy, own in self.lake.read(table, day, day).groupby("strategy", sort=True)
+                ]
             frames[day] = pd.DataFrame(rows) if rows else schemas.empty_frame(DEGRADATION)
-            inputs[day] = made.get("inputs", "") + paid.get("inputs", "")
+            inputs[day] = dispatched + paid.get("inputs", "")
         return self._write(DEGRADATION, frames, stamp, inputs)
 
     def _write(
@@ -160,6 +189,8 @@ class Condition:
         calendar_gbp = price.of_life(after.calendar_squared - before.calendar_squared, energy)
         cycle_gbp = price.of_life(after.cycle_life_squared - before.cycle_life_squared, energy)
         charged, discharged = (float(rows[name].sum()) * gb_time.HALF_HOUR_H for name in ("charge_mw", "discharge_mw"))
+        charged += float(rows["activation_import_mwh"].sum())
+        discharged += float(rows["activation_export_mwh"].sum())
         return {
             "efa_date": day,
             "strategy": strategy,

@@ -6,7 +6,8 @@ decided when (`co_optimised_days.py`).
 
 At the day-ahead gate only energy is offered: services are decided there too, and anew at the response gate, where what
 the day-ahead auction accepted is given. Where its result is not known by then (a within-day index that stands in for
-it) the volumes that were offered are taken as accepted.
+it) the volumes that were offered are taken as accepted. `day_ahead_imbalance` decides at the day-ahead gate alone,
+without services; its plans get no values of information.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bess_pipeline import gb_time, schemas
+from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.stochastic.marginal_values import marginal_values
@@ -29,6 +31,7 @@ from bess_pipeline.risk.plan_values import information_rows, plan_value_row
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
+from bess_pipeline.trading.co_optimised_names import ENERGY_ONLY
 from bess_pipeline.trading.conduct import conduct_note
 from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, after_day_ahead, gate_problem
 from bess_pipeline.trading.orders import accepted_day_ahead_mw, basket_orders, clear, day_ahead_orders, stepped_orders
@@ -69,6 +72,8 @@ class GatePlanner:
     ) -> GatePlan:
         """The gate's plan; `sold`: that of the day-ahead gate, which the response gate needs. BessError as `decide`."""
         inputs = self.gates.inputs(day, gate, battery, opening_energy_mwh)
+        if strategy == ENERGY_ONLY:
+            inputs = replace(inputs, ancillary=without_services(inputs.ancillary))
         given = gate_problem(inputs)
         if gate == "response":
             given = self._after_day_ahead(given, sold)
@@ -128,7 +133,11 @@ class GatePlanner:
         early = given.gate == "day_ahead"  # where all is still open
         fresh = self.gates.fresh(inputs.efa_date, inputs.gate)
         judged = None if fresh is None else gate_problem(replace(inputs, scenarios=fresh))
-        values = early and inputs.efa_date.isoweekday() in self.settings.co_optimisation.value_weekdays
+        values = (
+            early
+            and strategy != ENERGY_ONLY
+            and inputs.efa_date.isoweekday() in self.settings.co_optimisation.value_weekdays
+        )
         row = plan_value_row(given, judged, solution, risk, strategy=strategy, headroom=values)
         note = conduct_note(given, solution)
         row["notes"] = ["\n".join(part for part in (*row["notes"], note) if part)]
@@ -136,6 +145,11 @@ class GatePlanner:
         if values:
             worth[INFORMATION_VALUE] = information_rows(given, risk, solution, strategy=strategy)
         return worth
+
+
+def without_services(settings: AncillarySettings) -> AncillarySettings:
+    """The settings with nothing offered beside energy."""
+    return settings.model_copy(update={"response_products": (), "reserve_products": ()})
 
 
 def _limits(decision: Decision) -> tuple[Array, Array]:

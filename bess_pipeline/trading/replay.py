@@ -13,43 +13,36 @@ day's reason and never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
-from bess_pipeline.battery.degradation import WearState
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
 from bess_pipeline.optimisation.solver import Solver
-from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading import foresight, timeline
+from bess_pipeline.trading import foresight, market_status, timeline
 from bess_pipeline.trading.condition import Condition, Opening
-from bess_pipeline.trading.dispatch import closing_energy_mwh, dispatch_day, idle_day
+from bess_pipeline.trading.dispatch import dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
+from bess_pipeline.trading.market_replay import MarketReplay
 from bess_pipeline.trading.plans import PlanOutcome, PlanRequest, with_all_columns
-from bess_pipeline.trading.settlement import settle_day
+from bess_pipeline.trading.settled_days import SettledDays
 from bess_pipeline.trading.stamps import (
-    CASH_STAMP,
     CASHFLOW,
-    DAILY_PNL,
+    COST_STAMP,
     DISPATCH,
     FORESIGHT,
     PLAN,
     RUN_STATUS,
-    SYSTEM_PRICE_STAMP,
-    broken_opening,
-    cash_stamp,
     closes,
     efa_rows,
-    price_vintage,
-    status_inputs,
     vintage,
 )
-from bess_pipeline.trading.status import DayStatus, stamped_status_row, standing
+from bess_pipeline.trading.status import DayStatus
 from bess_pipeline.trading.stored_forecast import planned_with
 from bess_pipeline.trading.strategies import DECIDING, NAMES, STRATEGIES, Strategy
 
@@ -73,6 +66,8 @@ class Replay:
         self.now = now
         self.battery = Battery.from_settings(settings.battery)
         self.condition = Condition(settings, lake)
+        self.market = MarketReplay(settings, lake, now, chain_starts)
+        self._settled = SettledDays(settings, lake, self.battery)
         # where a final state is set, the bound must reach it; else it ends free, as the strategies do
         self._closing_mwh = None if settings.battery.final_soc is None else self.battery.final_energy_mwh
         self._declared = chain_starts
@@ -104,31 +99,39 @@ class Replay:
 
     def settle(self, days: Sequence[date]) -> list[DayStatus]:
         """Cash of `days` from their dispatch and the prices in the lake."""
-        return [status for day in sorted(days) for status in self._settle_day(day)]
+        return [status for day in sorted(days) for status in self._settled.settle(day)]
 
     def record_status(self, days: Sequence[date]) -> list[DayStatus]:
         """Write trading.run_status of `days`; later days whose opening state no longer holds become stale."""
-        results = [status for day in sorted(days) for status in self._status_day(day)]
+        results = [status for day in sorted(days) for status in self._settled.record_status(day)]
         for run in gb_time.consecutive_runs(days):
             self.stale_after(run[-1])
         return results
 
     def pnl(self, days: Sequence[date]) -> int:
         """Write risk.daily_pnl of `days`; the number of rows."""
-        rows = 0
-        for day in sorted(days):
-            frame = daily_pnl(self.lake.read(CASHFLOW, day, day), self.battery.power_mw)
-            stamp = self._stamp(self.lake.content_hash(CASHFLOW, [day]))
-            stamp[CASH_STAMP] = self.lake.stamp(CASHFLOW, day).get("inputs", "")
-            rows += self.lake.write(DAILY_PNL, day, frame, stamp)
-        return rows
+        return sum(self._settled.pnl(day) for day in sorted(days))
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
         """The days that are not complete under these settings: never run, refused, provisional or stale."""
         return [day for day in days if not self.finished(day)]
 
     def finished(self, day: date) -> bool:
-        """True when every strategy of the day is complete and was run with these settings and outages."""
+        """True when every strategy of the day is complete and was run with these settings and outages.
+
+        A strategy of all markets that had no plan of the day is left out.
+        """
+        if not (self.traded(day) and self.market.finished(day)):
+            return False
+        if self.lake.stamp(CASHFLOW, day).get(COST_STAMP, "") != self.settings.cost_fingerprint():
+            return False
+        status = self.lake.read(RUN_STATUS, day, day)
+        due = market_status.due(self.settings, self.lake, day)
+        waits = [market_status.waits(self.lake, day, str(name)) for name in status["strategy"]]
+        return {*due} <= {*status["strategy"]} and bool((status["status"] == "complete")[waits].all())
+
+    def traded(self, day: date) -> bool:
+        """True when every strategy of the day-ahead market is complete, with these settings and outages."""
         if not self.lake.has(RUN_STATUS, day):
             return False
         if not self.condition.calendar_holds(day, self.lake.stamp(DISPATCH, day).get("outages", "")):
@@ -136,7 +139,8 @@ class Replay:
         if self.lake.stamp(RUN_STATUS, day).get("settings") != self.settings.fingerprint():
             return False
         status = self.lake.read(RUN_STATUS, day, day)
-        return set(status["strategy"]) == set(NAMES) and bool((status["status"] == "complete").all())
+        own = status[status["strategy"].isin(NAMES)]
+        return set(own["strategy"]) == set(NAMES) and bool((own["status"] == "complete").all())
 
     def planned(self, day: date) -> bool:
         """True when a plan of the day is stored that was made with these settings and known outages."""
@@ -148,15 +152,8 @@ class Replay:
         )
 
     def stale_after(self, day: date) -> list[date]:
-        """The days right after `day` whose stored opening no longer holds, marked so; none while all is as it was.
-
-        One day where only the close of `day` has changed: what follows depends on how that one then closes. The
-        whole rest of the chain where `day` now belongs to another chain.
-        """
-        chain, found = self.lake.stamp(DISPATCH, day), [day]
-        while closes(chain) and self._mark_stale(found[-1] + ONE_DAY, chain):
-            found.append(found[-1] + ONE_DAY)
-        return found[1:]
+        """As `SettledDays.stale_after`."""
+        return self._settled.stale_after(day)
 
     def _plan_day(self, day: date) -> list[DayStatus]:
         prices = self._day_ahead(*history_window(day, self.settings.trading.history_days))
@@ -238,7 +235,7 @@ class Replay:
             frame, reason = self._dispatch_strategy(day, strategy, plan_table, opening)
             if frame is not None:
                 frames.append(frame)
-                stamp |= self._state_stamp(strategy, opening, frame)
+                stamp |= self.condition.state_stamp(strategy, opening, frame)
             status = "refused" if reason else "complete"
             stamp |= {f"status.{strategy}": status, f"reason.{strategy}": reason}
             results.append(DayStatus(day, strategy, status, reason))
@@ -262,71 +259,19 @@ class Replay:
             return idle_day(day, strategy, energy_mwh, battery, availability), reason
         return dispatch_day(battery, plan, energy_mwh, availability), ""
 
-    def _settle_day(self, day: date) -> list[DayStatus]:
-        dispatch = self.lake.read(DISPATCH, day, day)
-        day_ahead = self._day_ahead(day, day)
-        system = efa_rows(self.lake, "market/system_price", day, day)
-        results, frames = [], []
-        prices, dispatched = price_vintage(system), self.lake.content_hash(DISPATCH, [day])
-        stamp = self._stamp(f"{dispatched}{vintage(day_ahead)}{prices}") | {SYSTEM_PRICE_STAMP: prices}
-        cash: dict[str, tuple[str, float]] = {}
-        for strategy, rows in dispatch.groupby("strategy", sort=True):
-            settled = settle_day(rows.reset_index(drop=True), day_ahead, system, self.battery)
-            frames.append(settled.cashflow)
-            cash[str(strategy)] = settled.status, settled.cash_gbp
-            stamp |= {f"status.{strategy}": settled.status, f"reason.{strategy}": settled.reason}
-            results.append(DayStatus(day, str(strategy), settled.status, settled.reason))
-        stamp |= cash_stamp(self.lake.stamp(CASHFLOW, day), dispatched, cash)
-        self.lake.write(CASHFLOW, day, _concat(CASHFLOW, frames), stamp)
-        return results
-
-    def _status_day(self, day: date) -> list[DayStatus]:
-        dispatched = self.lake.stamp(DISPATCH, day) if self.lake.has(DISPATCH, day) else {}
-        settled = self.lake.stamp(CASHFLOW, day) if self.lake.has(CASHFLOW, day) else {}
-        results, rows = [], []
-        for strategy in NAMES:
-            status, reason = standing(day, strategy, {DISPATCH: dispatched, CASHFLOW: settled})
-            results.append(DayStatus(day, strategy, status, reason))
-            rows.append(stamped_status_row(day, strategy, status, reason, dispatched))
-        self.lake.write(RUN_STATUS, day, _concat(RUN_STATUS, rows), self._stamp(status_inputs(dispatched, settled)))
-        return results
-
-    def _mark_stale(self, day: date, chain: Mapping[str, str]) -> bool:
-        """Rewrite the status of `day` as stale where its opening or its chain is not that of the day before it."""
-        if day in self.settings.trading.chain_starts or not self.lake.has(RUN_STATUS, day):
-            return False
-        before = self.lake.stamp(DISPATCH, day - ONE_DAY)
-        status = self.lake.read(RUN_STATUS, day, day)
-        reasons = [
-            broken_opening(row, before.get(f"closing.{row['strategy']}"), chain.get(f"chain_start.{row['strategy']}"))
-            for row in status.to_dict("records")
-        ]
-        broken = pd.Series([bool(reason) for reason in reasons], dtype="bool")
-        if not broken.any():
-            return False
-        status["reason"] = status["reason"].mask(broken, pd.Series(reasons, dtype="str"))
-        status["status"] = status["status"].mask(broken, "stale")
-        self.lake.write(RUN_STATUS, day, status, self.lake.stamp(RUN_STATUS, day))
-        return True
-
     def _opening(self, table: str, strategy: str, day: date) -> Opening:
         if day in self.settings.trading.chain_starts:
-            return self._chain_start(day)
+            return self.condition.chain_start(day)
         before = day - ONE_DAY
         stamp = self.lake.stamp(table, before)
-        if stamp.get(f"closing.{strategy}"):
-            chain = stamp.get(f"chain_start.{strategy}") or before.isoformat()
-            wear = stamp.get(f"wear.{strategy}")
-            state = WearState.from_text(wear) if wear else self.condition.initial_wear
-            return Opening(float(stamp[f"closing.{strategy}"]), date.fromisoformat(chain), wear=state)
+        carried = self.condition.carried(strategy, stamp, before)
+        if carried is not None:
+            return carried
         unknown = bool(stamp) and f"reason.{strategy}" not in stamp  # that day was run before there was this strategy
         if unknown or day in set(self._declared()) or self._begins(day):
-            return self._chain_start(day)
+            return self.condition.chain_start(day)
         why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
         return Opening(None, None, why)
-
-    def _chain_start(self, day: date) -> Opening:
-        return Opening(self.battery.initial_energy_mwh, day, wear=self.condition.initial_wear)
 
     def _begins(self, day: date) -> bool:
         """Declare `day` the start of a chain where it has prices and lies before all that is traded; whether it does.
@@ -356,18 +301,7 @@ class Replay:
         if frame is None:
             battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh, held_mwh)
             frame = idle_day(day, strategy, energy_mwh, battery)
-        return stamp | self._state_stamp(strategy, opening, frame)
-
-    def _state_stamp(self, strategy: str, opening: Opening, rows: pd.DataFrame) -> dict[str, str]:
-        """State and wear of a strategy before and after a day whose plan or dispatch are `rows`."""
-        wear = self.condition.wear_after(opening.wear, opening.energy_mwh or 0.0, rows)
-        return {
-            f"opening.{strategy}": repr(opening.energy_mwh),
-            f"closing.{strategy}": repr(closing_energy_mwh(rows)),
-            f"chain_start.{strategy}": opening.chain_start.isoformat() if opening.chain_start else "",
-            f"wear_before.{strategy}": opening.wear.to_text(),
-            f"wear.{strategy}": wear.to_text(),
-        }
+        return stamp | self.condition.state_stamp(strategy, opening, frame)
 
     def _day_ahead(self, first: date, last: date) -> pd.DataFrame:
         """Day-ahead rows of EFA days `first` to `last`: settlement dates from the day before."""

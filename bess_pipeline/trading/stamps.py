@@ -19,12 +19,13 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.lake import Lake
+from bess_pipeline.market_tables import MARKET_DISPATCH
 
 PLAN, FORESIGHT, DISPATCH = "trading/plan", "trading/foresight_plan", "trading/dispatch"
 CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "risk/daily_pnl"
 RESTATED = (CASHFLOW, RUN_STATUS, DAILY_PNL)  # what a revised system price may change
-SYSTEM_PRICE_STAMP, CASH_STAMP = "system_price", "cash"
-DISPATCH_STAMP = "dispatch"
+SYSTEM_PRICE_STAMP, CASH_STAMP, MARKET_STAMP = "system_price", "cash", "market_dispatch"
+DISPATCH_STAMP, COST_STAMP = "dispatch", "costs"
 HALF_A_PENNY_GBP = 0.005
 RESETTLED_COLUMNS = ("efa_date", "strategy", "first_cash_gbp", "cash_gbp", "change_gbp")
 STATE_TOLERANCE_MWH = 1e-6
@@ -41,9 +42,9 @@ def price_vintage(system_price: pd.DataFrame) -> str:
     return vintage(system_price[["start_utc", "system_price_gbp_mwh"]])
 
 
-def status_inputs(dispatched: Mapping[str, str], settled: Mapping[str, str]) -> str:
-    """What trading.run_status stands on, from the stamps of a day's dispatch and cash."""
-    return dispatched.get("inputs", "") + settled.get("inputs", "")
+def status_inputs(dispatched: Mapping[str, str], settled: Mapping[str, str], market: Mapping[str, str]) -> str:
+    """What trading.run_status stands on, from the stamps of a day's dispatch, cash and dispatch of all markets."""
+    return dispatched.get("inputs", "") + settled.get("inputs", "") + market.get("inputs", "")
 
 
 def cash_stamp(before: Mapping[str, str], dispatch: str, settled: Mapping[str, tuple[str, float]]) -> dict[str, str]:
@@ -117,9 +118,10 @@ def outdated(lake: Lake, fingerprint: str, days: Iterable[date] | None = None) -
 
 
 def _stands(lake: Lake, day: date, system_price: pd.DataFrame) -> bool:
-    cash, dispatch = lake.stamp(CASHFLOW, day), lake.stamp(DISPATCH, day)
+    cash, dispatch, market = (lake.stamp(table, day) for table in (CASHFLOW, DISPATCH, MARKET_DISPATCH))
     return (
         cash.get(SYSTEM_PRICE_STAMP) == price_vintage(system_price)
-        and lake.stamp(RUN_STATUS, day).get("inputs") == status_inputs(dispatch, cash)
+        and cash.get(MARKET_STAMP, "") == market.get("inputs", "")
+        and lake.stamp(RUN_STATUS, day).get("inputs") == status_inputs(dispatch, cash, market)
         and lake.stamp(DAILY_PNL, day).get(CASH_STAMP) == cash.get("inputs")
     )

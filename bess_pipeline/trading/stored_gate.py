@@ -51,7 +51,7 @@ class StoredGates:
             battery=battery,
             opening_energy_mwh=opening_energy_mwh,
             availability=lambda one: self.availability(one, day, gate),
-            auctions=self._auctions(day),
+            auctions=self.past_auctions(day),
             ancillary=self.settings.ancillary,
             co_optimisation=self.settings.co_optimisation,
             rolling=self.settings.rolling,
@@ -75,12 +75,9 @@ class StoredGates:
 
     def results(self, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Day-ahead prices and auction results of a trading day, as far as the lake has them."""
-        start, end = gb_time.efa_day_bounds_utc(day)
-        auctions = self.lake.read(AUCTIONS, day - ONE_DAY, day)
-        inside = (auctions["delivery_start_utc"] >= start) & (auctions["delivery_start_utc"] < end)
-        return efa_rows(self.lake, DAY_AHEAD_PRICE, day, day), auctions[inside].reset_index(drop=True)
+        return efa_rows(self.lake, DAY_AHEAD_PRICE, day, day), day_auctions(self.lake, day)
 
-    def _auctions(self, day: date) -> pd.DataFrame:
+    def past_auctions(self, day: date) -> pd.DataFrame:
         """Results of the days that an expectation of cleared volume may look back on."""
         first = day - timedelta(days=self.settings.ancillary.volume_cap_days + 1)
         rows = self.lake.read(AUCTIONS, first, day - ONE_DAY)
@@ -94,6 +91,15 @@ class StoredGates:
         known = {str(name): stream_named(str(name), _minutes(part)) for name, part in rows.groupby("stream")}
         drawn = self.settings.scenarios.method, self.settings.seed
         return scenarios_from(rows, known, day, gate, timeline.gate_utc(day, gate), *drawn)
+
+
+def day_auctions(lake: Lake, first: date, last: date | None = None) -> pd.DataFrame:
+    """Results of the auctions that deliver in the EFA days `first` to `last` (that one alone by default)."""
+    last = last or first
+    start, end = gb_time.efa_day_bounds_utc(first)[0], gb_time.efa_day_bounds_utc(last)[1]
+    rows = lake.read(AUCTIONS, first - ONE_DAY, last)
+    inside = (rows["delivery_start_utc"] >= start) & (rows["delivery_start_utc"] < end)
+    return rows[inside].reset_index(drop=True)
 
 
 def _minutes(rows: pd.DataFrame) -> int:

@@ -1,7 +1,7 @@
-"""The strategies there are: one entry each, from which everything that lists strategies is made.
+"""The strategies of the day-ahead market: one entry each, from which everything that lists them is made.
 
-What belongs here: the register. What does not: how a strategy decides (a module each) and how its days are
-carried through the lake (`replay.py`).
+What belongs here: the register. What does not: how a strategy decides (a module each), how its days are carried through
+the lake (`replay.py`) and strategies of more markets (`market_strategies.py`), which `find` knows too.
 
 A new strategy is a module that plans a day, and one entry here.
 """
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bess_pipeline.forecasting.baseline import similar_day
-from bess_pipeline.trading import foresight, rolling, rule_based
+from bess_pipeline.trading import foresight, market_strategies, rolling, rule_based
+from bess_pipeline.trading.market_strategies import MarketStrategy
 from bess_pipeline.trading.plans import PlanOutcome, PlanRequest
 from bess_pipeline.trading.stamps import FORESIGHT, PLAN
 from bess_pipeline.trading.stored_forecast import described, stored_mean
@@ -79,6 +80,6 @@ NAMES = tuple(strategy.name for strategy in STRATEGIES)
 DECIDING = tuple(strategy for strategy in STRATEGIES if strategy.plan is not None)
 
 
-def find(name: str) -> Strategy | None:
-    """The strategy of this name, or None."""
-    return next((strategy for strategy in STRATEGIES if strategy.name == name), None)
+def find(name: str) -> Strategy | MarketStrategy | None:
+    """The strategy of this name, of whichever markets, or None."""
+    return next((strategy for strategy in STRATEGIES if strategy.name == name), market_strategies.find(name))

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from dagster_ui import Run, Ui, choose_partitions, launch, open_materialise_dialog, running_ui, wait, wait_until_ready
 from playwright.sync_api import Page, expect
-from small_workspace import ENVIRONMENT
+from small_workspace import ENVIRONMENT, MARKET_STRATEGIES
 
 from bess_pipeline.definitions import build_defs
 from bess_pipeline.lake import Lake
@@ -136,7 +136,7 @@ def test_one_day_is_materialised(page: Page, ui: Ui, workspace: Workspace, scree
     assert not not_complete(workspace.lake, [day])
     assert len(workspace.lake.read("trading/dispatch", day, day)) == len(STRATEGIES) * 48
     published = query(workspace.database, "SELECT count(*) AS n FROM trading.dispatch WHERE efa_date = '2026-04-01'")
-    assert published["n"].tolist() == [len(STRATEGIES) * 48]
+    assert published["n"].tolist() == [(len(STRATEGIES) + len(MARKET_STRATEGIES)) * 48]
 
 
 def test_two_ranges_are_backfilled_in_order(page: Page, ui: Ui, workspace: Workspace, screenshot: Screenshot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -33,7 +34,8 @@ from bess_pipeline.scenarios.daily import MADE_TABLES
 from bess_pipeline.scenarios.gates import GateMaker
 from bess_pipeline.schemas import SCHEMA_VERSION, validate
 from bess_pipeline.settings import RollingSettings, Settings, SolverSettings
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
+from bess_pipeline.trading import market_strategies
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, PLANNED
 from bess_pipeline.trading.replay import Replay
 from bess_pipeline.warehouse import query, table_hashes
 from bess_pipeline.workspace import Workspace
@@ -42,6 +44,7 @@ BESS = Path(sys.executable).with_name("bess")
 DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
 STRATEGIES = small_workspace.STRATEGIES
+MARKET_DAYS = DAYS[-7:]  # those that are planned by the strategies of all markets
 GATES = ("day_ahead", "response")
 DAILY_FIGURES = ("dependence", "rank_histograms", "interval_coverage", "skill_by_hour")
 FORECAST_FIGURES = {
@@ -49,6 +52,7 @@ FORECAST_FIGURES = {
     *(f"fan_{gate}_{DEMO_LAST_DAY}.png" for gate in GATES),
     "fan_day_ahead_2026-04-13.png",
 }
+RISK_FIGURES = ("stream_pnl_", "ladder", "waterfall_", "capture_by_month", "tail_contribution_")
 PLAN_FIGURES = {  # of the coming day, a Monday, which gets a frontier
     *(f"{kind}_{strategy}_2026-04-13.png" for kind in ("plan", "offers") for strategy in CO_OPTIMISED),
     "frontier_2026-04-13.png",
@@ -110,21 +114,29 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
 
 def test_28_days_are_complete_for_each_strategy(demo: Demo) -> None:
     status = demo.sql("SELECT strategy, status, count(*) AS days FROM trading.run_status GROUP BY ALL ORDER BY ALL")
-    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": 28} for s in STRATEGIES]
+    days = dict.fromkeys(STRATEGIES, 28) | dict.fromkeys(market_strategies.NAMES, 7)
+    assert status.to_dict("records") == [{"strategy": s, "status": "complete", "days": days[s]} for s in sorted(days)]
     assert demo.sql("SELECT * FROM market.incomplete_day WHERE settlement_date <= DATE '2026-04-11'").empty
 
 
 def test_every_half_hour_is_there_once_and_the_short_day_has_46(demo: Demo) -> None:
-    expected = 27 * 48 + 46
     for table in ("dispatch", "foresight_plan"):
         rows = demo.sql(f"SELECT strategy, efa_date, start_utc FROM trading.{table}")
-        for _, own in rows.groupby("strategy"):
-            assert len(own) == own["start_utc"].nunique() == expected
-            assert (own["efa_date"] == SHORT_DAY).sum() == 46
+        for strategy, own in rows.groupby("strategy"):
+            market = strategy in market_strategies.NAMES
+            assert len(own) == own["start_utc"].nunique() == (7 * 48 if market else 27 * 48 + 46)
+            assert (own["efa_date"] == SHORT_DAY).sum() == (0 if market else 46)
+        assert (
+            set(rows["strategy"])
+            == {
+                "dispatch": {*STRATEGIES, *market_strategies.NAMES},
+                "foresight_plan": {"day_ahead_perfect_foresight"},
+            }[table]
+        )
     ahead = [date(2026, 4, 12), date(2026, 4, 13)]
     for strategies, days in (
         (("rule_based", "day_ahead_rolling"), [*DAYS, *ahead]),
-        (CO_OPTIMISED, [*DAYS[-7:], *ahead]),
+        (PLANNED, [*MARKET_DAYS, *ahead]),
     ):
         plans = demo.sql(
             "SELECT efa_date, strategy, gate, count(*) AS n FROM trading.plan "
@@ -148,28 +160,44 @@ def test_the_history_is_that_of_the_sample_market_value_for_value(demo: Demo) ->
         pd.testing.assert_series_equal(got[column].reindex(wanted.index), wanted, check_freq=False, atol=0.005, rtol=0)
 
 
-def test_the_printed_table_equals_the_warehouse(demo: Demo) -> None:
-    sums = demo.sql(
-        "SELECT strategy, stream, sum(amount_gbp) AS gbp FROM trading.cashflow "
-        f"WHERE efa_date BETWEEN DATE '{DAYS[0]}' AND DATE '{DAYS[-1]}' GROUP BY ALL"
-    ).pivot(index="strategy", columns="stream", values="gbp")
-    lines = demo.result.out.splitlines()
-    head = next(number for number, line in enumerate(lines) if line.startswith("strategy "))
-    names = re.split(r" {2,}", lines[head])
-    printed = [
-        dict(zip(names, re.split(r" {2,}", line), strict=True)) for line in lines[head + 2 : head + 2 + len(STRATEGIES)]
-    ]
-    labels = {strategy_label(strategy): strategy for strategy in STRATEGIES}
-    assert {row["strategy"] for row in printed} == set(labels)
-    for row in printed:
-        cash = sums.loc[labels[row["strategy"]]]
-        assert row["day-ahead"] == number(cash["day_ahead"])
-        assert row["imbalance"] == number(cash["imbalance"])
-        assert row["wear"] == number(cash["wear"])
-        assert row["cash"] == number(cash["day_ahead"] + cash["imbalance"])
-        assert row["after wear"] == number(cash.sum())
-        assert row["days"] == "28"
-        assert row["£/MW/day"] == number(cash.sum() / 50 / 28, 2)
+def printed_tables(text: str) -> list[list[dict[str, str]]]:
+    """Rows of each table of strategies, by column."""
+    lines = text.splitlines()
+    tables = []
+    for head in (place for place, line in enumerate(lines) if line.startswith("strategy ")):
+        names = re.split(r" {2,}", lines[head])
+        rows = []
+        for line in lines[head + 2 :]:
+            cells = re.split(r" {2,}", line)
+            if len(cells) != len(names):
+                break
+            rows.append(dict(zip(names, cells, strict=True)))
+        tables.append(rows)
+    return tables
+
+
+def test_the_printed_tables_equal_the_warehouse(demo: Demo) -> None:
+    """Over the days that all strategies have, and each over its own."""
+    rows = demo.sql("SELECT strategy, efa_date, stream, pnl_gbp FROM risk.daily_pnl")
+    days = rows.groupby("strategy")["efa_date"].agg(lambda own: frozenset(own))
+    shared = frozenset.intersection(*days)
+    tables = printed_tables(demo.result.out)
+    assert len(tables) == (2 if days.nunique() > 1 and shared else 1)
+    for table, part in zip(tables, (rows[rows["efa_date"].isin(shared)], rows)[-len(tables) :], strict=True):
+        sums = part.pivot_table(index="strategy", columns="stream", values="pnl_gbp", aggfunc="sum", fill_value=0.0)
+        labels = {strategy_label(strategy): strategy for strategy in sums.index}
+        assert {row["strategy"] for row in table} == set(labels)
+        for row in table:
+            own = sums.loc[labels[row["strategy"]]]
+            count = part.loc[part["strategy"] == labels[row["strategy"]], "efa_date"].nunique()
+            assert row["day-ahead"] == number(own["day_ahead"])
+            assert row["imbalance"] == number(own["imbalance"])
+            assert row["wear"] == number(own["wear"])
+            assert row["cash"] == number(own.drop("wear").sum())
+            assert row["after wear"] == number(own.sum())
+            assert row["days"] == str(count)
+            assert row["£/MW/day"] == number(own.sum() / 50 / count, 2)
+    assert {row["days"] for row in tables[-1] if row["strategy"] == strategy_label("rule_based")} == {"28"}
 
 
 def test_the_printed_capture_is_the_ratio_to_the_bound(demo: Demo) -> None:
@@ -189,8 +217,8 @@ def test_the_printed_capture_is_the_ratio_to_the_bound(demo: Demo) -> None:
     for strategy in ("rule_based", "day_ahead_rolling"):
         share = value[strategy] / bound
         assert 0.3 < share <= 1.0
-        line = next(line for line in demo.result.out.splitlines() if line.startswith(f"{strategy_label(strategy)} "))
-        assert line.endswith(f" {share:.1%}")
+        (row,) = (one for one in printed_tables(demo.result.out)[-1] if one["strategy"] == strategy_label(strategy))
+        assert row["capture"] == f"{share:.1%}"
 
 
 def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
@@ -202,6 +230,7 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
                    -5 * sum(charge_mw + discharge_mw) * 0.5 AS wear
             FROM trading.dispatch JOIN market.day_ahead_price USING (start_utc)
             JOIN market.system_price USING (start_utc)
+            WHERE strategy NOT IN (SELECT strategy FROM trading.market_dispatch)
             GROUP BY strategy)
         SELECT r.strategy, day_ahead + imbalance + wear AS recomputed,
                (SELECT sum(amount_gbp) FROM trading.cashflow c WHERE c.strategy = r.strategy) AS stored
@@ -210,6 +239,25 @@ def test_cash_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
     )
     assert len(found) == len(STRATEGIES)
     assert found["recomputed"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
+
+
+def test_cash_of_all_markets_is_recomputed_from_dispatch_and_prices(demo: Demo) -> None:
+    found = demo.sql(
+        """
+        WITH recomputed AS (
+            SELECT strategy,
+                   sum(day_ahead_mwh * day_ahead_price_gbp_mwh + coalesce(intraday_mwh * intraday_price_gbp_mwh, 0)
+                       + (metered_mwh - contracted_mwh - absvd_mwh) * system_price_gbp_mwh
+                       - 5 * ((charge_mw + discharge_mw) * 0.5 + activation_export_mwh + activation_import_mwh)) AS gbp
+            FROM trading.market_dispatch JOIN market.day_ahead_price USING (start_utc)
+            JOIN market.system_price USING (start_utc) GROUP BY strategy)
+        SELECT strategy, gbp, (SELECT sum(amount_gbp) FROM trading.cashflow c
+                               WHERE c.strategy = r.strategy AND stream NOT IN ('response', 'reserve')) AS stored
+        FROM recomputed r
+        """
+    )
+    assert set(found["strategy"]) == set(market_strategies.NAMES)
+    assert found["gbp"].tolist() == pytest.approx(found["stored"].tolist(), abs=0.01)
 
 
 def test_no_strategy_beats_its_bound_nor_leaves_the_battery(demo: Demo) -> None:
@@ -231,11 +279,10 @@ def test_the_state_is_carried_over_every_midnight(demo: Demo) -> None:
     for _, own in status.groupby("strategy"):
         assert own["opening_energy_mwh"].iloc[0] == 50.0
         assert own["opening_energy_mwh"].tolist()[1:] == pytest.approx(own["closing_energy_mwh"].tolist()[:-1])
-        assert set(own["chain_start"]) == {DEMO_FIRST_DAY}
+        assert set(own["chain_start"]) == {own["efa_date"].min()}
 
 
 def test_the_plan_of_the_next_trading_day_is_there(beside: Demo) -> None:
-    assert "Not dispatched or settled yet" in done("--workspace", beside.workspace, "plan").out
     for form in ("table", "csv"):
         energy = done("--workspace", beside.workspace, "plan", "--strategy", "day_ahead_rolling", "--format", form)
         assert len(energy.out.splitlines()) == 49
@@ -252,8 +299,11 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     figures = sorted((demo.workspace / "reports" / "figures").glob("*.png"))
     days = (SHORT_DAY, DEMO_LAST_DAY)
     names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
+    names |= {f"dispatch_co_optimised_cvar_{day}.png" for day in (DEMO_LAST_DAY,)}
     names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES | PLAN_FIGURES
-    assert {path.name for path in figures} == names
+    of_risk = {path.name for path in figures if path.name.startswith(RISK_FIGURES)}
+    assert {path.name for path in figures} - of_risk == names
+    assert {"stream_pnl_co_optimised_cvar.png", "ladder.png", "capture_by_month.png"} <= of_risk
     for path in figures:
         content = path.read_bytes()
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
@@ -266,8 +316,9 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
 
 def test_the_report_names_the_origin_of_its_data(demo: Demo) -> None:
     page = (demo.workspace / "reports" / "report.html").read_text(encoding="utf-8")
+    figures = demo.workspace / "reports" / "figures"
     assert "simulated" in page.lower()
-    assert page.count("data:image/png;base64,") == 2 * len(STRATEGIES) + 2  # two days each; P&L and wear
+    assert page.count("data:image/png;base64,") == len(json.loads((figures / "newest.json").read_text()))
     published = demo.sql("SELECT * FROM meta.publication").iloc[0]
     assert published["origin"] == "simulated"
     assert published["schema_version"] == SCHEMA_VERSION

@@ -273,13 +273,14 @@ def test_fault_29_a_maintenance_page_for_one_days_prices(tmp_path: Path, monkeyp
         assert "4 of 5 days are complete" in result.err
         lines = result.out.splitlines()
         assert {line[:10] for line in lines} == {str(bad)}
-        assert {line.split()[1] for line in lines} == {"market/day_ahead_price", *small_workspace.STRATEGIES}
+        every = {*small_workspace.STRATEGIES, *small_workspace.MARKET_STRATEGIES}
+        assert {line.split()[1] for line in lines} == {"market/day_ahead_price", *every}
         assert re.search(r"market/day_ahead_price  refused: .* answered with a web page \(HTTP 200\)", result.out)
         verdict = failed_verdict(Path("five"))
         assert verdict.startswith("1 of 5 days are not complete:")
         assert all(line in verdict for line in lines)
         found = statuses(Path("five/bess.duckdb"))
-        for strategy in small_workspace.STRATEGIES:
+        for strategy in every:
             assert found.pop((bad, strategy)) in {"refused", "provisional"}
         assert set(found.values()) == {"complete"}
 

@@ -14,7 +14,7 @@ from bess_pipeline.settings import Settings
 from bess_pipeline.workspace import Workspace
 
 FIVE_DAYS = dg.DailyPartitionsDefinition(start_date="2026-03-18", end_date="2026-03-23")
-DISPATCH = dg.AssetKey(["trading", "dispatch"])
+DISPATCH, MARKET_DISPATCH = dg.AssetKey(["trading", "dispatch"]), dg.AssetKey(["trading", "market_dispatch"])
 
 
 def test_a_backfill_of_days_reaches_no_other_day_of_any_asset(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_backfill_of_days_reaches_no_other_day_of_any_asset(tmp_path: Path) ->
         )
         days = ["2026-03-20", "2026-03-21"] if child == parent else ["2026-03-19", "2026-03-20"]
         assert sorted(reached.get_partition_keys()) == days, f"{parent} to {child}"
-    assert {child for child, parent in edges if child == parent} == {DISPATCH}
+    assert {child for child, parent in edges if child == parent} == {DISPATCH, MARKET_DISPATCH}
 
 
 @pytest.mark.parametrize(

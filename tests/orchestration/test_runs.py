@@ -43,12 +43,13 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "trading/plan": 2 * 46,  # of two strategies that decide
     "trading/foresight_plan": 46,
     "trading/dispatch": 3 * 46,
-    "trading/cashflow": 3 * 46 * 3,
-    "trading/run_status": 3,
-    "risk/daily_pnl": 3 * 3,
+    "trading/market_dispatch": 4 * 46,
+    "trading/cashflow": 3 * 46 * 3 + 4 * 46 * 7,  # streams of the day-ahead market, and of all
+    "trading/run_status": 3 + 4,
+    "risk/daily_pnl": 3 * 3 + 4 * 7,
     "scenario/gate_status": 2 * 3,  # of two gates, three steps
-    "trading/co_optimised_plan": 2 * 2 * 46,  # of two strategies, two gates
-    "risk/plan_value": 2 * 2,
+    "trading/co_optimised_plan": (2 * 2 + 1) * 46,  # of two strategies two gates, of energy alone one
+    "risk/plan_value": 2 * 2 + 1,
 }
 CHECKED = {
     "market/system_price": {"period_counts", "price_bounds"},
@@ -60,6 +61,7 @@ CHECKED = {
     "scenario/price_path": {"probabilities_sum_to_1"},
     "trading/co_optimised_plan": {"limits_kept", "never_both"},
     "trading/dispatch": {"energy_balance"},
+    "trading/market_dispatch": {"energy_balance"},
     "trading/cashflow": {"cash_reconciles"},
     "trading/run_status": {"opening_is_previous_closing"},
 }
@@ -270,9 +272,10 @@ def test_the_verdict_fails_the_run_and_lists_the_bad_day(small_copy: Path) -> No
     assert data is not None
     lines = str(data.description).splitlines()
     assert lines[0] == "2 of 5 days are not complete:"
-    assert [line[:10] for line in lines[1:]] == [str(CLOCK_CHANGE)] * 3 + [str(LAST)]
-    assert all("refused: a reason of this test" in line for line in lines[1:4])
-    assert {line.split()[1] for line in lines[1:4]} == set(small_workspace.STRATEGIES)
+    every = {*small_workspace.STRATEGIES, *small_workspace.MARKET_STRATEGIES}
+    assert [line[:10] for line in lines[1:]] == [str(CLOCK_CHANGE)] * len(every) + [str(LAST)]
+    assert all("refused: a reason of this test" in line for line in lines[1:-1])
+    assert {line.split()[1] for line in lines[1:-1]} == every
 
 
 def test_a_missing_setting_fails_a_run_with_one_sentence(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,8 @@ def test_a_plan_is_that_of_the_strategy_asked_for(small: Path) -> None:
         assert len(records) == 46
     result = run_bess(*plan, "--strategy", "day_ahead_perfect_foresight")
     assert (result.status, result.out) == (1, "")
-    assert "choose rule_based, day_ahead_rolling, co_optimised or co_optimised_cvar" in result.err
+    energy = "rule_based, day_ahead_rolling, day_ahead_imbalance"
+    assert f"choose {energy}, co_optimised or co_optimised_cvar" in result.err
 
 
 def test_a_plan_that_is_not_stored_is_a_failure(small: Path) -> None:
@@ -114,13 +115,13 @@ def test_a_report_is_of_the_days_asked_for(small_copy: Path) -> None:
     cash = query(
         small_copy / "bess.duckdb",
         "SELECT strategy, sum(amount_gbp) FILTER (stream = 'day_ahead') AS day_ahead, "
-        "sum(amount_gbp) FILTER (stream = 'wear') AS wear FROM trading.cashflow "
+        "sum(amount_gbp) AS after_wear FROM trading.cashflow "
         "WHERE efa_date BETWEEN DATE '2026-03-28' AND DATE '2026-03-30' GROUP BY ALL",
     ).set_index("strategy")
-    assert set(found) == set(cash.index) == set(small_workspace.STRATEGIES)
+    assert set(found) == set(cash.index) == {*small_workspace.STRATEGIES, *small_workspace.MARKET_STRATEGIES}
     for strategy, row in found.items():
         assert row["day_ahead"] == pytest.approx(cash.loc[strategy, "day_ahead"])
-        assert row["after_wear_gbp"] == pytest.approx(cash.loc[strategy, ["day_ahead", "wear"]].sum())
+        assert row["after_wear_gbp"] == pytest.approx(cash.loc[strategy, "after_wear"])
         assert row["days"] == 3
     text = done(*report).out
     assert text.startswith("P&L by strategy and stream")

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -196,14 +198,13 @@ def test_the_build_backend_is_bounded() -> None:
 # --- settings files -----------------------------------------------------------------------------------
 
 
-def settings_keys() -> Iterator[tuple[str, str | None, Any]]:
-    """Section or top-level name, key, default."""
-    for name, field in Settings.model_fields.items():
+def settings_keys(model: type[BaseModel] = Settings, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Sections and name of every setting, and its default."""
+    for name, field in model.model_fields.items():
         if isinstance(field.default, BaseModel):
-            for key, inner in type(field.default).model_fields.items():
-                yield name, key, inner.default
+            yield from settings_keys(type(field.default), *above, name)
         else:
-            yield name, None, field.default
+            yield (*above, name), field.default
 
 
 def test_the_committed_settings_file_sets_nothing() -> None:
@@ -212,17 +213,16 @@ def test_the_committed_settings_file_sets_nothing() -> None:
 
 def test_every_setting_is_in_bess_toml_with_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commented = (PROJECT / "bess.toml").read_text(encoding="utf-8")
-    text = re.sub(r"(?m)^# (?=\[[a-z_]+\]$|[a-z_0-9]+ = )", "", commented)
+    text = re.sub(r"(?m)^# (?=\[[a-z_.]+\]$|[a-z_0-9]+ = )", "", commented)
     (tmp_path / "bess.toml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     settings = load_settings()  # every key is known and every value allowed
     written = tomllib.loads(text)
-    for name, key, default in settings_keys():
-        values = written if key is None else written[name]
-        assert (key or name) in values, f"bess.toml does not mention {name}.{key}"
+    for (*sections, key), default in settings_keys():
+        values, section = reduce(getitem, sections, written), reduce(getattr, sections, settings)
+        assert key in values, f"bess.toml does not mention {'.'.join((*sections, key))}"
         if default is not None:
-            section = settings if key is None else getattr(settings, name)
-            assert getattr(section, key or name) == default, f"{name}.{key}"
+            assert getattr(section, key) == default, f"{sections} {key}"
 
 
 def test_the_example_environment_file_is_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

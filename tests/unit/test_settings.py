@@ -53,6 +53,31 @@ def test_precedence_from_the_command_line_down_to_the_defaults(monkeypatch: pyte
     assert battery.initial_soc == 0.5
 
 
+@pytest.mark.parametrize("where", ["environment", ".env", "bess.toml"])
+def test_a_section_within_a_section_can_be_set_anywhere(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if where == "environment":
+        monkeypatch.setenv("BESS_RISK__LIMITS__VAR_GBP", "5000")
+        monkeypatch.setenv("BESS_RISK__STRESS__OUTAGE_HOURS", "6")
+    elif where == ".env":
+        Path(".env").write_text(
+            "BESS_RISK__LIMITS__VAR_GBP=5000\nBESS_RISK__STRESS__OUTAGE_HOURS=6\n", encoding="utf-8"
+        )
+    else:
+        Path("bess.toml").write_text(
+            "[risk.limits]\nvar_gbp = 5000\n[risk.stress]\noutage_hours = 6\n", encoding="utf-8"
+        )
+    risk = load_settings().risk
+    assert (risk.limits.var_gbp, risk.stress.outage_hours, risk.limits.cvar_gbp) == (5000, 6, None)
+
+
+def test_settings_of_risk_change_measures_of_risk_and_nothing_else() -> None:
+    usual, other = load_settings(), load_settings(risk={"limits": {"var_gbp": 1.0}})
+    assert usual.risk_fingerprint() != other.risk_fingerprint()
+    assert usual.risk_fingerprint() != load_settings(seed=1).risk_fingerprint()
+    for name in ("fingerprint", "forecast_fingerprint", "co_optimisation_fingerprint", "market_dispatch_fingerprint"):
+        assert getattr(usual, name)() == getattr(other, name)(), name
+
+
 @pytest.mark.parametrize("where", ["environment", ".env", "bess.toml", "command line"])
 def test_the_workspace_can_be_chosen_anywhere(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     overrides = {}
@@ -83,7 +108,9 @@ def test_another_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BESS_BATTERY__POWER_KW", "[battery] has"),
         ("BESS_WORKSPCE", "'workspce'"),
         ("BESS_SEED__START", "[seed] has no parts"),
-        ("BESS_BATTERY__POWER_MW__X", "[battery] has"),
+        ("BESS_BATTERY__POWER_MW__X", "[battery.power_mw] has no parts"),
+        ("BESS_RISK__LIMIT__VAR_GBP", "[risk] has"),
+        ("BESS_RISK__LIMITS__VAR", "[risk.limits] has"),
     ],
 )
 @pytest.mark.parametrize("where", ["the environment", ".env"])

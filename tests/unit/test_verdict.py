@@ -116,21 +116,22 @@ def test_what_is_said_of_plans_of_all_markets_counts_gates_and_gives_each_reason
     lake = Lake(tmp_path / "lake", tmp_path / "quarantine")
     strategies = ("co_optimised", "co_optimised_cvar")
     every = [(strategy, gate) for strategy in strategies for gate in ("day_ahead", "response")]
+    every.append(("day_ahead_imbalance", "day_ahead"))
     planned: dict[str, str] = {}
     for key in every:
         planned |= gate_stamp(key)
     empty = schemas.empty_frame(CO_OPTIMISED_PLAN)
     lake.write(CO_OPTIMISED_PLAN, FIRST, empty, planned)
-    assert plan_words(lake, [FIRST]) == "plans of all markets: 4 of 4 gates of 1 days are planned"
+    assert plan_words(lake, [FIRST]) == "plans of all markets: 5 of 5 gates of 1 days are planned"
     broken = planned | gate_stamp(every[0], reason="a storm") | gate_stamp(every[2], reason="a storm")
     broken |= gate_stamp(every[3], reason="no CVaR below 0", notes="noted")
     lake.write(CO_OPTIMISED_PLAN, SECOND, empty, broken | gate_stamp(every[1], closed=""))
     assert plan_words(lake, [FIRST, SECOND, THIRD]) == (
-        "plans of all markets: 5 of 12 gates of 3 days are planned; "
+        "plans of all markets: 7 of 15 gates of 3 days are planned; "
         f"{SECOND} co_optimised day_ahead and 1 more: a storm; {SECOND} co_optimised_cvar response: no CVaR below 0; "
-        f"{THIRD} co_optimised day_ahead and 3 more: it was never planned"
+        f"{THIRD} day_ahead_imbalance day_ahead and 4 more: it was never planned"
     )
     for place, key in enumerate(every):
         broken |= gate_stamp(key, reason=f"reason {place}")
     lake.write(CO_OPTIMISED_PLAN, SECOND, empty, broken)
-    assert plan_words(lake, [SECOND]).endswith("reason 2; 1 more reasons: `bess plan --date` gives a day's")
+    assert plan_words(lake, [SECOND]).endswith("reason 1; 2 more reasons: `bess plan --date` gives a day's")

@@ -3,13 +3,15 @@
 What belongs here: the order of methods, and when an answer is good enough. What does not: the methods.
 
 The interior point method runs until a dispatch restored from its point (a lower bound of the objective) and the bound
-of its duals (an upper one) are close enough. Where it stops short, or the formulation has another structure, cuts
-scenario by scenario close what is left (`multicut.py`), from the best plan found.
+of its duals (an upper one) are close enough. Where it stops short, the whole problem goes to the simplex method as long
+as it is small enough for that to be quick; else, or where the formulation has another structure, cuts scenario by
+scenario close what is left (`multicut.py`), from the best plan found.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy as np
 from bess_pipeline.errors import SolverError
 from bess_pipeline.optimisation.problem import FloatArray
 from bess_pipeline.optimisation.stochastic.certificate import Duals, cost_bound
+from bess_pipeline.optimisation.stochastic.extensive import ExtensiveSession
 from bess_pipeline.optimisation.stochastic.interior_point import InteriorPoint, Iterate
 from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
 from bess_pipeline.optimisation.stochastic.programme import Programme
@@ -28,6 +31,7 @@ from bess_pipeline.optimisation.stochastic.structure import Structure, structure
 MOST_ITERATIONS = 120
 LOOK_FROM = 4.0  # look at the certificate once the method's own gap is within this many times the wanted one
 LITTLE_RESIDUAL = 1e-2
+QUICK_COLUMNS = 150_000  # of all scenarios: a hundred over 48 h, some ten seconds by simplex, far less than cuts take
 PATIENCE = 8  # iterations without a better certificate before cuts take over
 
 
@@ -75,7 +79,20 @@ def decompose(
     if found is not None and found.gap <= gap:
         return found
     left = max(time_limit_s - (perf_counter() - started), 0.0)
+    whole = _solve_whole(programme, risk, left) if found is not None and programme.cost.size <= QUICK_COLUMNS else None
+    if whole is not None:
+        return whole
+    left = max(time_limit_s - (perf_counter() - started), 0.0)
     return solve_multicut(programme, risk, gap=gap, time_limit_s=left, start=found)
+
+
+def _solve_whole(programme: Programme, risk: RiskAversion, time_limit_s: float) -> TwoStageSolution | None:
+    """The optimum by simplex over all scenarios at once; None where that does not end in time."""
+    try:
+        found = ExtensiveSession(programme, time_limit_s=max(time_limit_s, 1.0)).solve(risk)
+    except SolverError:
+        return None
+    return replace(found, method="interior_point+simplex")
 
 
 def solve_interior(

@@ -29,6 +29,7 @@ from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 
 IN_OUT = 0.5
 MOST_ROUNDS = 400
+PATIENCE = 60  # rounds in which neither the best plan nor the bound got better
 SLACK_ROUNDS = 4
 PURGE_FROM = 200
 NEW_CUT = 1e-9
@@ -49,20 +50,21 @@ def solve_multicut(
     value_at_risk = 0.0 if start is None else start.value_at_risk_gbp
     best, duals = start, None if start is None else start.duals
     bound = np.inf if start is None else start.bound_gbp
-    rounds = 0
+    rounds = idle = 0
     while True:
         recourse = sessions.solve(plan, value_at_risk)
         rounds += 1
         how = ("multicut", rounds, perf_counter() - started)
         found = account(programme, risk, plan, recourse.columns, bound, _own_duals(programme, recourse), how)
+        idle += 1
         if best is None or found.objective_gbp > best.objective_gbp:
-            best = found
+            best, idle = found, 0
         master.add_cuts(plan, value_at_risk, recourse, best.objective_gbp)
         outer = master.solve()
         proven = -cost_bound(programme, risk, outer.duals)
         if proven < bound:
-            bound, duals = proven, outer.duals
-        late = perf_counter() - started > time_limit_s or rounds >= MOST_ROUNDS
+            bound, duals, idle = proven, outer.duals, 0
+        late = perf_counter() - started > time_limit_s or rounds >= MOST_ROUNDS or idle >= PATIENCE
         if relative_gap(best.objective_gbp, bound) <= gap or late:
             break
         plan = IN_OUT * outer.plan + (1 - IN_OUT) * best.plan

@@ -70,7 +70,8 @@ def _figures(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         **_common(partitions, FIGURES, WAREHOUSE),
         pool=PUBLISH_POOL,
         kinds={"matplotlib"},
-        description="Dispatch overlays of telling days, and cumulative P&L with drawdown.",
+        description="Cumulative P&L with drawdown, streams over time, ladder, waterfall, capture by month, what bad "
+        "days are made of, wear, and dispatch overlays of telling days.",
     )
     @one_sentence
     def figures(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -94,7 +95,8 @@ def _summary(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         **_common(partitions, REPORT, WAREHOUSE, FIGURES),
         pool=PUBLISH_POOL,
         kinds={"html"},
-        description="The report page: P&L by strategy and stream, days that are not complete, figures.",
+        description="The report page: P&L by strategy and stream, ladder, waterfall, risk, days that are not complete, "
+        "what is not included, figures.",
     )
     @one_sentence
     def summary(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

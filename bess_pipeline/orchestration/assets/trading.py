@@ -18,27 +18,21 @@ import dagster as dg
 
 from bess_pipeline.forecast_tables import FORECAST
 from bess_pipeline.lake import Lake
+from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restates, skips_finished
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
-from bess_pipeline.trading import checks
+from bess_pipeline.trading import checks, market_strategies
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import (
-    CASHFLOW,
-    DAILY_PNL,
-    DISPATCH,
-    FORESIGHT,
-    PLAN,
-    RUN_STATUS,
-    DayStatus,
-    Replay,
-)
-from bess_pipeline.trading.stamps import outdated
+from bess_pipeline.trading.replay import Replay
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, outdated
+from bess_pipeline.trading.status import DayStatus
 
 CHAIN_POOL = "trading_chain"
 DAY_AHEAD, SYSTEM_PRICE = "market/day_ahead_price", "market/system_price"
+AUCTIONS = "market/auction_clearing"
 ENERGY_TOLERANCE_MWH = 1e-6
 CASH_TOLERANCE_GBP = 0.005
 
@@ -70,7 +64,8 @@ def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
     ]
 
 
-def _common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict[str, Any]:
+def common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict[str, Any]:
+    """What the assets of all trading tables are given."""
     return {
         "key": table.split("/"),
         "partitions_def": partitions,
@@ -84,7 +79,7 @@ def _common(partitions: dg.PartitionsDefinition, table: str, group: str) -> dict
 
 def _availability_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        **_common(partitions, AVAILABILITY, "trading"),
+        **common(partitions, AVAILABILITY, "trading"),
         kinds={"python", "pandas"},
         description=f"{metadata.describe(AVAILABILITY)} From the user's calendar; none without one.",
     )
@@ -103,7 +98,7 @@ def _plan_asset(
     partitions: dg.PartitionsDefinition, table: str, step: str, kinds: set[str], description: str
 ) -> dg.AssetsDefinition:
     @dg.asset(
-        **_common(partitions, table, "trading"),
+        **common(partitions, table, "trading"),
         deps=[one.split("/") for one in (DAY_AHEAD, AVAILABILITY, *(() if table == FORESIGHT else (FORECAST,)))],
         pool=CHAIN_POOL,
         kinds=kinds,
@@ -114,9 +109,9 @@ def _plan_asset(
         runtime: RunningRuntime = getattr(context.resources, RUNTIME)
         runtime.hold_trading_chain()
         replay = make_replay(runtime)
-        days = _wanted(context, replay)
+        days = _to_decide(context, replay)
         statuses = replay.plan(days) if step == "plan" else replay.foresight(days)
-        return _result(context, runtime.workspace.lake, table, days, statuses)
+        return result(context, runtime.workspace.lake, table, days, statuses)
 
     return planned
 
@@ -128,7 +123,7 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
 
     @dg.asset(
-        **_common(partitions, DISPATCH, "trading"),
+        **common(partitions, DISPATCH, "trading"),
         deps=[
             *(table.split("/") for table in (AVAILABILITY, PLAN, FORESIGHT)),
             dg.AssetDep(key, partition_mapping=the_day_before),
@@ -143,14 +138,14 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         runtime: RunningRuntime = getattr(context.resources, RUNTIME)
         runtime.hold_trading_chain()
         replay = make_replay(runtime)
-        days = _wanted(context, replay)
+        days = _to_decide(context, replay)
         statuses = replay.dispatch(days)
         asked = requested_days(context)
         rows = runtime.workspace.lake.read(DISPATCH, asked[0] - timedelta(days=1), asked[-1])
         fades = runtime.settings.degradation.fade_limits_energy
         error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades)
-        balance = _check(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
-        return _result(context, runtime.workspace.lake, DISPATCH, days, statuses, [balance])
+        balance = check_result(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
+        return result(context, runtime.workspace.lake, DISPATCH, days, statuses, [balance])
 
     return dispatch
 
@@ -159,8 +154,8 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     key = dg.AssetKey(CASHFLOW.split("/"))
 
     @dg.asset(
-        **_common(partitions, CASHFLOW, "trading"),
-        deps=[DISPATCH.split("/"), DAY_AHEAD.split("/"), SYSTEM_PRICE.split("/")],
+        **common(partitions, CASHFLOW, "trading"),
+        deps=[table.split("/") for table in (DISPATCH, MARKET_DISPATCH, DAY_AHEAD, SYSTEM_PRICE, AUCTIONS)],
         kinds={"python", "pandas"},
         description=metadata.describe(CASHFLOW),
         check_specs=[
@@ -176,15 +171,14 @@ def _cashflow_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         statuses = replay.settle(days)
         asked = requested_days(context)
         before = asked[0] - timedelta(days=1)
-        difference = checks.cash_difference_gbp(
-            lake.read(CASHFLOW, asked[0], asked[-1]),
-            lake.read(DISPATCH, asked[0], asked[-1]),
-            lake.read(DAY_AHEAD, before, asked[-1]),
-            lake.read(SYSTEM_PRICE, before, asked[-1]),
-            replay.battery,
-        )
-        found = _check(key, "cash_reconciles", difference < CASH_TOLERANCE_GBP, {"difference_gbp": difference})
-        return _result(context, lake, CASHFLOW, days, statuses, [found])
+        cash = lake.read(CASHFLOW, asked[0], asked[-1])
+        day_ahead, system = (lake.read(table, before, asked[-1]) for table in (DAY_AHEAD, SYSTEM_PRICE))
+        energy, market = (lake.read(table, asked[0], asked[-1]) for table in (DISPATCH, MARKET_DISPATCH))
+        of_all = cash["strategy"].isin(market_strategies.NAMES)
+        difference = checks.cash_difference_gbp(cash[~of_all], energy, day_ahead, system, replay.battery)
+        difference += checks.market_cash_difference_gbp(cash[of_all], market, day_ahead, system, replay.battery)
+        found = check_result(key, "cash_reconciles", difference < CASH_TOLERANCE_GBP, {"difference_gbp": difference})
+        return result(context, lake, CASHFLOW, days, statuses, [found])
 
     return cashflow
 
@@ -193,8 +187,8 @@ def _run_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinitio
     key = dg.AssetKey(RUN_STATUS.split("/"))
 
     @dg.asset(
-        **_common(partitions, RUN_STATUS, "trading"),
-        deps=[DISPATCH.split("/"), CASHFLOW.split("/")],
+        **common(partitions, RUN_STATUS, "trading"),
+        deps=[table.split("/") for table in (DISPATCH, MARKET_DISPATCH, CASHFLOW)],
         kinds={"python", "pandas"},
         description=metadata.describe(RUN_STATUS),
         check_specs=[
@@ -210,15 +204,15 @@ def _run_status_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinitio
         statuses = replay.record_status(days)
         asked = requested_days(context)
         gaps = checks.opening_gaps(lake.read(RUN_STATUS, asked[0] - timedelta(days=1), asked[-1]))
-        found = _check(key, "opening_is_previous_closing", gaps.empty, {"days_that_do_not_continue": len(gaps)})
-        return _result(context, lake, RUN_STATUS, days, statuses, [found])
+        found = check_result(key, "opening_is_previous_closing", gaps.empty, {"days_that_do_not_continue": len(gaps)})
+        return result(context, lake, RUN_STATUS, days, statuses, [found])
 
     return run_status
 
 
 def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        **_common(partitions, DAILY_PNL, "risk"),
+        **common(partitions, DAILY_PNL, "risk"),
         deps=[CASHFLOW.split("/"), RUN_STATUS.split("/")],
         kinds={"python", "pandas"},
         description=metadata.describe(DAILY_PNL),
@@ -237,8 +231,8 @@ def _daily_pnl_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition
 
 def _degradation_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     @dg.asset(
-        **_common(partitions, DEGRADATION, "risk"),
-        deps=[DISPATCH.split("/"), CASHFLOW.split("/")],
+        **common(partitions, DEGRADATION, "risk"),
+        deps=[table.split("/") for table in (DISPATCH, MARKET_DISPATCH, CASHFLOW)],
         kinds={"python", "numpy"},
         description=f"{metadata.describe(DEGRADATION)} Rainflow cycles and a semi-empirical LFP model.",
     )
@@ -264,6 +258,12 @@ def make_replay(runtime: Runtime) -> Replay:
     return Replay(runtime.settings, workspace.lake, runtime.now, chain_starts, workspace.declare_chain_start)
 
 
+def _to_decide(context: dg.AssetExecutionContext, replay: Replay) -> list[date]:
+    """The requested days, less those on which the strategies of the day-ahead market are complete, where asked to."""
+    days = requested_days(context)
+    return [day for day in days if not replay.traded(day)] if skips_finished(context) else days
+
+
 def _wanted(context: dg.AssetExecutionContext, replay: Replay) -> list[date]:
     """The requested days, less the finished ones, or less all whose cash stands, where the run leaves those alone."""
     days = requested_days(context)
@@ -272,13 +272,14 @@ def _wanted(context: dg.AssetExecutionContext, replay: Replay) -> list[date]:
     return replay.unfinished(days) if skips_finished(context) else days
 
 
-def _check(key: dg.AssetKey, name: str, passed: bool, found: dict[str, Any]) -> dg.AssetCheckResult:
+def check_result(key: dg.AssetKey, name: str, passed: bool, found: dict[str, Any]) -> dg.AssetCheckResult:
+    """A check that fails its run."""
     return dg.AssetCheckResult(
         check_name=name, asset_key=key, passed=bool(passed), severity=dg.AssetCheckSeverity.ERROR, metadata=found
     )
 
 
-def _result(
+def result(
     context: dg.AssetExecutionContext,
     lake: Lake,
     table: str,
@@ -286,6 +287,7 @@ def _result(
     statuses: Sequence[DayStatus],
     check_results: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult:
+    """What a step over `days` came to; days that are not complete are warnings in its log."""
     lines = [f"{s.day} {s.strategy}: {s.status}: {s.reason}" for s in statuses if s.status != "complete"]
     for line in lines:
         context.log.warning(f"{table} {line}")

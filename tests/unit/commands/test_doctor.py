@@ -75,7 +75,7 @@ def test_a_day_that_is_not_complete_is_named_with_its_reason(small_copy: Path) -
     found = bad(small_copy)
     assert list(found) == ["data"]
     assert "1 of 5 trading days are not complete" in found["data"]
-    assert "2026-03-27  rule_based  refused: a reason of this test" in found["data"]
+    assert "2026-03-27  co_optimised  refused: a reason of this test" in found["data"]
     assert "BAD  data: " in run_bess("--workspace", small_copy, "doctor").out
 
 

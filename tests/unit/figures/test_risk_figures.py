@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bess_pipeline import schemas
+from bess_pipeline.figures import style
 from bess_pipeline.figures.capture import capture_figure
 from bess_pipeline.figures.ladder import ladder_figure
+from bess_pipeline.figures.pnl import cumulative_pnl
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.stream_pnl import binned, stream_pnl
 from bess_pipeline.figures.style import png_bytes
@@ -79,7 +81,7 @@ def test_waterfall_bars_start_where_the_last_one_ended() -> None:
         ("co_optimised", "cash"): -1000.0,
     }
     steps = waterfall(pnl | {("co_optimised", "after_wear"): -1500.0}, levels_to("co_optimised"))
-    figure = waterfall_figure(steps, 9000.0, [FIRST], 50.0, PROVENANCE)
+    figure = waterfall_figure(steps, 9000.0, [FIRST], 50.0, 2.5, PROVENANCE)
     (axes,) = figure.axes
     assert bars(axes) == [(0.0, 9.0), (9.0, 9.5), (9.5, -1.0), (-1.0, -1.5), (0.0, -1.5)]
     for part in ("+£0.5k", "-£10.5k", "-£0.5k", "£9.0k", "-£1.5k", "horizon", "forecast", "wear"):
@@ -102,7 +104,7 @@ def test_tail_bars_are_minus_the_contribution() -> None:
     streams, drivers = figure.axes
     widths = [bar.get_width() for bar in streams.patches]
     assert widths == pytest.approx([2.0, -0.1, 0.5, -1.5])
-    assert [label.get_text() for label in streams.get_yticklabels()] == ["day ahead", "imbalance"]
+    assert [label.get_text() for label in streams.get_yticklabels()] == ["day-ahead", "imbalance"]
     assert (streams.get_title(loc="left"), drivers.get_title(loc="left")) == ("By stream", "By driver")
     assert "worst 5 % of days" in words(figure)
     assert "they lose £1,000 on average (CVaR over 250 days)" in words(figure)
@@ -164,3 +166,38 @@ def test_nothing_to_draw_still_draws() -> None:
 def test_the_same_numbers_give_the_same_bytes() -> None:
     pnl = daily_pnl({"day_ahead": [1.0, -2.0]})
     assert png_bytes(stream_pnl(pnl, "a", 50.0, PROVENANCE)) == png_bytes(stream_pnl(pnl, "a", 50.0, PROVENANCE))
+
+
+def drawn(figure: Figure) -> None:
+    """Lay the figure out as it is saved, so that places of texts are those of the picture."""
+    figure.set_dpi(style.DPI)
+    png_bytes(figure)
+
+
+def test_a_ladder_of_long_names_stays_inside_its_figure_and_says_which_bound_it_has() -> None:
+    """Labels end left of the axes and begin inside the picture; a result that knows too much is marked."""
+    names = ["perfect_foresight", "day_ahead_imbalance", "day_ahead_perfect_foresight", "co_optimised_cvar"]
+    daily = pd.DataFrame(1000.0, index=[FIRST, FIRST + timedelta(days=1)], columns=names)
+    rows = ladder(daily, {"co_optimised_cvar": "perfect_foresight"}, 50.0, RiskSettings(bootstrap_replicates=100), 1)
+    figure = ladder_figure(rows, [FIRST], 0.95, float("nan"), PROVENANCE)
+    drawn(figure)
+    (axes,) = figure.axes
+    assert all(label.get_window_extent().x0 > 0.0 for label in axes.get_yticklabels())
+    text = words(figure) + " | ".join(label.get_text() for label in axes.get_yticklabels())
+    assert "bound of the day-ahead market alone" in text
+    assert text.count("[optimistic]") == 2
+
+
+def test_legends_of_many_strategies_stay_above_the_axes() -> None:
+    names = ["rule_based", "day_ahead_rolling", "day_ahead_perfect_foresight", "day_ahead_imbalance", "co_optimised",
+             "co_optimised_cvar", "perfect_foresight_48h"]  # fmt: skip
+    pnl = pd.concat([daily_pnl({"day_ahead": [1000.0, -500.0]}, name) for name in names])
+    figure = cumulative_pnl(pnl, 50.0, PROVENANCE)
+    drawn(figure)
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y0 >= figure.axes[0].get_window_extent().y1
+    shares = pd.DataFrame({"month": date(2024, 10, 1), "strategy": names, "capture": 0.5, "days": 31})
+    figure = capture_figure(shares, 2.5, PROVENANCE)
+    drawn(figure)
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y0 >= figure.axes[0].get_window_extent().y1

@@ -14,6 +14,7 @@ from bess_pipeline.errors import BessError
 from bess_pipeline.figures.dispatch import dispatch_overlay
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import save_png, strategy_colours, strategy_label
+from bess_pipeline.trading import market_strategies, strategies
 from bess_pipeline.trading.dispatch import idle_day
 
 DAY = date(2024, 2, 20)
@@ -46,8 +47,11 @@ def test_strategy_names_read_as_words_and_bounds_say_so() -> None:
     assert strategy_label("day_ahead_perfect_foresight").endswith("(upper bound)")
     assert strategy_label("co_optimised_cvar") == "co-optimised, mean and CVaR"
     assert strategy_label("another_one") == "another one"
-    colours = strategy_colours(["rule_based", "day_ahead_perfect_foresight", "x", "y"])
-    assert len(set(colours.values())) == 4
+    assert strategy_label("perfect_foresight") == "perfect foresight of all markets (upper bound)"
+    known = [one.name for one in (*strategies.STRATEGIES, *market_strategies.STRATEGIES, *market_strategies.BOUNDS)]
+    colours = strategy_colours([*known, "x", "y"])
+    assert len(set(colours.values()) - set(strategy_colours(["x", "y"]).values())) == len(known)
+    assert colours["co_optimised"] == strategy_colours(["co_optimised"])["co_optimised"]
 
 
 def test_unknown_origin_or_source_is_refused() -> None:

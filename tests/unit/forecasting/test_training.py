@@ -124,7 +124,7 @@ def test_fundamentals_that_drive_prices_are_used_where_they_are_and_not_missed_w
 # --- one model, and what the choice is left with ------------------------------------------------------
 
 
-@pytest.mark.parametrize("only", ["persistence", "similar_day", "lear", "boosted", "combination"])
+@pytest.mark.parametrize("only", ["persistence", "similar_day", "lear", "boosted", "ridge", "combination"])
 def test_a_single_model_is_the_only_one(only: str) -> None:
     found = made(information({HOURLY: prices(90)}), SETTINGS, only=only)
     expected = "boosted, then lear" if only == "boosted" else only

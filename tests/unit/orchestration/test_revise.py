@@ -14,12 +14,15 @@ import pandas as pd
 import pytest
 
 from bess_pipeline import gb_time
+from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
+from bess_pipeline.forecast_settings import ForecastSettings
 from bess_pipeline.lake import Lake
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.jobs import days_to_resettle, days_to_revise, refresh_requests
 from bess_pipeline.orchestration.launch import Launcher, dagster_instance
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.sample_market import MarketServer, MarketTables, simulate
+from bess_pipeline.scenario_settings import ScenarioSettings
 from bess_pipeline.settings import ClockSettings, Settings, SourcesSettings, TradingSettings
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 from bess_pipeline.trading.strategies import STRATEGIES
@@ -50,6 +53,9 @@ def launcher(root: Path, market: MarketTables, now: datetime) -> Iterator[Launch
             sources=SourcesSettings(mode="sample", day_ahead="neso_n2ex", **server.base_urls),
             clock=ClockSettings(now_utc=now),
             trading=TradingSettings(history_days=7, foresight_margin_days=1),
+            forecast=ForecastSettings(models=("similar_day",), calibration_days=14, minimum_history_days=14),
+            scenarios=ScenarioSettings(count=20, reduced=5, fresh=10),
+            co_optimisation=CoOptimisationSettings(enabled=False),
         )
         runtime = Runtime(settings)
         with dagster_instance(runtime.workspace) as instance:

@@ -12,9 +12,12 @@ import pytest
 
 from bess_pipeline import schemas
 from bess_pipeline.figures.provenance import Provenance
-from bess_pipeline.report.html import ReportFigure, ReportInputs, build_report
-from bess_pipeline.report.tables import number, pnl_table_text
+from bess_pipeline.report.html import ReportInputs, build_report
+from bess_pipeline.report.not_included import comparison, not_included
+from bess_pipeline.report.sections import ReportFigure, Section, TextTable
+from bess_pipeline.report.tables import Comparison, number, pnl_tables_text
 from bess_pipeline.risk.capture import Capture
+from bess_pipeline.settings import Settings
 from bess_pipeline.trading.status import status_row
 
 FIRST = date(2024, 3, 30)
@@ -43,16 +46,18 @@ STATUS = pd.concat(
     ],
     ignore_index=True,
 )
-CAPTURE = Capture({"rule_based": 0.3115}, 61.5)
+PROVENANCE = Provenance("recorded", "elexon_mid", 2026)
+COMPARISON = Comparison("P&L by strategy and stream, £", PNL, Capture({"rule_based": 0.3115}, 61.5))
 INPUTS = ReportInputs(
     first=FIRST,
     last=FIRST + timedelta(days=1),
     pnl=PNL,
     run_status=STATUS,
-    capture=CAPTURE,
+    comparisons=(COMPARISON,),
     power_mw=50.0,
     energy_mwh=100.0,
-    provenance=Provenance("recorded", "elexon_mid", 2026),
+    provenance=PROVENANCE,
+    left_out=comparison(not_included(Settings(), PROVENANCE, ["rule_based"], [])),
     settings_fingerprint="0123456789ab",
     as_of_utc=datetime(2024, 4, 2, 9, 0, tzinfo=UTC),
     figures=(ReportFigure('Cumulative "P&L"', PNG),),
@@ -107,8 +112,10 @@ def test_origin_source_omissions_and_fingerprint_are_stated() -> None:
     for part in (
         "Origin: recorded GB data. Day-ahead price: market index standing in for day-ahead.",
         "not a day-ahead auction result",
-        "Response and reserve revenues",
-        "Balancing Mechanism acceptances",
+        "Response, reserve and intraday trades: no strategy that makes them was run",
+        "Acceptances in the Balancing Mechanism are not included.",
+        "Capacity Market payments are not included.",
+        "Context only: other units, other periods, other rules",
         "0123456789ab",
         "Contains BMRS data © Elexon Limited",
         "data as of 2024-04-02 09:00 UTC",
@@ -138,7 +145,7 @@ def test_a_window_without_a_day_says_so() -> None:
     nothing = dataclasses.replace(
         INPUTS,
         pnl=schemas.empty_frame("risk/daily_pnl"),
-        capture=Capture({}, 0.0),
+        comparisons=(),
         run_status=schemas.empty_frame("trading/run_status"),
         figures=(),
     )
@@ -154,7 +161,7 @@ def test_the_same_inputs_give_the_same_page() -> None:
 
 
 def test_terminal_table() -> None:
-    lines = pnl_table_text(PNL, CAPTURE).splitlines()
+    lines = pnl_tables_text([COMPARISON]).splitlines()
     assert lines[1].split() == [
         "strategy", "day-ahead", "imbalance", "cash", "wear", "after", "wear", "days", "£/MW/day",
         "£k/MW/year", "capture",
@@ -163,8 +170,57 @@ def test_terminal_table() -> None:
     assert lines[4].split()[-9:] == ["30,000", "0", "30,000", "0", "30,000", "1", "600.00", "219.0", "-"]
     assert len({len(line) for line in lines[1:-1]}) == 1
     assert "at 61.50 £/MWh" in lines[-1]
-    assert "Capture" not in pnl_table_text(PNL, Capture({}, 61.5))
-    assert pnl_table_text(schemas.empty_frame("risk/daily_pnl"), CAPTURE).startswith("no settled day")
+    assert "Capture" not in pnl_tables_text([dataclasses.replace(COMPARISON, capture=Capture({}, 61.5))])
+    of_months = pnl_tables_text([dataclasses.replace(COMPARISON, cap_mw=2.5)]).splitlines()[-1]
+    assert "risk.capture_by_month, stored energy not valued, imbalance cap 2.5 MW." in of_months
+    assert pnl_tables_text([]).startswith("no settled day")
+
+
+def test_a_stream_that_never_moved_has_no_column_and_two_tables_stand_apart() -> None:
+    pnl = pnl_rows(
+        (0, "co_optimised", "day_ahead", 10.0), (0, "co_optimised", "reserve", 0.0), (0, "co_optimised", "fee", -2.0)
+    )
+    text = pnl_tables_text([Comparison("first", pnl, Capture({}, 61.5)), COMPARISON])
+    first, second = text.split("\n\n")
+    assert first.startswith("first\n")
+    assert "reserve" not in first
+    assert "fee" in first
+    assert second == pnl_tables_text([COMPARISON])
+
+
+def test_sections_and_warnings_are_drawn_whole_and_escaped() -> None:
+    section = Section(
+        title="Section <one>",
+        lead="what it says",
+        tables=[TextTable(["a", "b"], [["<td>", "1\n0 to 2"]], title="of a table")],
+        items=["an item"],
+        figures=[ReportFigure("drawn", PNG)],
+        note="in small print",
+    )
+    parsed = page(dataclasses.replace(INPUTS, sections=(section,), warnings=("too good & true",)))
+    assert parsed.open == []
+    for part in (
+        "Section <one>",
+        "what it says",
+        "<td>",
+        "1\n0 to 2",
+        "of a table",
+        "an item",
+        "drawn",
+        "in small print",
+    ):
+        assert part in parsed.words, part
+    assert "Warnings on these results" in parsed.words
+    assert "too good & true" in parsed.words
+    assert "Warnings on these results" not in page().words
+
+
+def test_strategies_that_know_more_than_the_index_allows_are_marked() -> None:
+    pnl = pnl_rows((0, "co_optimised", "day_ahead", 10.0), (0, "rule_based", "day_ahead", 10.0))
+    marked = page(dataclasses.replace(INPUTS, pnl=pnl)).words
+    assert "stands in for the day-ahead price: co-optimised, risk-neutral." in marked
+    real = dataclasses.replace(INPUTS, pnl=pnl, provenance=Provenance("recorded", "neso_n2ex", 2026))
+    assert "Optimistic" not in page(real).words
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.2, "0"), (-1234.5, "-1,234"), (0.0, "0"), (999_999.6, "1,000,000")])

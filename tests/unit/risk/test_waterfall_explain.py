@@ -19,6 +19,7 @@ PNL = {
     ("co_optimised", "cash"): 800.0,
     ("co_optimised_cvar", "cash"): 780.0,
     ("co_optimised_cvar", "after_wear"): 700.0,
+    ("day_ahead_imbalance", "cash"): 580.0,
     ("day_ahead_rolling", "cash"): 500.0,
     ("day_ahead_rolling", "after_wear"): 430.0,
 }
@@ -28,7 +29,16 @@ PNL = {
     ("strategy", "steps"),
     [
         ("co_optimised_cvar", {"horizon": -30.0, "forecast": -170.0, "risk aversion": -20.0, "wear": -80.0}),
-        ("day_ahead_rolling", {"horizon": -30.0, "forecast": -170.0, "market access": -300.0, "wear": -70.0}),
+        (
+            "day_ahead_rolling",
+            {
+                "horizon": -30.0,
+                "forecast": -170.0,
+                "access to services": -220.0,
+                "access to imbalance": -80.0,
+                "wear": -70.0,
+            },
+        ),
     ],
 )
 def test_each_bar_is_the_difference_of_two_named_replays(strategy: str, steps: dict[str, float]) -> None:
@@ -44,6 +54,8 @@ def test_strategies_on_the_way_have_shorter_waterfalls() -> None:
     assert [level.step for level in levels_to("co_optimised")] == ["", "horizon", "forecast", "wear"]
     assert [level.step for level in levels_to("perfect_foresight_48h")] == ["", "horizon", "wear"]
     assert [level.step for level in levels_to("perfect_foresight")] == ["", "wear"]
+    assert [level.replay for level in levels_to("day_ahead_imbalance")][2:4] == ["co_optimised", "day_ahead_imbalance"]
+    assert [level.step for level in levels_to("rule_based")][-3:] == ["access to imbalance", "decision rule", "wear"]
 
 
 def test_a_replay_that_is_not_stored_is_asked_for() -> None:

@@ -25,6 +25,7 @@ from gate_cases import (
 from plan_oracle import HALF_HOURS, broken_rules
 
 from bess_pipeline import gb_time, schemas
+from bess_pipeline.ancillary.products import PRODUCT_TABLE
 from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
@@ -360,3 +361,20 @@ def test_without_trade_within_the_day_and_activation_contracted_is_dispatched(st
     assert left < 1e-5 or any("cannot be dispatched within the imbalance limit" in note for note in decision.notes)
     assert rows["day_ahead_mw"].abs().max() > 1.0
     assert rows[["dcl_mw", "drh_mw"]].to_numpy().max() > 1.0
+
+
+def test_a_service_that_the_state_is_short_for_later_is_given_up_before_a_plan_is() -> None:
+    """No energy may be bought and 1.2 MW of DCL are held from 03:00: a DCL of 2 MW there becomes one that holds."""
+    settings = CoOptimisationSettings(imbalance_limit_mw=0.0)
+    still = AncillarySettings(activation_multiplier=0.0)
+    inputs = gate_inputs(DAY, FEW, gate="response", co_optimisation=settings, ancillary=still, rolling=ONE_DAY)
+    battery = inputs.battery
+    per_mw = PRODUCT_TABLE["DCL"].duration_h / battery.discharge_efficiency
+    given = gate_problem(replace(inputs, opening_energy_mwh=battery.energy_min_mwh + 1.2 * per_mw))
+    nothing = np.zeros(given.problem.products)
+    given = replace(given, problem=given.problem.with_plan(nothing, None))
+    offered = np.zeros((len(given.codes), given.problem.blocks))
+    offered[given.codes.index("DCL"), 1] = 2.0
+    response, expected = co_optimised._kept(given, nothing, offered)
+    assert response[given.codes.index("DCL")].tolist() == [0.0, 1.0, *[0.0] * (given.problem.blocks - 2)]
+    assert expected.of("energy_mwh")[0] == pytest.approx(battery.energy_min_mwh + 1.2 * per_mw)

@@ -30,7 +30,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.trading import gate_plan
 from bess_pipeline.trading.co_optimised_days import DISABLED, MADE_TABLES
 from bess_pipeline.trading.co_optimised_frontier import NO_WEEKDAY
-from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, RISK_NEUTRAL
+from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, ENERGY_ONLY, PLANNED_GATES, RISK_NEUTRAL
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
 from bess_pipeline.trading_tables import (
     CO_OPTIMISED_PLAN,
@@ -104,18 +104,20 @@ def test_a_day_opens_with_what_the_day_before_is_expected_to_end_with(planned: P
         assert first["energy_mwh"] == pytest.approx(ends + moved + delivered, abs=1e-5)
 
 
-def test_all_tables_of_a_day_hold_both_gates_of_both_strategies(planned: PlanDesk) -> None:
+def test_all_tables_of_a_day_hold_the_gates_of_all_strategies(planned: PlanDesk) -> None:
     gates = {(strategy, gate) for strategy in CO_OPTIMISED for gate in ("day_ahead", "response")}
+    gates.add((ENERGY_ONLY, "day_ahead"))
+    assert gates == set(PLANNED_GATES)
     for table in (CO_OPTIMISED_PLAN, ORDERS, EXPLANATION, PLAN_VALUE):
         rows = planned.lake.read(table, DAY, NEXT)
         assert set(rows[["efa_date", "strategy", "gate"]].itertuples(index=False, name=None)) == {
             (day, *key) for day in (DAY, NEXT) for key in gates
         }
     plan, orders = (planned.lake.read(table, DAY, DAY) for table in (CO_OPTIMISED_PLAN, ORDERS))
-    assert len(plan) == 4 * 48
+    assert len(plan) == 5 * 48
     assert set(orders[orders["gate"] == "day_ahead"]["market"]) == {"day_ahead"}
     assert set(orders[orders["gate"] == "response"]["market"]) == {"response"}
-    assert planned.lake.read(PLAN_VALUE, DAY, DAY)["fresh_scenarios"].tolist() == [4, 0, 4, 0]
+    assert planned.lake.read(PLAN_VALUE, DAY, DAY)["fresh_scenarios"].tolist() == [4, 0, 4, 0, 4]
 
 
 def test_at_the_response_gate_stands_what_the_day_ahead_auction_accepted(planned: PlanDesk) -> None:

@@ -20,7 +20,7 @@ from bess_pipeline.battery.degradation import calendar_rate, cycle_rate
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.sample_market import simulate
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
-from bess_pipeline.trading.replay import DISPATCH, FORESIGHT, PLAN, RUN_STATUS
+from bess_pipeline.trading.stamps import DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 
 RULE, ROLL, BOUND = "rule_based", "day_ahead_rolling", "day_ahead_perfect_foresight"
 STRATEGIES = (BOUND, ROLL, RULE)

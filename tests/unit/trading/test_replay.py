@@ -16,7 +16,7 @@ from replay_tools import RESULTS, Desk, write_prices
 from bess_pipeline import gb_time
 from bess_pipeline.sample_market import MarketServer, MarketTables, simulate
 from bess_pipeline.trading.checks import cash_difference_gbp, energy_balance_error_mwh, opening_gaps
-from bess_pipeline.trading.replay import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
+from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS
 
 RULE, ROLL, BOUND = STRATEGIES = "rule_based", "day_ahead_rolling", "day_ahead_perfect_foresight"
 DAYS = gb_time.days_between(date(2026, 3, 28), date(2026, 3, 31))  # the clock change of 2026-03-29 among them

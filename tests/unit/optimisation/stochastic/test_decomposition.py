@@ -10,6 +10,7 @@ from stochastic_oracle import best_objective
 from stochastic_problems import BATTERY, coupled, with_response
 
 from bess_pipeline.optimisation.problem import ClosingState
+from bess_pipeline.optimisation.stochastic import decompose as decompose_module
 from bess_pipeline.optimisation.stochastic.certificate import cost_bound
 from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
 from bess_pipeline.optimisation.stochastic.exclusive import overlaps
@@ -105,6 +106,21 @@ def test_cuts_finish_what_the_interior_point_method_leaves() -> None:
     assert 1e-6 < rough.gap <= 1e-2
     whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
     assert_proven(programme, risk, solve_multicut(programme, risk, start=rough), whole.objective_gbp)
+
+
+@pytest.mark.parametrize(("columns", "method"), [(150_000, "interior_point+simplex"), (0, "multicut")])
+def test_what_the_interior_point_method_leaves_is_closed_by_simplex_or_beyond_a_size_by_cuts(
+    columns: int, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, risk = with_response(6, periods=16), RiskAversion(0.4, 0.8)
+    programme = compile_programme(problem)
+    whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    monkeypatch.setattr(decompose_module, "QUICK_COLUMNS", columns)
+    monkeypatch.setattr(decompose_module, "LOOK_FROM", 1e6)
+    monkeypatch.setattr(decompose_module, "MOST_ITERATIONS", 8)
+    found = decompose(programme, risk)
+    assert found.method == method
+    assert_proven(programme, risk, found, whole.objective_gbp)
 
 
 def test_whatever_dispatch_comes_in_restored_answers_keep_every_row() -> None:

@@ -1,0 +1,162 @@
+"""Rows of the tables that compare whole histories: measures, drawdown, ladder, capture by month, waterfall.
+
+What belongs here: from a `History` to rows. What does not: the formulas (`summary.py`, `drawdown.py`, `ladder.py`,
+`waterfall.py`), single days and tails (`stored_tail.py`) and writing (`stored.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+from bess_pipeline.errors import UserInputError
+from bess_pipeline.risk import ladder as ladder_module
+from bess_pipeline.risk.drawdown import drawdown
+from bess_pipeline.risk.history import BOUND_NAMES, History, bounds_of, is_bound
+from bess_pipeline.risk.summary import BASES, measure_rows
+from bess_pipeline.risk.waterfall import BOUND, levels_to, waterfall
+from bess_pipeline.risk_settings import RiskSettings
+
+YEARLY = "GBP/MW/year"
+LEAST_DAYS = 5
+NOT_FROM_FORESIGHT = BOUND_NAMES[0]  # the bound of one market is no step from the one of all
+
+
+def measures(history: History, power_mw: float, settings: RiskSettings, seed: int) -> pd.DataFrame:
+    """`risk/measure` rows of every strategy."""
+    rows = [
+        measure_rows(history.days_of(name), name, power_mw, settings, seed, history.as_of)
+        for name in history.strategies
+    ]
+    return _joined(rows)
+
+
+def drawdowns(history: History, power_mw: float) -> pd.DataFrame:
+    """`risk/drawdown` rows of every strategy and basis."""
+    rows = []
+    for name in history.strategies:
+        days = history.days_of(name).set_index("efa_date")
+        for basis, column in BASES.items():
+            found = drawdown(days[column])
+            rows.append(
+                {
+                    "as_of": history.as_of,
+                    "strategy": name,
+                    "basis": basis,
+                    "depth_gbp": found.depth_gbp,
+                    "depth_gbp_per_mw": found.depth_gbp / power_mw,
+                    "current_gbp": found.current_gbp,
+                    "peak_date": found.peak_date,
+                    "trough_date": found.trough_date,
+                    "recovery_date": found.recovery_date,
+                    "length_days": found.length_days,
+                    "longest_days": found.longest_days,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int) -> pd.DataFrame:
+    """`risk/ladder` rows: every strategy and bound at each cap, with capture and the lead over the yardstick."""
+    rows = []
+    for cap in history.caps_mw or (None,):
+        for basis in BASES:
+            table = comparable(history.wide(basis, cap))
+            bounds = bounds_of(list(table.columns))
+            bounds = {name: bound for name, bound in bounds.items() if bound in table}
+            found = ladder_module.ladder(table, bounds, power_mw, settings, seed)
+            leads = _leads(table, found, power_mw, settings, seed)
+            kind = ["bound" if is_bound(name) else "strategy" for name in found["strategy"]]
+            found = found.assign(kind=kind, bound=found["strategy"].map(bounds).astype("str"), basis=basis)
+            found["bound"] = found["bound"].where(found["strategy"].isin(bounds), None)
+            rows.append(found.merge(leads, on="strategy", how="left").assign(imbalance_cap_mw=cap))
+    return _joined(rows).assign(as_of=history.as_of, unit=YEARLY)
+
+
+def comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that share at least five days (all the days, if there are fewer), as many as can be.
+
+    As long as they do not, the one with the fewest days is left out: it would leave too few days to compare.
+    """
+    least = min(LEAST_DAYS, int(table.notna().sum().max()))
+    while len(table.columns) > 1 and len(table.dropna()) < least:
+        table = table.drop(columns=table.notna().sum().idxmin())
+    return table
+
+
+def capture_months(history: History) -> pd.DataFrame:
+    """`risk/capture` rows: months of every strategy that has a bound, after wear."""
+    rows = []
+    for cap in history.caps_mw or (None,):
+        table = history.wide("after_wear", cap)
+        bounds = bounds_of(list(table.columns))
+        found = ladder_module.capture_by_month(table, bounds)
+        for row in found.to_dict("records"):
+            name, bound = row["strategy"], bounds[row["strategy"]]
+            pair = table.loc[_in_month(table, row["month"]), [name, bound]].dropna()
+            earned = {"pnl_gbp": float(pair[name].sum()), "bound_gbp": float(pair[bound].sum())}
+            rows.append(row | earned | {"as_of": history.as_of, "bound": bound, "imbalance_cap_mw": cap})
+    return pd.DataFrame(rows)
+
+
+def waterfalls(history: History, cap_mw: float) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
+    """`risk/waterfall` rows to every strategy, and warnings (kind, strategy, words) of those that lack a replay.
+
+    cap_mw: the imbalance cap that strategies trade under; the bound is the one computed at it.
+    """
+    rows, warnings = [], []
+    tables = {basis: history.wide(basis, cap_mw) for basis in BASES}
+    for name in history.strategies:
+        if name == NOT_FROM_FORESIGHT:
+            continue
+        found, why_not = _waterfall_to(name, tables)
+        if why_not:
+            warnings.append(("no_waterfall", name, why_not))
+        else:
+            rows.append(found.assign(as_of=history.as_of, strategy=name, imbalance_cap_mw=cap_mw))
+    return _joined(rows), warnings
+
+
+def _waterfall_to(name: str, tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, str]:
+    """Steps to a strategy over the days that all its levels have, or why there are none."""
+    levels = levels_to(name)
+    held = sorted({level.replay for level in levels if level.replay in tables["cash"]})
+    days = tables["cash"][held].dropna().index
+    if len(days) == 0 and BOUND in held:
+        return pd.DataFrame(), f"a waterfall to {name} needs a day that {', '.join(held)} all have"
+    pnl = {(replay, basis): float(table.loc[days, replay].sum()) for basis, table in tables.items() for replay in held}
+    try:
+        steps = waterfall(pnl, levels)
+    except UserInputError as error:
+        return pd.DataFrame(), str(error)
+    start = {"step": "start", "to_replay": levels[0].replay, "to_basis": levels[0].basis}
+    first = pd.DataFrame([start | {"level_gbp": pnl[levels[0].replay, levels[0].basis]}])
+    found = pd.concat([first.astype({"level_gbp": "float64"}), steps], ignore_index=True)
+    return found.assign(place=range(len(found)), first_date=days[0], days=len(days)), ""
+
+
+def _leads(
+    table: pd.DataFrame, found: pd.DataFrame, power_mw: float, settings: RiskSettings, seed: int
+) -> pd.DataFrame:
+    """Lead over the yardstick of each strategy of a ladder, on the days of the ladder."""
+    over = settings.yardstick
+    names = ["strategy", "yardstick", "lead", "lead_low", "lead_high"]
+    if over not in table or found.empty:
+        return pd.DataFrame(columns=names)
+    common = table.dropna()
+    rows = []
+    for name in found["strategy"]:
+        if name != over:
+            ahead = ladder_module.lead(common, name, over, power_mw, settings, seed)
+            rows.append((name, over, ahead.value, ahead.low, ahead.high))
+    return pd.DataFrame(rows, columns=names)
+
+
+def _in_month(table: pd.DataFrame, month: date) -> list[bool]:
+    return [(day.year, day.month) == (month.year, month.month) for day in table.index]
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    held = [frame for frame in frames if len(frame)]
+    return pd.concat(held, ignore_index=True) if held else pd.DataFrame()

@@ -1,0 +1,21 @@
+CREATE TABLE risk.ladder (
+    as_of            DATE NOT NULL,
+    basis            VARCHAR NOT NULL,
+    imbalance_cap_mw DOUBLE,
+    strategy         VARCHAR NOT NULL,
+    kind             VARCHAR NOT NULL,
+    unit             VARCHAR NOT NULL,
+    value            DOUBLE,
+    ci_low           DOUBLE,
+    ci_high          DOUBLE,
+    bound            VARCHAR,
+    capture          DOUBLE,
+    capture_low      DOUBLE,
+    capture_high     DOUBLE,
+    yardstick        VARCHAR,
+    lead             DOUBLE,
+    lead_low         DOUBLE,
+    lead_high        DOUBLE,
+    days             BIGINT NOT NULL,
+    left_out         BIGINT NOT NULL
+);

@@ -1,0 +1,7 @@
+-- Measures of risk of every strategy as of the last day they were taken on.
+CREATE VIEW risk.latest_measure AS
+SELECT *
+FROM risk.measure
+WHERE as_of = (SELECT max(as_of) FROM risk.measure);
+
+COMMENT ON VIEW risk.latest_measure IS 'Measures of risk of every strategy as of the last day they were taken on.';

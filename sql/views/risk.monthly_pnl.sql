@@ -1,0 +1,36 @@
+-- Cash of each strategy by month of the EFA day and stream, without wear, which is no cash. GBP/MW/year is the cash of
+-- the month over the rating and the days counted, times 365: public indices quote months the same way, but include
+-- streams that are not here (see the report). A month that is not whole has fewer days than days_in_month.
+CREATE VIEW risk.monthly_pnl AS
+WITH counted AS (
+    SELECT strategy, date_trunc('month', efa_date)::DATE AS "month", count(DISTINCT efa_date) AS days
+    FROM risk.daily_pnl
+    GROUP BY ALL
+),
+
+earned AS (
+    SELECT
+        strategy,
+        date_trunc('month', efa_date)::DATE AS "month",
+        stream,
+        sum(pnl_gbp) AS cash_gbp,
+        sum(pnl_gbp_per_mw) AS cash_gbp_per_mw
+    FROM risk.daily_pnl
+    WHERE stream <> 'wear'
+    GROUP BY ALL
+)
+
+SELECT
+    strategy,
+    "month",
+    stream,
+    days,
+    day(last_day("month")) AS days_in_month,
+    cash_gbp,
+    cash_gbp_per_mw,
+    gbp_per_mw_year(cash_gbp_per_mw, days) AS cash_gbp_per_mw_year
+FROM earned
+INNER JOIN counted USING (strategy, "month")
+ORDER BY strategy, "month", stream;
+
+COMMENT ON VIEW risk.monthly_pnl IS 'Cash by strategy, month and stream, GBP and GBP/MW/year of the days counted; wear is no cash and left out.';
