@@ -1,4 +1,4 @@
-"""The optimiser's monthly guarantee through the lake: in the cash of each day, and settled again with the days before."""
+"""The optimiser's monthly guarantee through the lake: in each day's cash, and settled again with the days before it."""
 
 from __future__ import annotations
 
