@@ -70,7 +70,7 @@ class SettledDays:
         stamp[COST_STAMP] = self.settings.cost_fingerprint()
         settled: dict[str, SettledDay] = {}
         for strategy, rows in _by_strategy(self.lake.read(DISPATCH, day, day)):
-            settled[strategy] = settle_day(rows, day_ahead, system, self.battery)
+            settled[strategy] = settle_day(rows, day_ahead, system, self.battery, self.settings.costs)
         for strategy, rows in _by_strategy(self.lake.read(MARKET_DISPATCH, day, day)):
             settled[strategy] = settle_market_day(rows, market, self.battery, self.settings)
         for strategy, one in settled.items():
