@@ -333,7 +333,7 @@ def test_what_the_store_cannot_deliver_lowers_the_delivered_share() -> None:
     assert first["energy_mwh"] == pytest.approx(5.0)
 
 
-@pytest.mark.parametrize("fraction, missing_mwh", [(0.0, 5.0), (0.1, 2.5), (0.2, 0.0), (1.0, 0.0)])
+@pytest.mark.parametrize(("fraction", "missing_mwh"), [(0.0, 5.0), (0.1, 2.5), (0.2, 0.0), (1.0, 0.0)])
 def test_contracts_that_an_outage_leaves_no_power_for_are_missing(fraction: float, missing_mwh: float) -> None:
     """10 MW each way of a rating of 50 MW, while nothing is called for: 5 MWh of the half-hour."""
     out = np.where(np.arange(48) == 20, fraction, 1.0)
