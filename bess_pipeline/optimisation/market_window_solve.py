@@ -32,7 +32,7 @@ def optimise_window(problem: WindowProblem, time_limit_s: float = TIME_LIMIT_S) 
     """The best schedule with its certified bound. SolverError in one sentence where the solver gives none."""
     arrays, columns = window_arrays(problem)
     session = ArraySession(arrays, time_limit_s)
-    session.use("simplex", crossover=False)
+    session.use("simplex")  # a year: 9 s, an interior point method 43 s
     solution = _solved(session)
     bound = -dual_bound(arrays, _duals(solution))
     lower, upper = arrays.lower.copy(), arrays.upper.copy()
