@@ -96,6 +96,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake.write("trading/plan", DAY, plan_rows("rule_based", "day_ahead", 10.0))
     lake.write("trading/co_optimised_plan", DAY, plan_rows("co_optimised", "response", 99.0))
     lake.write("trading/cashflow", DAY, CASH)
+    statuses = [status_row(DAY, name, "complete") for name in ("co_optimised", "rule_based")]
+    lake.write("trading/run_status", DAY, pd.concat(statuses, ignore_index=True))
     lake.write("risk/daily_pnl", DAY, summed(CASH, 50.0))
     return warehouse.publish(place)
 
@@ -164,6 +166,13 @@ def test_positions_of_all_strategies_balance(database: Path) -> None:
     assert first[["pn_mwh", "baseline_mwh", "activation_mwh", "response_mw"]].tolist() == [-4.0, -3.0, -0.5, 10.0]
     assert set(at.loc["rule_based"]["pn_mwh"]) == {5.0}, "of its own plan, not of another strategy"
     assert at.loc[("rule_based", STARTS[10])]["efa_block"] == 2
+
+
+def test_energy_of_a_day_counts_what_services_moved(database: Path) -> None:
+    rows = warehouse.query(database, "SELECT * FROM trading.daily_operation").set_index("strategy")
+    moved = ["charged_mwh", "discharged_mwh"]
+    assert rows.loc["co_optimised", moved].tolist() == [3.0 + 0.5, 8.0 + 3.0 + 2.0]
+    assert rows.loc["rule_based", moved].tolist() == [0.0, 4.0]
 
 
 def test_monthly_cash_is_that_of_its_days_and_wear_is_none(tmp_path: Path) -> None:
