@@ -197,8 +197,8 @@ def _where_cleared(given: GateProblem, auctions: pd.DataFrame) -> GateProblem:
     if not given.codes:
         return given
     price = clearing_prices(auctions, starts)[[PRODUCTS.index(code) for code in given.codes]]
-    today = starts < gb_time.efa_day_bounds_utc(given.efa_date)[1]
-    cap = np.where(np.isnan(price) & today, 0.0, given.problem.response_cap_mw)
+    today = starts < pd.Timestamp(gb_time.efa_day_bounds_utc(given.efa_date)[1])
+    cap = np.where(np.isnan(price) & today, 0.0, np.asarray(given.problem.response_cap_mw, dtype=float))
     return replace(given, problem=replace(given.problem, response_cap_mw=cap))
 
 
