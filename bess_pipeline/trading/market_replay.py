@@ -28,6 +28,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.balancing_mechanism import with_acceptances
+from bess_pipeline.trading.chains import is_chain_start, named_starts
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import idle_day
 from bess_pipeline.trading.foresight_days import ForesightDays
@@ -74,7 +75,8 @@ class MarketReplay:
         """The days that are to be dispatched (anew) under these settings; with a day those that open with its close."""
         found: list[date] = []
         for day in sorted(days):
-            if (found and found[-1] == day - ONE_DAY and due(self.settings, self.lake, day)) or not self.finished(day):
+            follows = found and found[-1] == day - ONE_DAY and not is_chain_start(day, self.settings.trading)
+            if (follows and due(self.settings, self.lake, day)) or not self.finished(day):
                 found.append(day)
         return found
 
@@ -195,7 +197,7 @@ class MarketReplay:
 
     def _opening(self, strategy: str, day: date) -> Opening:
         """State at 23:00 on the day before, or the reason why there is none."""
-        if day in self.settings.trading.chain_starts:
+        if is_chain_start(day, self.settings.trading):
             return self.condition.chain_start(day)
         before = day - ONE_DAY
         stamp = self.lake.stamp(MARKET_DISPATCH, before)
@@ -203,7 +205,8 @@ class MarketReplay:
         if carried is not None:
             return carried
         unknown = bool(stamp) and f"reason.{strategy}" not in stamp  # that day was run before there was this strategy
-        if unknown or day in set(self._declared()) or not self._dispatched_before(strategy, day):
+        named = day in named_starts(self.settings.trading, self._declared())
+        if unknown or named or not self._dispatched_before(strategy, day):
             return self.condition.chain_start(day)
         why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
         return Opening(None, None, why)

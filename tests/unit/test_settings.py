@@ -202,6 +202,7 @@ def test_settings_cannot_be_changed() -> None:
         {"battery": {"power_mw": 49.0}},
         {"battery": {"degradation_cost_gbp_per_mwh": 4.0}},
         {"trading": {"history_days": 14}},
+        {"trading": {"chain_months": True}},
         {"data": {"system_price_lag_minutes": 30}},
         {"data": {"response_result_clock": "16:00"}},
         {"data": {"frequency_publication_days": 20}},
