@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pandas as pd
 
@@ -27,7 +28,8 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
-from bess_pipeline.trading.chains import is_chain_start, named_starts
+from bess_pipeline.trading.chain_workers import work_through
+from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
 from bess_pipeline.trading.co_optimised_names import PLANNED, PLANNED_GATES, gates_of
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
@@ -89,8 +91,13 @@ class CoOptimisedDays:
 
     def plan(self, days: Sequence[date], *, again: bool = False) -> list[PlanStatus]:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders."""
-        for day in sorted(days):
-            self._plan_day(day, again)
+        settings, declared = self.settings, tuple(self._declared())
+        work_through(
+            chains(days, settings.trading),
+            settings.trading.workers,
+            lambda day: self._plan_day(day, again),
+            partial(_in_a_worker, settings, self.lake, self.now(), declared, again),
+        )
         return [plan_status(self.lake, day, strategy, gate) for day in sorted(days) for strategy, gate in PLANNED_GATES]
 
     def status(self, day: date, strategy: str, gate: timeline.Gate) -> PlanStatus:
@@ -240,6 +247,14 @@ class CoOptimisedDays:
 
     def _stamp(self) -> dict[str, str]:
         return {"settings": self._fingerprint, "code": __version__, "seed": str(self.settings.seed)}
+
+
+def _in_a_worker(
+    settings: Settings, lake: Lake, now: datetime, declared: Sequence[date], again: bool
+) -> Callable[[date], None]:
+    """The work of `CoOptimisedDays.plan` on a day, in a process of its own."""
+    days = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
+    return lambda day: days._plan_day(day, again)
 
 
 def _joined(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

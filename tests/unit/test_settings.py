@@ -219,7 +219,7 @@ def test_fingerprint_changes_with_what_changes_a_number(change: dict[str, Any]) 
         {"workspace": "data/elsewhere"},
         {"sources": {"elexon_base_url": "http://127.0.0.1:1", "deadline_s": 1.0}},
         {"clock": {"now_utc": "2026-04-12T08:50:00Z"}},
-        {"trading": {"chain_starts": ["2024-01-01"]}},
+        {"trading": {"chain_starts": ["2024-01-01"], "workers": 2}},
         {"schedule": {"cron": "0 12 * * *"}},
         {"report": {"copy_figures_to": "x"}},
     ],
