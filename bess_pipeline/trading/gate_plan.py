@@ -85,8 +85,9 @@ class GatePlanner:
         return GatePlan(rows, closing_energy_mwh(decision), decision.notes)
 
     def cleared(self, orders: pd.DataFrame, day_ahead: pd.DataFrame, auctions: pd.DataFrame) -> pd.DataFrame:
-        """Orders with what is known of their results."""
-        return clear(orders, day_ahead, auctions)
+        """Orders with what is known of their results; volumes as offered where an index stands in for day-ahead."""
+        stands_in = bool(day_ahead["source"].isin(timeline.WITHIN_DAY_SOURCES).any())
+        return clear(orders, day_ahead, auctions, volumes_as_offered=stands_in)
 
     def _after_day_ahead(self, given: GateProblem, sold: GatePlan | None) -> GateProblem:
         """The problem with what the day-ahead auction is known, or taken, to have accepted."""

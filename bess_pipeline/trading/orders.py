@@ -224,13 +224,21 @@ def _orders(key: Mapping[str, Any], found: pd.DataFrame) -> pd.DataFrame:
 # --- clearing -----------------------------------------------------------------------------------------------
 
 
-def clear(orders: pd.DataFrame, day_ahead_price: pd.DataFrame, auctions: pd.DataFrame) -> pd.DataFrame:
+def clear(
+    orders: pd.DataFrame,
+    day_ahead_price: pd.DataFrame,
+    auctions: pd.DataFrame,
+    *,
+    volumes_as_offered: bool = False,
+) -> pd.DataFrame:
     """The orders with `clearing_price` and `accepted_mw` wherever the result is given.
 
     day_ahead_price, auctions: rows of `market/day_ahead_price` and `market/auction_clearing`, of any days. An hour
     clears at the mean of its half-hours, once both are there. A price exactly at the limit accepts. Where an auction of
     the product ran in the window and nothing cleared, its price stays null and nothing is accepted; without a result
     both stay null. A basket waits until all its parts have a result, and a part that did not clear refuses it.
+    volumes_as_offered: single volumes of energy are accepted whatever their limit, once there is a price. Of a within-day
+    index: it comes out half-hour by half-hour, so that what it refuses would be told a day too early.
     """
     cleared = orders.copy()
     energy = (cleared["market"] == DAY_AHEAD).to_numpy()
@@ -240,7 +248,8 @@ def clear(orders: pd.DataFrame, day_ahead_price: pd.DataFrame, auctions: pd.Data
     price[~energy], known[~energy] = _auction_results(cleared[~energy], auctions)
     offered = cleared["offered_mw"].to_numpy(dtype="float64")
     surplus = np.sign(offered) * (price - cleared["limit_price"].to_numpy(dtype="float64"))
-    accepted = np.where(known, np.where(surplus >= -REACHED, offered, 0.0), np.nan)
+    reached = (surplus >= -REACHED) | (volumes_as_offered & energy & (cleared["step"] == 0).to_numpy())
+    accepted = np.where(known, np.where(reached, offered, 0.0), np.nan)
     cleared["clearing_price"], cleared["accepted_mw"] = price, accepted
     return _clear_baskets(cleared, surplus, known)
 

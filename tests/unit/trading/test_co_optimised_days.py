@@ -335,6 +335,7 @@ def test_without_a_day_ahead_result_offers_are_taken_as_accepted_until_it_is_the
     orders = desk.read(ORDERS, NEXT).set_index("start_utc")
     plan = desk.read(CO_OPTIMISED_PLAN, NEXT, gate="response").set_index("start_utc")
     assert plan.loc[orders.index, "day_ahead_mw"].tolist() == orders["offered_mw"].tolist()
+    assert orders["accepted_mw"].tolist() == orders["offered_mw"].tolist()  # once the index has come out
     write_market(desk.lake)
     assert desk.plans.unfinished([NEXT]) == [NEXT]
     desk.plan(NEXT)

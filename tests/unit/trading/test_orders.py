@@ -112,6 +112,20 @@ def test_half_hour_products_clear_at_their_own_price() -> None:
     assert cleared["accepted_mw"].tolist() == [0.0, 0.0]
 
 
+@given(limit=st.floats(-200.0, 300.0), mw=st.sampled_from([-12.5, 7.0]), price=st.floats(-100.0, 200.0))
+def test_volumes_of_an_index_are_accepted_whatever_their_limit(limit: float, mw: float, price: float) -> None:
+    orders = day_ahead_orders(KEY, START[:2], 30, [mw, mw], [limit, limit])
+    cleared = clear(orders, day_ahead([price], START[:1]), NO_AUCTION, volumes_as_offered=True)
+    assert cleared["accepted_mw"][0] == mw
+    assert np.isnan(cleared["accepted_mw"][1])  # no price yet
+
+
+def test_steps_of_a_curve_are_cleared_at_the_index() -> None:
+    orders = stepped_orders(KEY, START[:1], 30, [0, 0], [5.0, 5.0], [40.0, 60.0])
+    cleared = clear(orders, day_ahead([50.0], START[:1]), NO_AUCTION, volumes_as_offered=True)
+    assert cleared["accepted_mw"].tolist() == [5.0, 0.0]
+
+
 def test_capacity_is_whole_and_cleared_by_product_and_block() -> None:
     orders = capacity([20.9, 7.0], [3.0, -2.0])
     assert orders["offered_mw"].tolist() == [20.0, 7.0]
