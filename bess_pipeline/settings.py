@@ -59,6 +59,9 @@ CONFIG_FILE_VARIABLE = "BESS_CONFIG"
 STATE_FOLDER_VARIABLE = "BESS_STATE_DIR"
 ENTSOE_TOKEN_VARIABLE = "ENTSOE_API_TOKEN"
 _ENV_FILE = Path(".env")
+# What of [trading] is no part of its fingerprint as it is: days name their chain, outages are stamped by vintage,
+# months count once they are set, and workers change nothing.
+_CHAINED_OR_ELSEWHERE = {"chain_starts", "chain_months", "availability_file", "workers"}
 
 
 def _aware(value: datetime | None) -> datetime | None:
@@ -123,6 +126,10 @@ class TradingSettings(_Section):
         7, ge=1, le=31, description="days of known prices beyond the run that the foresight bound may see"
     )
     chain_starts: tuple[date, ...] = Field((), description="trading days that start from initial_soc")
+    chain_months: bool = Field(False, description="so does the first trading day of each calendar month")
+    workers: int = Field(
+        1, ge=1, le=64, description="processes for chains of trading days that do not depend on others"
+    )
     rule_hours: int = Field(2, ge=1, le=8, description="hours a day that the rule-based strategy charges")
     availability_file: Path | None = Field(None, description="CSV of outages; see trading/availability.py")
 
@@ -261,11 +268,13 @@ class Settings(BaseSettings):
         """Twelve hex digits of everything that can change a number of trading days, downstream of the market tables."""
         parts: dict[str, Any] = {
             "battery": self.battery.model_dump(mode="json"),
-            "trading": self.trading.model_dump(mode="json", exclude={"chain_starts", "availability_file"}),
+            "trading": self.trading.model_dump(mode="json", exclude=_CHAINED_OR_ELSEWHERE),
             "degradation": self.degradation.model_dump(mode="json"),
             "rolling": self.rolling.model_dump(mode="json"),
             "forecasts": self.forecast_fingerprint() if self.rolling.forecast == "chosen" else "",
         }
+        if self.trading.chain_months:
+            parts["chains"] = "months"
         return self._digest(parts)
 
     def forecast_fingerprint(self) -> str:

@@ -31,6 +31,7 @@ from bess_pipeline.report.not_included import comparison, not_included
 from bess_pipeline.report.risk import risk_sections, warning_items
 from bess_pipeline.report.risk_figures import CAPTURE, LADDER, STREAMS, TAIL, WATERFALL, Shown, risk_pictures
 from bess_pipeline.report.risk_rows import RiskRows, first_common_day, risk_rows
+from bess_pipeline.report.seams import seam_sentences
 from bess_pipeline.report.sections import ReportFigure, Section
 from bess_pipeline.report.tables import Comparison
 from bess_pipeline.report.wear import wear_note, wear_table
@@ -106,6 +107,7 @@ def write_report(
     }
     placed = {kind: [one for name, one in pictures.items() if name.startswith(kind)] for kind in PLACED}
     left_out = not_included(settings, provenance, pnl["strategy"], _activation(workspace, window))
+    left_out += seam_sentences(_seams(workspace, window), pnl, partial(strategy_label, provenance=provenance))
     page = build_report(
         ReportInputs(
             first=window.first,
@@ -190,6 +192,15 @@ def _activation(workspace: Workspace, window: Window) -> list[str]:
         f"BETWEEN {sql_date(window.first)} AND {sql_date(window.last)} ORDER BY ALL",
     )
     return [str(words) for words in plans["activation_basis"]]
+
+
+def _seams(workspace: Workspace, window: Window) -> pd.DataFrame:
+    """Rows of `trading.seam` between days of the window."""
+    return query(
+        workspace.database,
+        f"SELECT * FROM trading.seam WHERE closed_on >= {sql_date(window.first)} "
+        f"AND efa_date <= {sql_date(window.last)} ORDER BY ALL",
+    )
 
 
 def _figure_file(workspace: Workspace, name: str) -> Path:

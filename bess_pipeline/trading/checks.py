@@ -6,6 +6,9 @@ produced a dispatch (`battery/physics.py`) and settlement (`settlement.py`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import date
+
 import pandas as pd
 
 from bess_pipeline import gb_time
@@ -14,20 +17,24 @@ from bess_pipeline.battery.parameters import Battery
 LOWEST_TOLERANCE_MWH = 1e-6
 
 
-def energy_balance_error_mwh(dispatch: pd.DataFrame, battery: Battery, *, over_midnight: bool = True) -> float:
+def energy_balance_error_mwh(
+    dispatch: pd.DataFrame, battery: Battery, *, over_midnight: bool = True, chain_starts: Collection[date] = ()
+) -> float:
     """Largest |energy step - (eta_c charge - discharge / eta_d) h + losses at rest| between half-hours, MWh.
 
     Charge and discharge with activation, which nets with nothing. `dispatch` holds rows of `trading/dispatch` or
     `trading/market_dispatch` of any days and strategies; steps over a gap are not compared. At
     its lowest state a battery may lose less than its losses at rest, where it could not be fed (unserved).
     over_midnight: False leaves out steps from one trading day to the next, where fade may take energy away.
+    chain_starts: EFA days into which there is no step, because they open with the initial state.
     """
     worst = 0.0
     floor_mwh = battery.energy_min_mwh + LOWEST_TOLERANCE_MWH
     for _, rows in dispatch.groupby("strategy"):
         ordered = rows.sort_values("start_utc")
         adjacent = ordered["start_utc"].diff() == pd.Timedelta(minutes=30)
-        adjacent &= over_midnight | (ordered["efa_date"] == ordered["efa_date"].shift())
+        follows = over_midnight & ~ordered["efa_date"].isin(list(chain_starts))
+        adjacent &= follows | (ordered["efa_date"] == ordered["efa_date"].shift())
         charge = ordered["charge_mw"] + ordered["activation_import_mwh"] / gb_time.HALF_HOUR_H
         discharge = ordered["discharge_mw"] + ordered["activation_export_mwh"] / gb_time.HALF_HOUR_H
         flow = charge * battery.charge_efficiency - discharge / battery.discharge_efficiency

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pandas as pd
 
@@ -27,6 +28,8 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
+from bess_pipeline.trading.chain_workers import work_through
+from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
 from bess_pipeline.trading.co_optimised_names import PLANNED, PLANNED_GATES, gates_of
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
@@ -75,7 +78,8 @@ class CoOptimisedDays:
         found: list[date] = []
         moved: date | None = None
         for day in sorted(days):
-            decided = moved != day - ONE_DAY and self._decided(day)
+            follows = moved == day - ONE_DAY and not is_chain_start(day, self.settings.trading)
+            decided = not follows and self._decided(day)
             moved = moved if decided else day
             if not decided or not self._cleared(day):
                 found.append(day)
@@ -87,8 +91,13 @@ class CoOptimisedDays:
 
     def plan(self, days: Sequence[date], *, again: bool = False) -> list[PlanStatus]:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders."""
-        for day in sorted(days):
-            self._plan_day(day, again)
+        settings, declared = self.settings, tuple(self._declared())
+        work_through(
+            chains(days, settings.trading),
+            settings.trading.workers,
+            lambda day: self._plan_day(day, again),
+            partial(_in_a_worker, settings, self.lake, self.now(), declared, again),
+        )
         return [plan_status(self.lake, day, strategy, gate) for day in sorted(days) for strategy, gate in PLANNED_GATES]
 
     def status(self, day: date, strategy: str, gate: timeline.Gate) -> PlanStatus:
@@ -200,12 +209,14 @@ class CoOptimisedDays:
         """(state at 23:00 on the day before as planned, MWh, or None and the reason)."""
         if not self.settings.co_optimisation.enabled:
             return None, DISABLED
-        before = self.lake.stamp(CO_OPTIMISED_PLAN, day - ONE_DAY)
-        closing = before.get(f"closing.{strategy}", repr(None))
-        if day not in self.settings.trading.chain_starts and closing != repr(None):
+        initial, trading = self.condition.new_battery.initial_energy_mwh, self.settings.trading
+        if is_chain_start(day, trading):
+            return initial, ""
+        closing = self.lake.stamp(CO_OPTIMISED_PLAN, day - ONE_DAY).get(f"closing.{strategy}", repr(None))
+        if closing != repr(None):
             return float(closing), ""
-        if day in {*self._declared(), *self.settings.trading.chain_starts} or not self._carried(strategy, day):
-            return self.condition.new_battery.initial_energy_mwh, ""
+        if day in named_starts(trading, self._declared()) or not self._carried(strategy, day):
+            return initial, ""
         return None, f"the day before it, {day - ONE_DAY}, has no plan: run that day first, or make {day} a chain start"
 
     def _carried(self, strategy: str, day: date) -> bool:
@@ -236,6 +247,14 @@ class CoOptimisedDays:
 
     def _stamp(self) -> dict[str, str]:
         return {"settings": self._fingerprint, "code": __version__, "seed": str(self.settings.seed)}
+
+
+def _in_a_worker(
+    settings: Settings, lake: Lake, now: datetime, declared: Sequence[date], again: bool
+) -> Callable[[date], None]:
+    """The work of `CoOptimisedDays.plan` on a day, in a process of its own."""
+    days = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
+    return lambda day: days._plan_day(day, again)
 
 
 def _joined(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

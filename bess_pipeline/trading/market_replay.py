@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,8 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.balancing_mechanism import with_acceptances
+from bess_pipeline.trading.chain_workers import work_through
+from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import idle_day
 from bess_pipeline.trading.foresight_days import ForesightDays
@@ -74,7 +77,8 @@ class MarketReplay:
         """The days that are to be dispatched (anew) under these settings; with a day those that open with its close."""
         found: list[date] = []
         for day in sorted(days):
-            if (found and found[-1] == day - ONE_DAY and due(self.settings, self.lake, day)) or not self.finished(day):
+            follows = found and found[-1] == day - ONE_DAY and not is_chain_start(day, self.settings.trading)
+            if (follows and due(self.settings, self.lake, day)) or not self.finished(day):
                 found.append(day)
         return found
 
@@ -91,21 +95,30 @@ class MarketReplay:
         )
 
     def dispatch(self, days: Sequence[date], *, again: bool = True) -> list[DayStatus]:
-        """Dispatch `days` in order, those that stand as well unless `again` is False."""
+        """Dispatch `days`, each chain in order, those that stand as well unless `again` is False."""
         wanted = sorted(days) if again else self.unfinished(days)
         tried = [day for day in wanted if due(self.settings, self.lake, day)]
-        market: StoredMarket | None = None
-        results: list[DayStatus] = []
-        for day in tried:
-            if gb_time.efa_day_bounds_utc(day)[1] > self.now():
-                results += self._not_ended(day)
-                continue
-            market = market or StoredMarket(self.settings, self.lake, self.condition, tried)
-            results += self._dispatch_day(day, market)
-        return results
+        trading, declared = self.settings.trading, tuple(self._declared())
+        return [
+            status
+            for statuses in work_through(
+                chains(tried, trading),
+                trading.workers,
+                self._working_on(tried),
+                partial(_in_a_worker, self.settings, self.lake, self.now(), declared, tried),
+            )
+            for status in statuses
+        ]
 
-    def _dispatch_day(self, day: date, market: StoredMarket) -> list[DayStatus]:
-        stamp = self._stamp(day)
+    def _working_on(self, tried: Sequence[date]) -> Callable[[date], list[DayStatus]]:
+        """Dispatches one of the days `tried`, whose market is read together, once."""
+        market = cache(lambda: StoredMarket(self.settings, self.lake, self.condition, tried))
+        return lambda day: self._dispatch_day(day, market)
+
+    def _dispatch_day(self, day: date, read: Callable[[], StoredMarket]) -> list[DayStatus]:
+        if gb_time.efa_day_bounds_utc(day)[1] > self.now():
+            return self._not_ended(day)
+        market, stamp = read(), self._stamp(day)
         rows, orders, results = [], [], []
         for strategy in due(self.settings, self.lake, day):
             opening = self._opening(strategy, day)
@@ -195,7 +208,7 @@ class MarketReplay:
 
     def _opening(self, strategy: str, day: date) -> Opening:
         """State at 23:00 on the day before, or the reason why there is none."""
-        if day in self.settings.trading.chain_starts:
+        if is_chain_start(day, self.settings.trading):
             return self.condition.chain_start(day)
         before = day - ONE_DAY
         stamp = self.lake.stamp(MARKET_DISPATCH, before)
@@ -203,7 +216,8 @@ class MarketReplay:
         if carried is not None:
             return carried
         unknown = bool(stamp) and f"reason.{strategy}" not in stamp  # that day was run before there was this strategy
-        if unknown or day in set(self._declared()) or not self._dispatched_before(strategy, day):
+        named = day in named_starts(self.settings.trading, self._declared())
+        if unknown or named or not self._dispatched_before(strategy, day):
             return self.condition.chain_start(day)
         why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
         return Opening(None, None, why)
@@ -231,6 +245,13 @@ class MarketReplay:
             "seed": str(self.settings.seed),
             "outages": self.condition.vintage(day),
         }
+
+
+def _in_a_worker(
+    settings: Settings, lake: Lake, now: datetime, declared: Sequence[date], tried: Sequence[date]
+) -> Callable[[date], list[DayStatus]]:
+    """The work of `MarketReplay.dispatch` on a day, in a process of its own."""
+    return MarketReplay(settings, lake, lambda: now, lambda: declared)._working_on(tried)
 
 
 def idle_market_day(

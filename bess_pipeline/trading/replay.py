@@ -25,6 +25,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.optimisation.solver import Solver
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import foresight, market_status, timeline
+from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import dispatch_day, idle_day
 from bess_pipeline.trading.known_prices import history_window
@@ -87,11 +88,10 @@ class Replay:
         return [status for day in sorted(days) for status in self._plan_day(day)]
 
     def foresight(self, days: Sequence[date]) -> list[DayStatus]:
-        """The perfect-foresight bound over each unbroken run of `days` as one problem."""
-        results: list[DayStatus] = []
-        for run in gb_time.consecutive_runs(days):
-            results += self._foresight_run(run)
-        return results
+        """The perfect-foresight bound over each unbroken run of `days` in one chain as one problem."""
+        parts = chains(days, self.settings.trading)
+        runs = [run for part in parts for run in gb_time.consecutive_runs(part)]
+        return [status for run in runs for status in self._foresight_run(run)]
 
     def dispatch(self, days: Sequence[date]) -> list[DayStatus]:
         """Carry out the plans of `days` in order; the battery idles where there is no plan."""
@@ -260,7 +260,7 @@ class Replay:
         return dispatch_day(battery, plan, energy_mwh, availability), ""
 
     def _opening(self, table: str, strategy: str, day: date) -> Opening:
-        if day in self.settings.trading.chain_starts:
+        if is_chain_start(day, self.settings.trading):
             return self.condition.chain_start(day)
         before = day - ONE_DAY
         stamp = self.lake.stamp(table, before)
@@ -268,7 +268,8 @@ class Replay:
         if carried is not None:
             return carried
         unknown = bool(stamp) and f"reason.{strategy}" not in stamp  # that day was run before there was this strategy
-        if unknown or day in set(self._declared()) or self._begins(day):
+        named = day in named_starts(self.settings.trading, self._declared())
+        if unknown or named or self._begins(day):
             return self.condition.chain_start(day)
         why = f"the day before it, {before}, has no closing state: run that day first, or make {day} a chain start"
         return Opening(None, None, why)
@@ -279,7 +280,7 @@ class Replay:
         So the order in which ranges are asked for does not count: a chain begins on the first of its days.
         """
         traded = (other for other in self.lake.days(DISPATCH) if closes(self.lake.stamp(DISPATCH, other)))
-        known = [*self._declared(), *self.settings.trading.chain_starts, next(traded, day)]
+        known = [*named_starts(self.settings.trading, self._declared()), next(traded, day)]
         if min(known) < day or not self._has_prices(day):
             return False
         self._declare(day)

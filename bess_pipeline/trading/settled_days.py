@@ -21,6 +21,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading.chains import is_chain_start
 from bess_pipeline.trading.market_settlement import MarketPrices, settle_market_day, with_fee
 from bess_pipeline.trading.market_strategies import NAMES as MARKET_NAMES
 from bess_pipeline.trading.settlement import SettledDay, settle_day
@@ -137,7 +138,7 @@ class SettledDays:
 
     def _mark_stale(self, day: date, chain: Mapping[str, str]) -> bool:
         """Rewrite the status of `day` as stale where its opening or its chain is not that of the day before it."""
-        if day in self.settings.trading.chain_starts or not self.lake.has(RUN_STATUS, day):
+        if is_chain_start(day, self.settings.trading) or not self.lake.has(RUN_STATUS, day):
             return False
         before = self._states(day - ONE_DAY)
         status = self.lake.read(RUN_STATUS, day, day)

@@ -175,6 +175,47 @@ def test_energy_of_a_day_counts_what_services_moved(database: Path) -> None:
     assert rows.loc["rule_based", moved].tolist() == [0.0, 4.0]
 
 
+def test_seams_are_what_chain_starts_give_and_take_between_days_that_closed(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "demo")
+    place.claim("simulated", "neso_n2ex")
+    first, second, third = date(2024, 1, 31), date(2024, 2, 1), date(2024, 3, 1)
+    states = {
+        (first, "rule_based"): (50.0, 5.0, first),
+        (second, "rule_based"): (50.0, 30.0, second),
+        (date(2024, 2, 2), "rule_based"): (30.0, 80.0, second),
+        (date(2024, 2, 3), "rule_based"): (None, None, None),  # refused without a state
+        (third, "rule_based"): (50.0, 50.0, third),
+        (second, "co_optimised"): (50.0, 10.0, second),  # its first chain
+        (date(2024, 2, 2), "co_optimised"): (10.0, 10.0, second),
+    }
+    for day in sorted({day for day, _ in states}):
+        rows = [
+            status_row(
+                day,
+                name,
+                "refused" if opening is None else "complete",
+                "none" if opening is None else "",
+                opening_energy_mwh=opening,
+                closing_energy_mwh=closing,
+                chain_start=start,
+            )
+            for (one, name), (opening, closing, start) in states.items()
+            if one == day
+        ]
+        place.lake.write("trading/run_status", day, schemas.validate("trading/run_status", pd.concat(rows)))
+    for day, price in ((first, 60.0), (second, 80.0)):  # settlement dates, of which a trading day has 2 and 46
+        place.lake.write("market/day_ahead_price", day, day_ahead_price(day, price))
+    seams = warehouse.query(warehouse.publish(place), "SELECT * FROM trading.seam")
+    found = seams[["efa_date", "closed_on", "closing_energy_mwh", "opening_energy_mwh", "difference_mwh"]]
+    assert found.to_numpy().tolist() == [
+        [second, first, 5.0, 50.0, 45.0],
+        [third, date(2024, 2, 2), 80.0, 50.0, -30.0],
+    ]
+    assert set(seams["strategy"]) == {"rule_based"}
+    assert seams["worth_gbp"].iloc[0] == pytest.approx(45.0 * (2 * 60.0 + 46 * 80.0) / 48)
+    assert pd.isna(seams["worth_gbp"].iloc[1])  # there is no price of that day
+
+
 def test_monthly_cash_is_that_of_its_days_and_wear_is_none(tmp_path: Path) -> None:
     place = Workspace(tmp_path / "demo")
     place.claim("simulated", "neso_n2ex")

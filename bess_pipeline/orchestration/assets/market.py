@@ -31,6 +31,7 @@ from bess_pipeline.orchestration.partitions import requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.trading import checks
+from bess_pipeline.trading.chains import is_chain_start
 from bess_pipeline.trading.condition import AVAILABILITY
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
@@ -81,7 +82,8 @@ def _dispatch(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         statuses = replay.market.dispatch(days, again=again)
         rows = lake.read(MARKET_DISPATCH, asked[0] - timedelta(days=1), asked[-1])
         fades = runtime.settings.degradation.fade_limits_energy
-        error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades)
+        starts = [day for day in asked if is_chain_start(day, runtime.settings.trading)]
+        error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades, chain_starts=starts)
         balance = check_result(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
         made = result(context, lake, MARKET_DISPATCH, days, statuses, [balance])
         foreseen = [one for one in statuses if one.strategy == FORESIGHT_48H]

@@ -25,6 +25,7 @@ from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restate
 from bess_pipeline.orchestration.running import RunningRuntime
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.trading import checks, market_strategies
+from bess_pipeline.trading.chains import is_chain_start
 from bess_pipeline.trading.condition import AVAILABILITY, DEGRADATION
 from bess_pipeline.trading.replay import Replay
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, FORESIGHT, PLAN, RUN_STATUS, outdated
@@ -143,7 +144,8 @@ def _dispatch_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         asked = requested_days(context)
         rows = runtime.workspace.lake.read(DISPATCH, asked[0] - timedelta(days=1), asked[-1])
         fades = runtime.settings.degradation.fade_limits_energy
-        error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades)
+        starts = [day for day in asked if is_chain_start(day, runtime.settings.trading)]
+        error = checks.energy_balance_error_mwh(rows, replay.battery, over_midnight=not fades, chain_starts=starts)
         balance = check_result(key, "energy_balance", error <= ENERGY_TOLERANCE_MWH, {"largest_error_mwh": error})
         return result(context, runtime.workspace.lake, DISPATCH, days, statuses, [balance])
 

@@ -69,7 +69,10 @@ def test_energy_that_appears_is_found_to_its_size() -> None:
 
 def test_energy_that_appears_over_midnight_is_found() -> None:
     following = dispatch(day=DAY + timedelta(days=1), opening_mwh=float(dispatch()["energy_mwh"].iloc[-1]) - 3.0)
-    assert energy_balance_error_mwh(pd.concat([dispatch(), following]), BATTERY) == pytest.approx(3.0)
+    rows = pd.concat([dispatch(), following])
+    assert energy_balance_error_mwh(rows, BATTERY) == pytest.approx(3.0)
+    assert energy_balance_error_mwh(rows, BATTERY, chain_starts=[DAY]) == pytest.approx(3.0)
+    assert energy_balance_error_mwh(rows, BATTERY, chain_starts=[DAY + timedelta(days=1)]) == pytest.approx(0.0)
 
 
 def test_a_forgotten_efficiency_is_found() -> None:

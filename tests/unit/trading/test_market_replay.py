@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bess_pipeline import gb_time
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.checks import energy_balance_error_mwh, market_cash_difference_gbp, opening_gaps
+from bess_pipeline.trading.co_optimised_days import MADE_TABLES
 from bess_pipeline.trading.co_optimised_names import PLANNED
 from bess_pipeline.trading.market_status import waits
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
@@ -46,6 +48,11 @@ def desk(dispatched: MarketDesk, tmp_path: Path) -> MarketDesk:
 
 def files(desk: MarketDesk) -> dict[Path, bytes]:
     return {file.relative_to(desk.root): file.read_bytes() for file in desk.lake.files(MARKET_DISPATCH)}
+
+
+def _bytes(desk: MarketDesk, tables: Sequence[str]) -> dict[str, bytes]:
+    found = [file for table in tables for file in desk.lake.files(table)]
+    return {str(file.relative_to(desk.root)): file.read_bytes() for file in found}
 
 
 def _apart(statuses: list[DayStatus]) -> tuple[DayStatus, list[DayStatus]]:
@@ -154,6 +161,28 @@ def test_a_resumed_run_dispatches_what_is_left_to_the_same_bytes(dispatched: Mar
     times = {file: file.stat().st_mtime_ns for file in desk.lake.files(MARKET_DISPATCH)}
     assert desk.market.dispatch(DAYS, again=False) == []
     assert {file: file.stat().st_mtime_ns for file in desk.lake.files(MARKET_DISPATCH)} == times
+
+
+@pytest.mark.slow
+def test_chains_in_several_processes_make_the_bytes_of_one(dispatched: MarketDesk, tmp_path: Path) -> None:
+    alone = dispatched.copy(tmp_path / "alone", trading={"chain_starts": (NEXT,)})
+    alone.plan(NEXT)
+    alone.market.dispatch(DAYS)
+    desk = dispatched.copy(tmp_path / "beside", trading={"chain_starts": (NEXT,), "workers": 2})
+    tables = (*MADE_TABLES, MARKET_DISPATCH, FORESIGHT_ORDERS)
+    for table in tables:
+        for day in DAYS:
+            desk.lake.path(table, day).unlink()
+    assert {one.status for one in desk.plan(*DAYS)} == {"complete"}
+    statuses = desk.market.dispatch(DAYS)
+    assert [(one.day, one.status) for one in statuses] == [(day, "complete") for day in DAYS for _ in statuses[::2]]
+    assert desk.lake.stamp(MARKET_DISPATCH, NEXT)["opening.co_optimised"] == "50.0"
+    assert _bytes(desk, tables) == _bytes(alone, tables)
+    assert _bytes(desk, tables) != _bytes(dispatched, tables)
+    desk.lake.path(MARKET_DISPATCH, NEXT).unlink()  # stopped there
+    assert desk.market.unfinished(DAYS) == [NEXT]
+    desk.market.dispatch(DAYS, again=False)
+    assert _bytes(desk, tables) == _bytes(alone, tables)
 
 
 def test_a_changed_close_has_the_next_day_dispatched_again(desk: MarketDesk) -> None:

@@ -114,6 +114,24 @@ def test_a_later_chain_start_opens_from_the_initial_state(done: Desk, how: str) 
     assert set(rows["opening_energy_mwh"]) == {INITIAL_MWH}
 
 
+def test_months_with_their_own_chain_do_not_depend_on_the_month_before(prices: Desk, tmp_path: Path) -> None:
+    """The bound too is a problem of its own each month, so that its dispatch needs no energy that is not there."""
+    monthly = {"trading": {"history_days": 7, "chain_months": True}}
+    march, april = DAYS[-2:], [DAYS[-1] + ONE_DAY, DAYS[-1] + 2 * ONE_DAY]
+    whole, alone = (prices.copy(tmp_path / name, **monthly) for name in ("whole", "alone"))
+    whole.run([*march, *april])
+    alone.run(april)
+    status = whole.lake.read(RUN_STATUS, march[0], april[-1])
+    assert set(status["status"]) == {"complete"}
+    assert status["chain_start"].tolist() == [march[0]] * 6 + [april[0]] * 6
+    assert set(status.loc[status["efa_date"] == april[0], "opening_energy_mwh"]) == {INITIAL_MWH}
+    assert (status.loc[status["efa_date"] == march[-1], "closing_energy_mwh"] != INITIAL_MWH).all()
+    assert whole.replay.stale_after(march[-1]) == []
+    for table in (PLAN, FORESIGHT, DISPATCH):
+        assert whole.lake.read(table, *april).equals(alone.lake.read(table, *april)), table
+    assert not whole.lake.read(DISPATCH, *april)["imbalance_mwh"].any()
+
+
 def test_a_new_workspace_without_prices_declares_no_chain(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.run(DAYS[:1])
