@@ -34,7 +34,7 @@ from bess_pipeline.risk.ladder import ladder, lead, wide
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR
 from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.threads import one_thread
-from bess_pipeline.trading.co_optimised_names import PLANNED_GATES
+from bess_pipeline.trading.co_optimised_names import PLANNED, PLANNED_GATES
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.plan_status import COMPLETE, plan_status
 from bess_pipeline.trading.stamps import RUN_STATUS
@@ -52,9 +52,10 @@ TREATMENT = (
 )
 LABELS = (
     NO_DAY_AHEAD,
-    "optimistic: orders with a limit price are accepted at that index, and their dispatch knows from 23:00 on which",
+    "optimistic, marked *: strategies that decide within the day while their day-ahead leg is an index of that very day",
+    "day-ahead volumes are accepted as offered, whatever their limit; nobody trades within the day (its index is taken)",
     "response: recorded auctions (NESO); imbalance: recorded system prices (Elexon); activation: assumed throughput",
-    "not included: balancing mechanism, capacity market, fees and charges, trade within the day (its index is taken)",
+    "not included: balancing mechanism, capacity market, fees and charges",
 )
 
 
@@ -90,7 +91,7 @@ def _print_run(run: RecordedRun, weeks: Sequence[Sequence[date]], tables: Record
     daily, streams = _pnl(run.lake, walks)
     _print_ladder(daily, battery.power_mw)
     _print_streams(streams, daily, battery.power_mw)
-    _print_orders(run.lake, weeks)
+    _print_services(run.lake, weeks)
     _print_seconds(run.timings())
 
 
@@ -147,7 +148,8 @@ def _print_ladder(daily: pd.DataFrame, power_mw: float) -> None:
             ahead.append("" if by is None else f"{by.value:+,.0f} [{by.low:+,.0f}, {by.high:+,.0f}]")
         worth = f"{row.value:,.0f} [{row.ci_low:,.0f}, {row.ci_high:,.0f}]"
         share = f"{100 * row.capture:.1f} % [{100 * row.capture_low:.1f}, {100 * row.capture_high:.1f}]"
-        print(f"{row.strategy:32s}{worth:>28s}{share:>32s}   {'; '.join(ahead)}")
+        name = f"{row.strategy}{' *' if row.strategy in PLANNED else ''}"
+        print(f"{name:32s}{worth:>28s}{share:>32s}   {'; '.join(ahead)}")
 
 
 def _print_streams(streams: pd.DataFrame, daily: pd.DataFrame, power_mw: float) -> None:
@@ -159,13 +161,18 @@ def _print_streams(streams: pd.DataFrame, daily: pd.DataFrame, power_mw: float) 
     print(table.loc[:, table.abs().max() > 0].round(0).astype(int).to_string())
 
 
-def _print_orders(lake: Lake, weeks: Sequence[Sequence[date]]) -> None:
-    """How much of what was offered was accepted, as MW of all orders."""
+def _print_services(lake: Lake, weeks: Sequence[Sequence[date]]) -> None:
+    """By product, what was accepted of it: MW h and their cash, and of those at a negative price."""
     orders = pd.concat([lake.read(ORDERS, week[0], week[-1]) for week in weeks])
-    size = orders.assign(offered=orders["offered_mw"].abs(), accepted=orders["accepted_mw"].abs())
-    held = size.groupby(["strategy", "gate", "market"])[["offered", "accepted"]].sum()
-    print("\nshare of offered MW that was accepted")
-    print((held["accepted"] / held["offered"]).round(3).to_string())
+    orders = orders[orders["market"] == "response"]
+    hours = (orders["end_utc"] - orders["start_utc"]) / pd.Timedelta(hours=1)
+    held = pd.DataFrame({"strategy": orders["strategy"], "product": orders["product"]})
+    held["offered_mw_h"], held["accepted_mw_h"] = orders["offered_mw"] * hours, orders["accepted_mw"] * hours
+    held["cash_gbp"] = held["accepted_mw_h"] * orders["clearing_price"]
+    negative = orders["clearing_price"] < 0
+    held["negative_mw_h"], held["negative_gbp"] = held["accepted_mw_h"] * negative, held["cash_gbp"] * negative
+    print("\nresponse by product")
+    print(held.groupby(["strategy", "product"]).sum().round(0).astype(int).to_string())
 
 
 def _print_seconds(timings: pd.DataFrame) -> None:
