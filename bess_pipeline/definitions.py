@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from bess_pipeline.orchestration.assets.bounds import bound_assets
 from bess_pipeline.orchestration.assets.co_optimisation import co_optimisation_assets
 from bess_pipeline.orchestration.assets.forecast import forecast_assets
 from bess_pipeline.orchestration.assets.frequency import frequency_assets
@@ -47,6 +48,7 @@ def build_defs(
             *trading_assets(partitions),
             *co_optimisation_assets(partitions),
             *market_assets(partitions),
+            *bound_assets(partitions),
             *risk_assets(partitions),
             *publish_assets(partitions),
         ]

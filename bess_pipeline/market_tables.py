@@ -56,10 +56,12 @@ class MarketDispatch(Dispatch):
     psr_mw: float = _service("PSR", "low")
     nsr_mw: float = _service("NSR", "high")
     missing_low_mwh: float = amount_field(
-        "AC energy that low contracts require at the start and the store cannot give, MWh", lowest=0.0
+        "AC energy that low contracts require and the store cannot give at the start, or an outage not at all, MWh",
+        lowest=0.0,
     )
     missing_high_mwh: float = amount_field(
-        "AC room that high contracts require at the start and the store does not have, MWh", lowest=0.0
+        "AC room that high contracts require and the store lacks at the start, or energy that an outage refuses, MWh",
+        lowest=0.0,
     )
     delivered_low_share: float = _share("low")
     delivered_high_share: float = _share("high")

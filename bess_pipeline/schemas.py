@@ -19,6 +19,7 @@ import pyarrow
 from pandera.engines import pandas_engine
 
 from bess_pipeline.asset_tables import Availability, Degradation
+from bess_pipeline.bound_tables import BOUND_TABLE, Bound
 from bess_pipeline.errors import RefusedFrameError
 from bess_pipeline.forecast_tables import GateStatus, JudgementPath, PriceForecast, PricePath, Score
 from bess_pipeline.gb_time import UTC_DTYPE
@@ -255,6 +256,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "trading/run_status": RunStatus,
     "risk/daily_pnl": DailyPnl,
     "risk/degradation": Degradation,
+    BOUND_TABLE: Bound,
     "risk/plan_value": PlanValue,
     "risk/information_value": InformationValue,
     "risk/frontier": Frontier,

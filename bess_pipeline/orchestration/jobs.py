@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from bess_pipeline import gb_time
+from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.forecast_tables import BASELINE, FORECAST, GATE_STATUS, JUDGEMENT, PATHS, SCORE
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.revisions import SYSTEM_PRICE_RAW, due_days, last_fetched_utc
@@ -34,7 +35,7 @@ from bess_pipeline.orchestration.assets.publish import (
     VERDICT,
     WAREHOUSE,
 )
-from bess_pipeline.orchestration.assets.risk import RISK_ASSETS
+from bess_pipeline.orchestration.assets.risk import RISK_ASSETS as MEASURED
 from bess_pipeline.orchestration.assets.settlement import REVISION, STACK_ASSETS, SYSTEM_PRICE
 from bess_pipeline.orchestration.assets.trading import make_replay
 from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, PARTITION_ZONE, range_tags
@@ -59,6 +60,7 @@ PRICE_ASSETS = (
 INGEST_ASSETS = (*PRICE_ASSETS, *FUNDAMENTALS.raw, FUNDAMENTALS.table)
 SCENARIO_ASSETS = (FORECAST, BASELINE, PATHS, JUDGEMENT, SCORE, GATE_STATUS)
 SETTLED_ASSETS = (CASHFLOW, RUN_STATUS, DAILY_PNL, DEGRADATION)
+RISK_ASSETS = (BOUND_TABLE, *MEASURED)
 TRADE_ASSETS = (AVAILABILITY, PLAN, FORESIGHT, DISPATCH, *MARKET_ASSETS, *SETTLED_ASSETS)
 PUBLISH_ASSETS = (WAREHOUSE, FIGURES, REPORT, FORECAST_PAGE, PLAN_PAGE, DATA_QUALITY, VERDICT)
 REVISE_ASSETS = (SYSTEM_PRICE_RAW, SYSTEM_PRICE, REVISION, SOURCE_STATUS, *RESTATED)
@@ -82,7 +84,7 @@ _JOBS = {
     ),
     TRADE: (TRADE_ASSETS, "Plan, dispatch, settle and sum up days whose market data is in the lake."),
     PLAN_AHEAD: (PLAN_ASSETS, "Fetch what is known, forecast and plan coming trading days."),
-    RISK: (RISK_ASSETS, "Measure risk as of the last settled day of the range, from P&L and plans in the lake."),
+    RISK: (RISK_ASSETS, "Bounds, and risk as of the last settled day of the range, from what is in the lake."),
     REVISE: (REVISE_ASSETS, "Ask again for system prices and settle again what they changed; plans stay."),
     RESETTLE: (RESTATED, "Settle again the days whose system price has changed since; plans and dispatch stay."),
     DETAILED_PRICES: (DETAILED_ASSETS, "Fetch settlement stacks and recompute the system price from them, on demand."),

@@ -22,6 +22,7 @@ from bess_pipeline.errors import BessError
 from bess_pipeline.ingestion.outcomes import OutcomeStore
 from bess_pipeline.ingestion.stack import STACK
 from bess_pipeline.optimisation.solver import Solver
+from bess_pipeline.orchestration.assets.bounds import make_bounds
 from bess_pipeline.orchestration.assets.forecast import FORECAST_POOL, make_gate_days
 from bess_pipeline.orchestration.assets.frequency import RESPONSE_ENERGY
 from bess_pipeline.orchestration.assets.ingest import FUNDAMENTALS, INGEST_POOL
@@ -211,11 +212,11 @@ class Launcher:
         return planned_ahead(self.runtime)
 
     def measure_risk(self) -> bool:
-        """Measure risk as of the last settled day; False when what is stored stands."""
-        stored = make_stored_risk(self.runtime)
+        """Bounds and risk as of the last settled day; False when what is stored stands."""
+        stored, bounds = make_stored_risk(self.runtime), make_bounds(self.runtime)
         with self._turn("measuring risk"):
             newest = stored.as_of(date.min, date.max)
-            if newest is None or stored.stands(newest):
+            if newest is None or (stored.stands(newest) and not bounds.unfinished([newest])):
                 return False
             self._run(RISK, newest, newest, force=False)
         return True

@@ -106,7 +106,7 @@ def _left_out(rows: RiskRows, label: Label) -> list[str]:
     if not lacking:
         return []
     names = ", ".join(label(name) for name in lacking)
-    return [f"Not compared, for having fewer than half as many days as the longest: {names}."]
+    return [f"Not compared, for sharing fewer than five days with the others: {names}."]
 
 
 def _ladder_table(ladder: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:

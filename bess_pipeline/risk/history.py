@@ -14,7 +14,7 @@ from datetime import date
 
 import pandas as pd
 
-from bess_pipeline import schemas
+from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk.ladder import wide
 from bess_pipeline.risk.pnl import daily_totals
@@ -23,7 +23,6 @@ from bess_pipeline.trading.market_strategies import BOUND, ENERGY_BOUND
 from bess_pipeline.trading.stamps import DAILY_PNL, RUN_STATUS
 from bess_pipeline.trading.strategies import find
 
-BOUND_TABLE = "risk/bound"
 COUNTED = ("complete", "provisional")
 BOUND_NAMES = (foresight.STRATEGY, ENERGY_BOUND, BOUND)
 BASIS_COLUMNS = {"cash": "cash_gbp", "after_wear": "pnl_gbp"}  # of risk/bound
@@ -113,9 +112,7 @@ def last_counted_day(lake: Lake, first: date, last: date) -> date | None:
 
 
 def _bounds(lake: Lake, as_of: date) -> pd.DataFrame:
-    """`risk/bound` rows up to a day, of the longest window that holds each day; nothing while there is no table."""
-    if BOUND_TABLE not in schemas.TABLES:
-        return pd.DataFrame(columns=BOUND_COLUMNS)
+    """`risk/bound` rows up to a day, of the longest window that holds each day."""
     rows = lake.read(BOUND_TABLE, date.min, as_of)
     rows = rows[rows["status"] == COUNTED[0]]
     ends = rows["window"].str.split(r"\.\.", expand=True, regex=True).reindex(columns=[0, 1])

@@ -17,13 +17,14 @@ from typing import cast
 
 import pandas as pd
 
-from bess_pipeline import __version__, schemas
+from bess_pipeline import __version__
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk import stored_days, stored_measures, stored_tail
 from bess_pipeline.risk.day_parts import read_parts
-from bess_pipeline.risk.history import BOUND_TABLE, History, last_counted_day, read_history
+from bess_pipeline.risk.history import History, last_counted_day, read_history
 from bess_pipeline.risk.stored_warnings import history_warnings, warning_rows
 from bess_pipeline.risk_tables import (
     ATTRIBUTION,
@@ -151,9 +152,8 @@ class StoredRisk:
         """Twelve hex digits of the rows that risk is measured of, up to a day."""
         hashes = []
         for table in (DAILY_PNL, RUN_STATUS, BOUND_TABLE, PLAN_VALUE):
-            if table in schemas.TABLES:
-                days = [day for day in self.lake.days(table) if day <= as_of]
-                hashes.append(self.lake.content_hash(table, days))
+            days = [day for day in self.lake.days(table) if day <= as_of]
+            hashes.append(self.lake.content_hash(table, days))
         return _digest("|".join(hashes).encode())
 
 

@@ -7,13 +7,13 @@ the bounds, which are one problem over a whole window.
 Same products, caps, steps and limits as the others. Its volumes are accepted as offered, at the prices that came out.
 It looks as far as day-ahead prices are known when it is made. Beyond the trading day, a system price that is not known
 is taken to be the day-ahead price, activation the mean of the trading day, and a service without a result to pay
-nothing. Prices are those that came out first: a revision changes no decision.
+nothing. On the trading day nothing is offered where nothing cleared. Prices are those that came out first: a revision changes no decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -31,11 +31,12 @@ from bess_pipeline.gb_time import HALF_HOUR_H
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.co_optimised import Decision, decide
-from bess_pipeline.trading.gate_problem import GateInputs, gate_problem
+from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, gate_problem
 from bess_pipeline.trading.gate_streams import horizon_half_hours
 from bess_pipeline.trading.market_inputs import Expectation
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.orders import capacity_orders, clear, day_ahead_orders
+from bess_pipeline.trading.service_settlement import PRODUCTS, clearing_prices
 from bess_pipeline.trading.stamps import efa_rows
 from bess_pipeline.trading.stored_gate import StoredGates, day_auctions
 from bess_pipeline.trading.stored_market import Contract, StoredMarket
@@ -77,7 +78,7 @@ class ForesightDays:
             rolling=settings.rolling,
         )
         decision = decide(
-            gate_problem(inputs),
+            _where_cleared(gate_problem(inputs), day_auctions(self.market.lake, day)),
             FORESIGHT_48H,
             settings.co_optimisation,
             settings.ancillary,
@@ -129,7 +130,8 @@ class ForesightDays:
         )
 
     def _response(self, day: date) -> dict[str, tuple[Stream, pd.DatetimeIndex, FloatArray]]:
-        """Clearing prices of response of the day and the one after it; 0 where nothing cleared or is known."""
+        """Clearing prices of response of the day and the one after it; 0 where nothing cleared or is known (there
+        nothing is offered on the day, see `_where_cleared`)."""
         rows = day_auctions(self.market.lake, day, day + ONE_DAY)
         starts = streams.horizon_starts("efa_block", [day, day + ONE_DAY])
         found = {}
@@ -186,6 +188,17 @@ class _Outcome:
     day_ahead: FloatArray
     system: FloatArray
     index: FloatArray
+
+
+def _where_cleared(given: GateProblem, auctions: pd.DataFrame) -> GateProblem:
+    """The problem without services in windows of the day whose auction, of rows `auctions`, cleared nothing."""
+    starts = given.block_start_utc
+    if not given.codes:
+        return given
+    price = clearing_prices(auctions, starts)[[PRODUCTS.index(code) for code in given.codes]]
+    today = starts < gb_time.efa_day_bounds_utc(given.efa_date)[1]
+    cap = np.where(np.isnan(price) & today, 0.0, given.problem.response_cap_mw)
+    return replace(given, problem=replace(given.problem, response_cap_mw=cap))
 
 
 def _contract(decision: Decision) -> Contract:

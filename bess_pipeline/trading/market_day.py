@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from bess_pipeline import gb_time
 from bess_pipeline.ancillary.activation_effects import flows_of
+from bess_pipeline.ancillary.products import table_of
 from bess_pipeline.ancillary.rows import FloatArray
 from bess_pipeline.battery.limits import Availability, PowerLimits, power_limits
 from bess_pipeline.battery.parameters import Battery
@@ -237,7 +238,10 @@ class _Run:
         deviation = decided - day_ahead - traded
         beyond = deviation - np.clip(deviation, -cap, cap)
         forced = net - decided + np.where(np.abs(beyond) > SNAP_MWH, beyond, 0.0)
-        missing = self.record.missing_mwh(np.append(day.opening_energy_mwh, energy[:-1]))
+        missing = np.maximum(
+            self.record.missing_mwh(np.append(day.opening_energy_mwh, energy[:-1])),
+            self._without_power_mwh(discharge_most, charge_most),
+        )
         fills = [day.intraday.fill_price_gbp_mwh(k, traded[k]) if day.intraday else np.nan for k in range(periods)]
         columns = {
             "efa_date": [day.efa_date] * periods,
@@ -268,6 +272,18 @@ class _Run:
             "delivered_high_share": shares[1],
         }
         return pd.DataFrame(columns)
+
+    def _without_power_mwh(self, discharge_most_mwh: FloatArray, charge_most_mwh: FloatArray) -> FloatArray:
+        """AC energy of a half-hour that contracts may ask for beyond what an outage or the grid leaves, (2, T), MWh."""
+        day = self.day
+        low = np.array([one.direction == "low" for one in table_of(day.codes)], dtype=bool)
+        sold = np.stack([day.services[side, : day.periods].sum(axis=0) for side in (low, ~low)]) * HALF_HOUR_H
+        most = np.stack([discharge_most_mwh, charge_most_mwh])
+        if day.baseline_adds_headroom:
+            done = [[one.charge_mwh for one in self.done], [one.discharge_mwh for one in self.done]]
+            most = most + np.array(done)
+        beyond = sold - most
+        return np.asarray(np.where(beyond > SNAP_MWH, beyond, 0.0))
 
 
 def _record(day: MarketDay) -> DeliveryRecord:

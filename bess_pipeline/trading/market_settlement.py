@@ -18,7 +18,6 @@ A volume that is not zero and has no price is left out, and the day is provision
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,13 +25,12 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.cost_settings import CostSettings
 from bess_pipeline.errors import BessError
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.plans import Array, values_at
 from bess_pipeline.trading.service_settlement import service_cash
 from bess_pipeline.trading.settlement import SettledDay, cash_of, cashflow_rows, missing_sentence
-from bess_pipeline.trading.settlement_costs import FEE, cost_cash_gbp, month_true_up, shared_cash_gbp
+from bess_pipeline.trading.settlement_costs import FEE, cost_cash_gbp
 
 IDENTITY_TOLERANCE_MWH = 1e-6
 
@@ -50,7 +48,7 @@ def settle_market_day(dispatch: pd.DataFrame, prices: MarketPrices, battery: Bat
     """Cash of one trading day and strategy.
 
     `dispatch` holds that day's `trading/market_dispatch` rows, all of them, in any order. A guaranteed floor is not in
-    it: it needs the month (`with_true_up`). Raises BessError when the rows are not of one day and strategy, or their
+    it: it needs the month (`settled_days.py`). Raises BessError when the rows are not of one day and strategy, or their
     imbalance is not metered - contracted - absvd - accepted to within 1e-6 MWh.
     """
     dispatch = dispatch.sort_values("start_utc", ignore_index=True)
@@ -89,25 +87,11 @@ def throughput_mwh(dispatch: pd.DataFrame) -> Array:
     return np.asarray(baseline + activation.to_numpy(dtype="float64"))
 
 
-def with_true_up(settled: Iterable[SettledDay], costs: CostSettings, power_mw: float) -> list[SettledDay]:
-    """The settled days of one strategy and calendar month, from its first, with the optimiser's guarantee in them.
-
-    The days are those of `settle_market_day` (or `settle_day`) and come back in the order of time; each has the part
-    of `month_true_up` that it adds, in the stream fee of its last half-hour. Without a floor they come back unchanged.
-    """
-    days = sorted(settled, key=lambda one: one.cashflow["efa_date"].iloc[0])
-    if costs.optimiser_floor_gbp_per_mw_month is None:
-        return days
-    index = [one.cashflow["efa_date"].iloc[0] for one in days]
-    cash = pd.Series([shared_cash_gbp(one.cashflow) for one in days], index=index, dtype="float64")
-    due = month_true_up(cash, costs, power_mw)
-    return [_added(one, float(amount)) for one, amount in zip(days, due, strict=True)]
-
-
 _VOLUMES = ("day_ahead", "intraday", "contracted", "metered", "absvd", "accepted", "imbalance")
 
 
-def _added(settled: SettledDay, amount_gbp: float) -> SettledDay:
+def with_fee(settled: SettledDay, amount_gbp: float) -> SettledDay:
+    """A settled day with an amount more, GBP, in the stream fee of its last half-hour."""
     rows = settled.cashflow.copy()
     last = rows["start_utc"] == rows["start_utc"].max()
     rows.loc[last & (rows["stream"] == FEE), "amount_gbp"] += amount_gbp
@@ -115,10 +99,10 @@ def _added(settled: SettledDay, amount_gbp: float) -> SettledDay:
 
 
 def _require_consistent(dispatch: pd.DataFrame, volume: dict[str, Array]) -> None:
-    if dispatch.empty or dispatch[["efa_date", "strategy"]].drop_duplicates().shape[0] != 1:
+    if any(dispatch[name].nunique() != 1 for name in ("efa_date", "strategy")):
         raise BessError("a day is settled from the dispatch rows of one trading day and strategy")
     day, strategy = dispatch["efa_date"].iloc[0], dispatch["strategy"].iloc[0]
-    if list(dispatch["start_utc"]) != list(gb_time.efa_half_hours(day)):
+    if not pd.DatetimeIndex(dispatch["start_utc"]).equals(gb_time.efa_half_hours(day)):
         raise BessError(f"{strategy} on {day} cannot be settled: its dispatch rows are not the half-hours of that day")
     contracted = volume["day_ahead"] + volume["intraday"]
     imbalance = volume["metered"] - volume["contracted"] - volume["absvd"] - volume["accepted"]

@@ -57,7 +57,9 @@ def service_cash(dispatch: pd.DataFrame, auctions: pd.DataFrame, settings: Ancil
     """
     starts = pd.DatetimeIndex(dispatch["start_utc"])
     mw = np.stack([dispatch[f"{code.lower()}_mw"].to_numpy(dtype="float64") for code in PRODUCTS])
-    price = clearing_prices(auctions, starts)
+    held = np.flatnonzero((mw > 0).any(axis=1))
+    price = np.full(mw.shape, np.nan)
+    price[held] = clearing_prices(auctions, starts, tuple(PRODUCTS[k] for k in held))
     unpriced = (mw > 0) & ~np.isfinite(price)
     price = np.where(np.isfinite(price), price, 0.0)
     paid = half_hour_payments_gbp(mw, price)
@@ -70,19 +72,21 @@ def service_cash(dispatch: pd.DataFrame, auctions: pd.DataFrame, settings: Ancil
     )
 
 
-def clearing_prices(auctions: pd.DataFrame, starts: pd.DatetimeIndex) -> FloatArray:
-    """Clearing price of the window that each half-hour lies in, GBP/MW/h, (products, half-hours); NaN without one."""
-    price = np.full((len(PRODUCTS), len(starts)), np.nan)
-    at = starts.as_unit("us").asi8
-    for k, code in enumerate(PRODUCTS):
-        rows = auctions[auctions["product"] == code].sort_values("delivery_start_utc")
-        begin, end = (
-            pd.DatetimeIndex(rows[column]).as_unit("us").asi8 for column in ("delivery_start_utc", "delivery_end_utc")
-        )
-        place = np.searchsorted(begin, at, side="right") - 1
+def clearing_prices(auctions: pd.DataFrame, starts: pd.DatetimeIndex, codes: tuple[str, ...] = PRODUCTS) -> FloatArray:
+    """Clearing price of the window that each half-hour lies in, GBP/MW/h, (codes, half-hours); NaN without one."""
+    price = np.full((len(codes), len(starts)), np.nan)
+    at, product = starts.as_unit("us").asi8, auctions["product"].to_numpy()
+    begin, end = (
+        pd.DatetimeIndex(auctions[column]).as_unit("us").asi8 for column in ("delivery_start_utc", "delivery_end_utc")
+    )
+    cleared = auctions["clearing_price_gbp_mw_h"].to_numpy(dtype="float64")
+    for k, code in enumerate(codes):
+        rows = np.flatnonzero(product == code)
+        rows = rows[np.argsort(begin[rows], kind="stable")]
+        place = np.searchsorted(begin[rows], at, side="right") - 1
         inside = place >= 0
-        inside[inside] = at[inside] < end[place[inside]]
-        price[k, inside] = rows["clearing_price_gbp_mw_h"].to_numpy(dtype="float64")[place[inside]]
+        inside[inside] = at[inside] < end[rows[place[inside]]]
+        price[k, inside] = cleared[rows[place[inside]]]
     return price
 
 

@@ -21,9 +21,10 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.risk.pnl import daily_pnl
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading.market_settlement import MarketPrices, settle_market_day
+from bess_pipeline.trading.market_settlement import MarketPrices, settle_market_day, with_fee
 from bess_pipeline.trading.market_strategies import NAMES as MARKET_NAMES
 from bess_pipeline.trading.settlement import SettledDay, settle_day
+from bess_pipeline.trading.settlement_costs import month_true_up, shared_cash_gbp
 from bess_pipeline.trading.stamps import (
     CASH_STAMP,
     CASHFLOW,
@@ -31,12 +32,16 @@ from bess_pipeline.trading.stamps import (
     DAILY_PNL,
     DISPATCH,
     MARKET_STAMP,
+    MONTH_STAMP,
     RUN_STATUS,
+    SHARED_STAMP,
     SYSTEM_PRICE_STAMP,
     broken_opening,
     cash_stamp,
     closes,
     efa_rows,
+    month_cash_gbp,
+    month_stamp,
     price_vintage,
     status_inputs,
     vintage,
@@ -70,15 +75,32 @@ class SettledDays:
         stamp[COST_STAMP] = self.settings.cost_fingerprint()
         settled: dict[str, SettledDay] = {}
         for strategy, rows in _by_strategy(self.lake.read(DISPATCH, day, day)):
-            settled[strategy] = settle_day(rows, day_ahead, system, self.battery)
+            settled[strategy] = settle_day(rows, day_ahead, system, self.battery, self.settings.costs)
         for strategy, rows in _by_strategy(self.lake.read(MARKET_DISPATCH, day, day)):
             settled[strategy] = settle_market_day(rows, market, self.battery, self.settings)
+        stamp |= {f"{SHARED_STAMP}{strategy}": repr(shared_cash_gbp(one.cashflow)) for strategy, one in settled.items()}
+        settled = {strategy: self._guaranteed(day, strategy, one) for strategy, one in settled.items()}
+        stamp[MONTH_STAMP] = month_stamp(self.lake, day) if self._has_guarantee else ""
         for strategy, one in settled.items():
             stamp |= {f"status.{strategy}": one.status, f"reason.{strategy}": one.reason}
         cash = {strategy: (one.status, one.cash_gbp) for strategy, one in settled.items()}
         stamp |= cash_stamp(self.lake.stamp(CASHFLOW, day), dispatched, cash)
         self.lake.write(CASHFLOW, day, _joined(CASHFLOW, [one.cashflow for one in settled.values()]), stamp)
         return [DayStatus(day, strategy, one.status, one.reason) for strategy, one in settled.items()]
+
+    @property
+    def _has_guarantee(self) -> bool:
+        return self.settings.costs.optimiser_floor_gbp_per_mw_month is not None
+
+    def _guaranteed(self, day: date, strategy: str, settled: SettledDay) -> SettledDay:
+        """A settled day with what it adds to the optimiser's monthly guarantee, after the days settled before it."""
+        if not self._has_guarantee:
+            return settled
+        today = pd.Series({day: shared_cash_gbp(settled.cashflow)}, dtype="float64")
+        before = month_cash_gbp(self.lake, day, strategy)
+        cash = pd.concat([before, today]) if len(before) else today
+        due = month_true_up(cash, self.settings.costs, self.battery.power_mw)
+        return with_fee(settled, float(due.loc[day]))
 
     def record_status(self, day: date) -> list[DayStatus]:
         """Write the status of a day from the stamps of its dispatch and cash."""

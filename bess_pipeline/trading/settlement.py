@@ -102,5 +102,7 @@ def missing_sentence(missing: npt.NDArray[np.bool_], what: str, where: str, star
 def cashflow_rows(dispatch: pd.DataFrame, amounts: Mapping[str, Array]) -> pd.DataFrame:
     """`trading/cashflow` rows of a day's dispatch and the amounts of each stream, GBP per half-hour."""
     keys = dispatch[["efa_date", "strategy", "start_utc"]]
-    parts = [keys.assign(stream=stream, amount_gbp=amounts[stream]) for stream in amounts]
-    return pd.concat(parts, ignore_index=True)
+    rows = keys.take(np.tile(np.arange(len(keys)), len(amounts))).reset_index(drop=True)
+    rows["stream"] = np.repeat(list(amounts), len(keys))
+    rows["amount_gbp"] = np.concatenate(list(amounts.values()))
+    return rows

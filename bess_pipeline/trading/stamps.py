@@ -11,7 +11,7 @@ as they were decided, stamped with the vintage they used.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,7 +25,8 @@ PLAN, FORESIGHT, DISPATCH = "trading/plan", "trading/foresight_plan", "trading/d
 CASHFLOW, RUN_STATUS, DAILY_PNL = "trading/cashflow", "trading/run_status", "risk/daily_pnl"
 RESTATED = (CASHFLOW, RUN_STATUS, DAILY_PNL)  # what a revised system price may change
 SYSTEM_PRICE_STAMP, CASH_STAMP, MARKET_STAMP = "system_price", "cash", "market_dispatch"
-DISPATCH_STAMP, COST_STAMP = "dispatch", "costs"
+DISPATCH_STAMP, COST_STAMP, MONTH_STAMP = "dispatch", "costs", "month"
+SHARED_STAMP = "shared_cash."  # and the strategy: cash that the optimiser's contract looks at, without its guarantee
 HALF_A_PENNY_GBP = 0.005
 RESETTLED_COLUMNS = ("efa_date", "strategy", "first_cash_gbp", "cash_gbp", "change_gbp")
 STATE_TOLERANCE_MWH = 1e-6
@@ -60,6 +61,27 @@ def cash_stamp(before: Mapping[str, str], dispatch: str, settled: Mapping[str, t
         first = kept.get(f"first_cash.{strategy}") or (repr(cash_gbp) if status == "complete" else "")
         stamp |= {f"first_cash.{strategy}": first, f"cash.{strategy}": repr(cash_gbp)}
     return stamp
+
+
+def month_cash_gbp(lake: Lake, day: date, strategy: str) -> pd.Series:
+    """What the optimiser's guarantee has to look at of the month's days before `day`, GBP, by EFA date in order."""
+    found = {}
+    for one in gb_time.days_between(day.replace(day=1), day - timedelta(days=1)):
+        text = lake.stamp(CASHFLOW, one).get(f"{SHARED_STAMP}{strategy}")
+        if text is not None:
+            found[one] = float(text)
+    return pd.Series(found, dtype="float64")
+
+
+def month_stamp(lake: Lake, day: date) -> str:
+    """Stands for the cash of the month's days before `day`, of all strategies."""
+    text = [
+        f"{one} {name} {value}"
+        for one in gb_time.days_between(day.replace(day=1), day - timedelta(days=1))
+        for name, value in sorted(lake.stamp(CASHFLOW, one).items())
+        if name.startswith(SHARED_STAMP)
+    ]
+    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
 
 
 def resettled(lake: Lake) -> pd.DataFrame:
@@ -114,7 +136,14 @@ def outdated(lake: Lake, fingerprint: str, days: Iterable[date] | None = None) -
         return []
     system = efa_rows(lake, "market/system_price", wanted[0], wanted[-1])
     by_day = dict(tuple(system.groupby(gb_time.efa_columns(system["start_utc"])["efa_date"])))
-    return [day for day in wanted if not _stands(lake, day, by_day.get(day, system.iloc[:0]))]
+    found = [day for day in wanted if not _stands(lake, day, by_day.get(day, system.iloc[:0]))]
+    return sorted({*found, *(day for day in wanted if _follows_in_month(lake, day, found))})
+
+
+def _follows_in_month(lake: Lake, day: date, changed: Sequence[date]) -> bool:
+    """Whether a guarantee of the month makes a day's cash hang on an earlier one that is settled again."""
+    month = day.replace(day=1)
+    return bool(lake.stamp(CASHFLOW, day).get(MONTH_STAMP)) and any(month <= one < day for one in changed)
 
 
 def _stands(lake: Lake, day: date, system_price: pd.DataFrame) -> bool:
@@ -122,6 +151,7 @@ def _stands(lake: Lake, day: date, system_price: pd.DataFrame) -> bool:
     return (
         cash.get(SYSTEM_PRICE_STAMP) == price_vintage(system_price)
         and cash.get(MARKET_STAMP, "") == market.get("inputs", "")
+        and cash.get(MONTH_STAMP, "") in ("", month_stamp(lake, day))
         and lake.stamp(RUN_STATUS, day).get("inputs") == status_inputs(dispatch, cash, market)
         and lake.stamp(DAILY_PNL, day).get(CASH_STAMP) == cash.get("inputs")
     )

@@ -150,7 +150,7 @@ class StoredMarket:
             expected_opening_mwh=expected_opening_mwh,
             available=self.condition.availability(day),
             announced=self._announced(day, horizon),
-            intraday=self._intraday(day, horizon),
+            intraday=self.intraday(day, horizon),
             margin_half_hours=0.0 if knows_activation else UNSEEN_HALF_HOURS,
             absvd_applies=settings.ancillary.absvd_applies,
             baseline_adds_headroom=settings.ancillary.baseline_adds_headroom,
@@ -202,7 +202,7 @@ class StoredMarket:
         gate = next(one for one in reversed(timeline.GATES) if one in set(rows["gate"]))
         return rows[rows["gate"] == gate].sort_values("start_utc", ignore_index=True)
 
-    def _intraday(self, day: date, horizon: pd.DatetimeIndex) -> IntradayMarket | None:
+    def intraday(self, day: date, horizon: pd.DatetimeIndex) -> IntradayMarket | None:
         """Trade within the day, for its own half-hours alone; None without."""
         if not has_intraday_market(self.settings.intraday, self._source(day)):
             return None

@@ -12,8 +12,6 @@ SELECT
     coalesce(sum(pnl_gbp) FILTER (stream = 'capacity_market'), 0) AS capacity_market_gbp,
     coalesce(sum(pnl_gbp) FILTER (stream = 'penalty'), 0) AS penalty_gbp,
     coalesce(sum(pnl_gbp) FILTER (stream = 'fee'), 0) AS fee_gbp,
-    coalesce(sum(pnl_gbp) FILTER (stream = 'balancing_mechanism'), 0) AS balancing_mechanism_gbp,
-    coalesce(sum(pnl_gbp) FILTER (stream = 'capacity_market'), 0) AS capacity_market_gbp,
     coalesce(sum(pnl_gbp) FILTER (stream = 'wear'), 0) AS wear_gbp,
     coalesce(sum(pnl_gbp) FILTER (stream <> 'wear'), 0) AS total_cash_gbp,
     sum(pnl_gbp) AS total_after_wear_gbp,

@@ -234,6 +234,7 @@ def test_daily_pnl_by_stream_and_its_running_total(database: Path) -> None:
     running = warehouse.query(database, "SELECT * FROM risk.cumulative_pnl ORDER BY efa_date")
     assert running["cumulative_cash_gbp"].tolist() == [100.0, -110.0, -80.0]
     assert running["drawdown_gbp"].tolist() == [0.0, 210.0, 180.0]
+    assert sorted(name for name in by_stream if name[-1].isdigit()) == []  # a column named twice is numbered
     streams = [value for name, value in by_stream.items() if str(name).endswith("_gbp") and "total" not in str(name)]
     assert sum(column.sum() for column in streams) == by_stream["total_after_wear_gbp"].sum()
 

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from bess_pipeline import schemas
+from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restates, skips_finished
-from bess_pipeline.risk.history import BOUND_TABLE
 from bess_pipeline.risk.stored import StoredRisk
 from bess_pipeline.risk_tables import RISK_TABLES
 from bess_pipeline.runtime import Runtime
@@ -27,11 +26,7 @@ from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, RUN_STATUS
 from bess_pipeline.trading_tables import PLAN_VALUE
 
 RISK_ASSETS = tuple(RISK_TABLES)
-MEASURED_OF = tuple(
-    table
-    for table in (DAILY_PNL, CASHFLOW, RUN_STATUS, PLAN_VALUE, BOUND_TABLE, "market/system_price_revision")
-    if table in schemas.TABLES
-)
+MEASURED_OF = (DAILY_PNL, CASHFLOW, RUN_STATUS, PLAN_VALUE, BOUND_TABLE, "market/system_price_revision")
 if TYPE_CHECKING:
     Outputs = tuple[dg.MaterializeResult, ...]
 else:

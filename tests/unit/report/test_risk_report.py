@@ -151,7 +151,7 @@ def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> N
     short = stored.rows.ladder[stored.rows.ladder["strategy"] != "co_optimised"]
     (section,) = ladder_section(replace(stored.rows, ladder=short), strategy_label, ())
     assert section.items == [
-        "Not compared, for having fewer than half as many days as the longest: co-optimised, risk-neutral."
+        "Not compared, for sharing fewer than five days with the others: co-optimised, risk-neutral."
     ]
 
 

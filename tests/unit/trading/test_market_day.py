@@ -333,6 +333,17 @@ def test_what_the_store_cannot_deliver_lowers_the_delivered_share() -> None:
     assert first["energy_mwh"] == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize(("fraction", "missing_mwh"), [(0.0, 5.0), (0.1, 2.5), (0.2, 0.0), (1.0, 0.0)])
+def test_contracts_that_an_outage_leaves_no_power_for_are_missing(fraction: float, missing_mwh: float) -> None:
+    """10 MW each way of a rating of 50 MW, while nothing is called for: 5 MWh of the half-hour."""
+    out = np.where(np.arange(48) == 20, fraction, 1.0)
+    real = Availability(1.0, out)
+    rows = dispatch_market_day(a_day(available=real, imbalance_cap_mw=0.0, **services(10.0, 0.0, 0.0)))
+    expected = np.where(np.arange(48) == 20, missing_mwh, 0.0)
+    assert column(rows, "missing_low_mwh").tolist() == pytest.approx(expected.tolist())
+    assert not rows["missing_high_mwh"].any()  # charging goes on
+
+
 def test_contracts_that_no_state_can_hold_leave_a_dispatch_and_are_counted() -> None:
     """DR of 60 MW each way asks for 120 MWh of the 90 there are."""
     held = np.where(np.arange(96) < 48, 60.0, 0.0)

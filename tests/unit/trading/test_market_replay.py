@@ -122,6 +122,24 @@ def test_who_knows_the_outcome_sells_what_it_planned_and_earns_most(dispatched: 
 # --- what stands -----------------------------------------------------------------------------------------------
 
 
+def test_who_knows_the_outcome_holds_no_service_where_nothing_cleared(desk: MarketDesk) -> None:
+    """DRH fills the store for nothing, so that it would be held even where it pays nothing."""
+    first, last = gb_time.efa_block_bounds_utc(DAY, 3)
+    for day in desk.lake.days(AUCTIONS):
+        rows = desk.lake.read(AUCTIONS, day, day)
+        nothing = (rows["product"] == "DRH") & (rows["delivery_start_utc"] == first)
+        rows["clearing_price_gbp_mw_h"] = rows["clearing_price_gbp_mw_h"].mask(nothing)
+        desk.lake.write(AUCTIONS, day, rows)
+    statuses = desk.run([DAY])
+    foreseen, _ = _apart(statuses)
+    rows = desk.rows(DAY, FORESIGHT_48H)
+    inside = (rows["start_utc"] >= first) & (rows["start_utc"] < last)
+    assert rows.loc[~inside, "drh_mw"].max() > 0
+    assert not rows.loc[inside, "drh_mw"].any()
+    assert foreseen.status == "complete"
+    assert desk.lake.stamp(CASHFLOW, DAY)[f"status.{FORESIGHT_48H}"] == "complete"
+
+
 def test_a_resumed_run_dispatches_what_is_left_to_the_same_bytes(dispatched: MarketDesk, tmp_path: Path) -> None:
     assert dispatched.market.unfinished(DAYS) == []
     desk = dispatched.copy(tmp_path)

@@ -339,6 +339,18 @@ def test_cash_reconciles_to_the_penny_between_dispatch_cashflow_and_daily_pnl(re
     assert (pnl["pnl_gbp_per_mw"] * 50.0).tolist() == pytest.approx(pnl["pnl_gbp"].tolist())
 
 
+def test_fees_are_paid_by_the_day_ahead_strategies_too(done: Desk, replayed: Desk) -> None:
+    """GBP 0.5 per MWh sold or bought: strategies of all markets pay it, so that all are compared after it."""
+    done.changes["costs"] = {"day_ahead_fee_gbp_per_mwh": 0.5}
+    assert done.replay.unfinished(DAYS) == DAYS
+    done.replay.settle(DAYS)
+    cash = done.lake.read_all(CASHFLOW)
+    paid = cash[cash["stream"] == "fee"].groupby("strategy")["amount_gbp"].sum()
+    traded = replayed.lake.read_all(DISPATCH).groupby("strategy")["contracted_mwh"].agg(lambda one: one.abs().sum())
+    assert traded.min() > 0
+    assert paid.to_dict() == pytest.approx((-0.5 * traded).to_dict())
+
+
 def test_perfect_foresight_earns_more_after_wear_than_any_rule(replayed: Desk) -> None:
     total = replayed.lake.read_all(DAILY_PNL).groupby("strategy")["pnl_gbp"].sum()
     assert total[BOUND] > total[RULE] > 0.0

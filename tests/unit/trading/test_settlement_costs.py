@@ -15,7 +15,7 @@ from bess_pipeline.cost_settings import CostSettings
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.dispatch import idle_day
-from bess_pipeline.trading.market_settlement import settle_market_day, with_true_up
+from bess_pipeline.trading.market_settlement import settle_market_day
 from bess_pipeline.trading.settlement import SettledDay, settle_day
 from bess_pipeline.trading.settlement_costs import cost_cash_gbp, month_true_up, shared_cash_gbp
 
@@ -113,19 +113,6 @@ def test_a_floor_is_of_one_month_with_each_day_once_in_order() -> None:
     for days in ([date(2026, 6, 30), date(2026, 7, 1)], [DAY, DAY], [date(2026, 6, 2), date(2026, 6, 1)]):
         with pytest.raises(UserInputError, match="one calendar month, each once"):
             month_true_up(pd.Series([0.0, 0.0], index=days), costs, 50.0)
-
-
-def test_settled_days_carry_their_part_of_the_floor_in_the_last_half_hour() -> None:
-    chosen = settings(costs={"optimiser_floor_gbp_per_mw_month": 3100.0})
-    days = [date(2026, 1, 14), DAY]
-    still = [settle_market_day(still_day(day), prices(day), BATTERY, chosen) for day in days]
-    found = with_true_up(reversed(still), chosen.costs, BATTERY.power_mw)
-    assert [amount(one, "fee") for one in found] == pytest.approx([5000.0, 5000.0])
-    paid = found[1].cashflow[found[1].cashflow["amount_gbp"] != 0]
-    assert paid["start_utc"].tolist() == [pd.Timestamp("2026-01-15T22:30Z")]
-    assert [amount(one, "fee") for one in still] == [0.0, 0.0]  # what was handed in is as it was
-    without = with_true_up(still, CostSettings(optimiser_share=0.1), BATTERY.power_mw)
-    assert [one.cash_gbp for one in without] == [0.0, 0.0]
 
 
 def test_day_ahead_strategies_pay_the_same_costs_and_none_by_default() -> None:
