@@ -52,8 +52,8 @@ def main() -> None:
     print(own.round(3).to_string())
     seconds, inside = own["cpu_s"].sum(), own["highs_s"].sum() / own["cpu_s"].sum()
     minutes = seconds * YEAR_DAYS / PROCESSES / 60
-    print(f"{RISK_AVERSE}: {seconds:.2f} s CPU a day, {100 * inside:.0f} % inside HiGHS; {YEAR_DAYS} days on {PROCESSES} "
-          f"processes: {minutes:.0f} minutes (target {TARGET_MINUTES})")  # fmt: skip
+    print(f"{RISK_AVERSE}: {seconds:.2f} s CPU a day, {100 * inside:.0f} % inside HiGHS; {YEAR_DAYS} days on "
+          f"{PROCESSES} processes: {minutes:.0f} minutes (target {TARGET_MINUTES})")  # fmt: skip
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory, forecasts included: {peak_mb:.0f} MB")
     print(table.round(3).to_string())

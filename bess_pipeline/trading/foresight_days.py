@@ -7,7 +7,8 @@ the bounds, which are one problem over a whole window.
 Same products, caps, steps and limits as the others. Its volumes are accepted as offered, at the prices that came out.
 It looks as far as day-ahead prices are known when it is made. Beyond the trading day, a system price that is not known
 is taken to be the day-ahead price, activation the mean of the trading day, and a service without a result to pay
-nothing. On the trading day nothing is offered where nothing cleared. Prices are those that came out first: a revision changes no decision.
+nothing. On the trading day nothing is offered where nothing cleared. Prices are those that came out first: a revision
+changes no decision.
 """
 
 from __future__ import annotations
