@@ -166,13 +166,7 @@ def _print_ladder(daily: pd.DataFrame, power_mw: float) -> None:
     rows = ladder(daily, bounds, power_mw, settings, SEED)
     used = daily.dropna()
     print(f"\n{len(used)} days used of {len(daily)}; 95 % intervals, stationary bootstrap of days")
-<<<<<<< HEAD
-    print(
-        f"{'':32s}{'GBP/MW/year':>28s}{f'share of {FORESIGHT_48H}':>32s}   lead over {YARDSTICK}; over the mean of 28"
-    )
-=======
     print(f"{'':32s}{'GBP/MW/year':>28s}{f'share of {FORESIGHT_48H}':>32s}   lead over {YARDSTICK}; {MEAN_OF_28}")
->>>>>>> w-all
     for row in rows.itertuples():
         ahead = []
         for over in (YARDSTICK, MEAN_OF_28_NAME):
