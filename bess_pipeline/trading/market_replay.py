@@ -191,7 +191,8 @@ class MarketReplay:
     def _inputs(self, day: date, strategy: str, opening: Opening) -> str:
         """What a strategy's dispatch stands on, beside settings and outages."""
         plans = "" if strategy == FORESIGHT_48H else planned_with(self.lake, day)
-        return f"{plans}|{opening.energy_mwh!r}|{opening.chain_start}|{opening.wear.to_text()}"
+        states = f"{opening.energy_mwh!r}|{self._expected_opening(strategy, day)}"
+        return f"{plans}|{states}|{opening.chain_start}|{opening.wear.to_text()}"
 
     def _opening(self, strategy: str, day: date) -> Opening:
         """State at 23:00 on the day before, or the reason why there is none."""

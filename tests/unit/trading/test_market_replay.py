@@ -171,6 +171,17 @@ def test_a_changed_close_has_the_next_day_dispatched_again(desk: MarketDesk) -> 
     assert not desk.rows(NEXT)[DISPATCHED].equals(before[DISPATCHED])
 
 
+def test_a_changed_expectation_of_the_close_has_the_next_day_dispatched_again(desk: MarketDesk) -> None:
+    """The first two decisions of a day stand on it, even where the close itself comes out the same."""
+    stamp, rows = desk.lake.stamp(MARKET_DISPATCH, DAY), desk.lake.read(MARKET_DISPATCH, DAY, DAY)
+    name = "expected_closing.co_optimised"
+    first, second = (float(text) for text in stamp[name].split())
+    desk.lake.write(MARKET_DISPATCH, DAY, rows, stamp | {name: f"{first + 1.0!r} {second!r}"})
+    assert desk.market.unfinished([NEXT]) == [NEXT]
+    desk.market.dispatch([NEXT])
+    assert desk.market.unfinished([NEXT]) == []
+
+
 def test_a_day_that_has_not_ended_is_not_published(desk: MarketDesk) -> None:
     desk.now = datetime(2026, 2, 12, 20, tzinfo=UTC)
     statuses = desk.market.dispatch([NEXT])
