@@ -143,12 +143,11 @@ class MarketReplay:
         expect = market.forecasts.expect(day, contract.horizon)
         expected = self._expected_opening(strategy, day)
         given = market.market_day(day, strategy, contract, battery, energy_mwh, expected, expect)
-        rows = dispatch_market_day(given)
-        closing = expected_openings(given, rows)
+        decided = rows = dispatch_market_day(given)
         mechanism = self.settings.balancing_mechanism
         if mechanism.enabled:
             rows = with_acceptances(
-                rows,
+                decided,
                 efa_rows(self.lake, "market/system_price", day, day),
                 battery,
                 mechanism,
@@ -156,7 +155,8 @@ class MarketReplay:
                 seed=self.settings.seed,
                 availability=self.condition.availability(day),
             )
-        return _Done(rows, COMPLETE, expected_opening_mwh=closing)
+        measured = decided.assign(energy_mwh=rows["energy_mwh"].to_numpy())  # with what was accepted by then
+        return _Done(rows, COMPLETE, expected_opening_mwh=expected_openings(given, measured))
 
     def _foreseen(self, day: date, battery: Battery, energy_mwh: float, market: StoredMarket) -> _Done:
         """The day of the strategy that knows its outcome: planned here, from the state that it really opens with."""
