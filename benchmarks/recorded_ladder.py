@@ -135,11 +135,13 @@ def _pnl(lake: Lake, walks: Sequence[Walk]) -> tuple[pd.DataFrame, pd.DataFrame]
 
 def _print_ladder(daily: pd.DataFrame, power_mw: float) -> None:
     settings = RiskSettings()
-    bounds = {name: FORESIGHT_48H for name in daily}
+    bounds = dict.fromkeys(daily, FORESIGHT_48H)
     rows = ladder(daily, bounds, power_mw, settings, SEED)
     used = daily.dropna()
     print(f"\n{len(used)} days used of {len(daily)}; 95 % intervals, stationary bootstrap of days")
-    print(f"{'':32s}{'GBP/MW/year':>28s}{f'share of {FORESIGHT_48H}':>32s}   lead over {YARDSTICK}; over the mean of 28")
+    print(
+        f"{'':32s}{'GBP/MW/year':>28s}{f'share of {FORESIGHT_48H}':>32s}   lead over {YARDSTICK}; over the mean of 28"
+    )
     for row in rows.itertuples():
         ahead = []
         for over in (YARDSTICK, MEAN_OF_28_NAME):

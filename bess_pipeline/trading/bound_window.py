@@ -120,7 +120,8 @@ class BoundWindow:
         idle = np.isin(self.day_index, [(day - self.days[0]).days for day in self.idle_days(markets)])
         free = np.where(idle, 0.0, 1.0)
         battery = self.battery
-        capped = cap_mw * HALF_HOUR_H * free
+        settled = markets.imbalance and self._market.forecasts.has_system_price  # else there is no imbalance to intend
+        capped = (cap_mw if settled else 0.0) * HALF_HOUR_H * free
         day_limit = np.full(len(self.days), np.inf)
         if battery.max_cycles_per_day is not None:
             most = battery.max_cycles_per_day * battery.usable_energy_mwh
@@ -241,13 +242,18 @@ class BoundWindow:
         found = {code: np.full(self.horizon.periods, np.nan) for code in self._codes}
         if self._table == "trading/dispatch":
             return found
+        unknown: dict[str, list[date]] = {}
         for n, day in enumerate(self.days):
             own = self.day_index == n
             for code in self._codes:
                 try:
                     found[code][own] = self._market.activation(day, (code,), self.horizon.start_utc[own])[0]
-                except UserInputError as error:
-                    self.notes.append(f"{day}: {error}")
+                except UserInputError:
+                    unknown.setdefault(code, []).append(day)
+        self.notes += [
+            f"the activation of {code} is not known on {len(days)} days, the first {days[0]}: it is not sold on them"
+            for code, days in unknown.items()
+        ]
         return found
 
     @cached_property

@@ -254,7 +254,9 @@ def _rows(
 
 
 def _idle_words(days: Sequence[date]) -> tuple[str, ...]:
-    return tuple(f"{day}: a price is missing, nothing is traded" for day in days)
+    if not days:
+        return ()
+    return (f"a price is missing on {len(days)} days, the first {days[0]}: nothing is traded on them",)
 
 
 def _digest(*parts: str) -> str:

@@ -7,7 +7,8 @@ the bounds, which are one problem over a whole window.
 Same products, caps, steps and limits as the others. Its volumes are accepted as offered, at the prices that came out.
 It looks as far as day-ahead prices are known when it is made. Beyond the trading day, a system price that is not known
 is taken to be the day-ahead price, activation the mean of the trading day, and a service without a result to pay
-nothing. On the trading day nothing is offered where nothing cleared. Prices are those that came out first: a revision changes no decision.
+nothing. On the trading day nothing is offered where nothing cleared. Prices are those that came out first: a revision
+changes no decision.
 """
 
 from __future__ import annotations
@@ -196,8 +197,8 @@ def _where_cleared(given: GateProblem, auctions: pd.DataFrame) -> GateProblem:
     if not given.codes:
         return given
     price = clearing_prices(auctions, starts)[[PRODUCTS.index(code) for code in given.codes]]
-    today = starts < gb_time.efa_day_bounds_utc(given.efa_date)[1]
-    cap = np.where(np.isnan(price) & today, 0.0, given.problem.response_cap_mw)
+    today = starts < pd.Timestamp(gb_time.efa_day_bounds_utc(given.efa_date)[1])
+    cap = np.where(np.isnan(price) & today, 0.0, np.asarray(given.problem.response_cap_mw, dtype=float))
     return replace(given, problem=replace(given.problem, response_cap_mw=cap))
 
 

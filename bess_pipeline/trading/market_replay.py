@@ -175,7 +175,7 @@ class MarketReplay:
         """The day of the strategy that knows its outcome: planned here, from the state that it really opens with."""
         plan = ForesightDays(market).plan(day, battery, energy_mwh)
         given = market.market_day(
-            day, FORESIGHT_48H, plan.contract, battery, energy_mwh, None, plan.expect, knows_activation=True
+            day, FORESIGHT_48H, plan.contract, battery, energy_mwh, None, plan.expect, knows_outcome=True
         )
         return _Done(dispatch_market_day(given), COMPLETE, orders=plan.orders)
 

@@ -119,14 +119,14 @@ class StoredMarket:
         expected_opening_mwh: tuple[float, float] | None,
         expect: Callable[[int], Expectation],
         *,
-        knows_activation: bool = False,
+        knows_outcome: bool = False,
     ) -> MarketDay:
         """The day as it is dispatched. UserInputError with the reason where something of it is not there."""
         settings, horizon = self.settings, contract.horizon
         periods = len(gb_time.efa_half_hours(day))
         happened = self.activation(day, contract.codes, horizon[:periods])
         expected = self._expected_activation(day, contract.codes, horizon)
-        if knows_activation:
+        if knows_outcome:
             expected[:, :periods] = happened
         value = terminal_value_gbp_mwh(expect(0).day_ahead_gbp_mwh, battery, settings.rolling)
         return MarketDay(
@@ -149,9 +149,9 @@ class StoredMarket:
             services_known_from=contract.services_known_from,
             expected_opening_mwh=expected_opening_mwh,
             available=self.condition.availability(day),
-            announced=self._announced(day, horizon),
+            announced=self._announced(day, horizon, knows_all=knows_outcome),
             intraday=self.intraday(day, horizon),
-            margin_half_hours=0.0 if knows_activation else UNSEEN_HALF_HOURS,
+            margin_half_hours=0.0 if knows_outcome else UNSEEN_HALF_HOURS,
             absvd_applies=settings.ancillary.absvd_applies,
             baseline_adds_headroom=settings.ancillary.baseline_adds_headroom,
             time_limit_s=settings.solver.time_limit_s,
@@ -218,13 +218,18 @@ class StoredMarket:
         rows = efa_rows(self.lake, DAY_AHEAD, day, day)
         return str(rows["source"].iloc[0]) if len(rows) else ""
 
-    def _announced(self, day: date, horizon: pd.DatetimeIndex) -> Callable[[int], Availability]:
-        """Outages of the horizon as announced at each decision; the same object as long as nothing is announced."""
+    def _announced(
+        self, day: date, horizon: pd.DatetimeIndex, *, knows_all: bool = False
+    ) -> Callable[[int], Availability]:
+        """Outages of the horizon as announced at each decision; the same object as long as nothing is announced.
+
+        knows_all: all outages from the first decision on, as a strategy that knows the outcome plans with them.
+        """
         days = [day, day + ONE_DAY] if len(horizon) > len(gb_time.efa_half_hours(day)) else [day]
         made: dict[tuple[str, ...], Availability] = {}
 
         def at(k: int) -> Availability:
-            instant = timeline.decision_utc(horizon[k].to_pydatetime())
+            instant = None if knows_all else timeline.decision_utc(horizon[k].to_pydatetime())
             known = tuple(self.condition.vintage(one, instant) for one in days)
             if known not in made:
                 made[known] = _joined([(one, self.condition.availability(one, instant)) for one in days], len(horizon))

@@ -1,10 +1,18 @@
 -- Cash of each strategy by month of the EFA day and stream, without wear, which is no cash. GBP/MW/year is the cash of
 -- the month over the rating and the days counted, times 365: public indices quote months the same way, but include
--- streams that are not here (see the report). A month that is not whole has fewer days than days_in_month.
+-- streams that are not here (see the report). A month that is not whole has fewer days than days_in_month. Days that
+-- were refused or are stale do not count, as in every measure of risk: they are no days without earnings.
 CREATE VIEW risk.monthly_pnl AS
-WITH counted AS (
-    SELECT strategy, date_trunc('month', efa_date)::DATE AS "month", count(DISTINCT efa_date) AS days
+WITH daily AS (
+    SELECT *
     FROM risk.daily_pnl
+    ANTI JOIN (SELECT * FROM trading.run_status WHERE status NOT IN ('complete', 'provisional')) AS left_out
+        USING (efa_date, strategy)
+),
+
+counted AS (
+    SELECT strategy, date_trunc('month', efa_date)::DATE AS "month", count(DISTINCT efa_date) AS days
+    FROM daily
     GROUP BY ALL
 ),
 
@@ -15,7 +23,7 @@ earned AS (
         stream,
         sum(pnl_gbp) AS cash_gbp,
         sum(pnl_gbp_per_mw) AS cash_gbp_per_mw
-    FROM risk.daily_pnl
+    FROM daily
     WHERE stream <> 'wear'
     GROUP BY ALL
 )

@@ -1,4 +1,4 @@
--- All streams of risk.monthly_pnl together, and what is left after wear.
+-- All streams of risk.monthly_pnl together, of the same days, and what is left after wear.
 CREATE VIEW risk.monthly_total AS
 SELECT
     strategy,
@@ -13,6 +13,8 @@ SELECT
     ) AS cash_gbp_per_mw_year,
     gbp_per_mw_year(sum(pnl_gbp_per_mw), count(DISTINCT efa_date)) AS after_wear_gbp_per_mw_year
 FROM risk.daily_pnl
+ANTI JOIN (SELECT * FROM trading.run_status WHERE status NOT IN ('complete', 'provisional')) AS left_out
+    USING (efa_date, strategy)
 GROUP BY strategy, "month"
 ORDER BY strategy, "month";
 

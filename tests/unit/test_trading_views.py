@@ -96,6 +96,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake.write("trading/plan", DAY, plan_rows("rule_based", "day_ahead", 10.0))
     lake.write("trading/co_optimised_plan", DAY, plan_rows("co_optimised", "response", 99.0))
     lake.write("trading/cashflow", DAY, CASH)
+    statuses = [status_row(DAY, name, "complete") for name in ("co_optimised", "rule_based")]
+    lake.write("trading/run_status", DAY, pd.concat(statuses, ignore_index=True))
     lake.write("risk/daily_pnl", DAY, summed(CASH, 50.0))
     return warehouse.publish(place)
 
@@ -164,6 +166,13 @@ def test_positions_of_all_strategies_balance(database: Path) -> None:
     assert first[["pn_mwh", "baseline_mwh", "activation_mwh", "response_mw"]].tolist() == [-4.0, -3.0, -0.5, 10.0]
     assert set(at.loc["rule_based"]["pn_mwh"]) == {5.0}, "of its own plan, not of another strategy"
     assert at.loc[("rule_based", STARTS[10])]["efa_block"] == 2
+
+
+def test_energy_of_a_day_counts_what_services_moved(database: Path) -> None:
+    rows = warehouse.query(database, "SELECT * FROM trading.daily_operation").set_index("strategy")
+    moved = ["charged_mwh", "discharged_mwh"]
+    assert rows.loc["co_optimised", moved].tolist() == [3.0 + 0.5, 8.0 + 3.0 + 2.0]
+    assert rows.loc["rule_based", moved].tolist() == [0.0, 4.0]
 
 
 def test_seams_are_what_chain_starts_give_and_take_between_days_that_closed(tmp_path: Path) -> None:
@@ -238,3 +247,18 @@ def test_monthly_cash_is_that_of_its_days_and_wear_is_none(tmp_path: Path) -> No
         database, "SELECT strategy, sum(cash_gbp) AS cash FROM risk.monthly_pnl GROUP BY strategy"
     ).set_index("strategy")["cash"]
     assert all_of_it.to_dict() == pytest.approx(sums["cash_gbp"].to_dict())
+
+
+def test_a_refused_or_stale_day_is_no_day_without_earnings(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "demo")
+    place.claim("simulated", "neso_n2ex")
+    days = {1: ("complete", 100.0), 2: ("refused", 0.0), 3: ("stale", 7.0), 4: ("provisional", 20.0)}
+    for number, (status, cash) in days.items():
+        day, reason = date(2024, 2, number), "" if status == "complete" else "why"
+        place.lake.write("risk/daily_pnl", day, daily_pnl(day, {"day_ahead": cash}))
+        place.lake.write("trading/run_status", day, status_row(day, "rule_based", status, reason))
+    database = warehouse.publish(place)
+    for view in ("monthly_pnl", "monthly_total"):
+        (row,) = warehouse.query(database, f"SELECT * FROM risk.{view}").to_dict("records")
+        assert (row["days"], row["cash_gbp"]) == (2, 120.0)
+        assert row["cash_gbp_per_mw_year"] == pytest.approx(120 / 50 * 365 / 2)

@@ -88,7 +88,7 @@ def _dispatch(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         made = result(context, lake, MARKET_DISPATCH, days, statuses, [balance])
         foreseen = [one for one in statuses if one.strategy == FORESIGHT_48H]
         orders = result(context, lake, FORESIGHT_ORDERS, days, foreseen)
-        return made._replace(asset_key=key), orders._replace(asset_key=FORESIGHT_ORDERS.split("/"))
+        return made._replace(asset_key=key), orders._replace(asset_key=dg.AssetKey(FORESIGHT_ORDERS.split("/")))
 
     return market_dispatch
 

@@ -196,7 +196,7 @@ def test_no_schedule_drawn_at_random_is_worth_more(seed: int) -> None:
 
 
 def _random_worth(problem: WindowProblem, rng: np.random.Generator) -> float:
-    """Sell hours, then run after them inside the cap and the battery: infeasible deviations end the draw at no trade."""
+    """Sell hours, then run after them inside the cap and the battery; a draw that cannot is worth nothing."""
     battery, level, worth = problem.battery, 5.0, 0.0
     sold = rng.uniform(-1.5, 1.5, problem.products)
     for t in range(problem.periods):

@@ -131,7 +131,7 @@ def test_a_day_without_all_prices_is_idle(settled: MarketDesk, tmp_path: Path) -
     assert set(rows.loc[DAY, "status"]) == {"complete"}
     assert np.abs(rows.loc[NEXT, "cash_gbp"]).max() < 1e-9
     assert (rows.loc[NEXT, "opening_energy_mwh"] - rows.loc[NEXT, "closing_energy_mwh"]).abs().max() < 1e-6
-    assert any(f"{NEXT}: a price is missing" in words for one in solved for words in one.notes)
+    assert any(f"a price is missing on 1 days, the first {NEXT}" in words for one in solved for words in one.notes)
     assert bound_failures(bounds_of(desk), WINDOW) == []  # those that traded on it are not compared
 
 

@@ -365,6 +365,9 @@ def test_an_outage_binds_when_it_is_there_and_decisions_when_it_is_announced(des
     assert after["forced_imbalance_mwh"][k] == pytest.approx(-asked)  # decided an hour before
     beyond = (after["imbalance_mwh"] - after["forced_imbalance_mwh"]).abs()
     assert beyond.max() <= 0.5 * 2.5 + 1e-6
+    assert after["forced_imbalance_mwh"].any()
+    foreseen = desk.rows(NEXT, FORESIGHT_48H)
+    assert not foreseen["forced_imbalance_mwh"].any(), "who knows the outcome knows of the outage"
 
 
 def test_a_workspace_without_system_prices_trades_without_intended_imbalance(desk: MarketDesk) -> None:
