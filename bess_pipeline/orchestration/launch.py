@@ -53,7 +53,7 @@ from bess_pipeline.orchestration.jobs import (
     days_to_revise,
     planned_ahead,
 )
-from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, range_tags
+from bess_pipeline.orchestration.partitions import DAYS_PER_RUN, chained_days_per_run, range_tags
 from bess_pipeline.orchestration.resources import FINISHED_TAG, RESTATE, SKIP_FINISHED
 from bess_pipeline.orchestration.running import fail_dead_runs, process_tag
 from bess_pipeline.runtime import Runtime
@@ -161,7 +161,7 @@ class Launcher:
         if not self.runtime.settings.co_optimisation.enabled:
             return 0
         days, runs = gb_time.days_between(first, last), 0
-        for chunk in gb_time.consecutive_runs(self._to_co_optimise(days, force), DAYS_PER_RUN):
+        for chunk in gb_time.consecutive_runs(self._to_co_optimise(days, force), self._chained_days):
             with self._turn(f"planning all markets of {_span(chunk)}"):
                 for run in gb_time.consecutive_runs(self._to_co_optimise(chunk, force)):
                     self._run(CO_OPTIMISE, run[0], run[-1], force)
@@ -171,7 +171,7 @@ class Launcher:
     def trade(self, first: date, last: date, *, force: bool = False) -> int:
         """Replay the trading days that are not finished, in order; the number of runs it took."""
         runs = 0
-        for chunk in gb_time.consecutive_runs(self._to_trade(first, last, force), DAYS_PER_RUN):
+        for chunk in gb_time.consecutive_runs(self._to_trade(first, last, force), self._chained_days):
             with self._turn(f"trading {_span(chunk)}"):
                 for run in gb_time.consecutive_runs(self._to_trade(chunk[0], chunk[-1], force)):
                     self._run(TRADE, run[0], run[-1], force)
@@ -286,6 +286,10 @@ class Launcher:
 
     def _to_forecast(self, days: Sequence[date], force: bool) -> list[date]:
         return list(days) if force else make_gate_days(self.runtime).unfinished(days)
+
+    @property
+    def _chained_days(self) -> int:
+        return chained_days_per_run(self.runtime.settings.trading)
 
     def _to_co_optimise(self, days: Sequence[date], force: bool) -> list[date]:
         return list(days) if force else days_to_co_optimise(self.runtime, days)

@@ -16,7 +16,7 @@ import dagster as dg
 
 from bess_pipeline import sample_dates
 from bess_pipeline.errors import OriginError
-from bess_pipeline.settings import Settings
+from bess_pipeline.settings import Settings, TradingSettings
 from bess_pipeline.workspace import Workspace, effective_sources
 
 PARTITION_ZONE = "Europe/London"
@@ -24,6 +24,11 @@ DAYS_PER_RUN = 31
 BACKFILL_POLICY = dg.BackfillPolicy.multi_run(max_partitions_per_run=DAYS_PER_RUN)
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+def chained_days_per_run(trading: TradingSettings) -> int:
+    """Days of a run that plans or trades: a month, or one for each worker where months start chains of their own."""
+    return DAYS_PER_RUN * trading.workers if trading.chain_months else DAYS_PER_RUN
 
 
 def daily_partitions(first_date: date, last_date: date | None = None) -> dg.DailyPartitionsDefinition:

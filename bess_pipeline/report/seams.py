@@ -30,7 +30,7 @@ def seam_sentences(seams: pd.DataFrame, pnl: pd.DataFrame, named: Callable[[str]
     times = "once" if starts == 1 else f"{starts} times"
     return [
         f"Chains of trading days begin anew {times} in this window: a battery opens there with the initial state, not "
-        "with what it closed with. That energy was not paid for, and what it earned is in the P&L of strategies and of "
+        "with what it closed with. That energy was not paid for, and what it earned is in the P&L of strategies and "
         "bounds. "
         f"Given (lost where negative), at the day's mean day-ahead price: {'; '.join(parts)}."
     ]

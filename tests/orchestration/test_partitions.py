@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 
 from bess_pipeline.definitions import build_defs
-from bess_pipeline.orchestration.partitions import days_of_data
-from bess_pipeline.settings import Settings
+from bess_pipeline.orchestration.partitions import chained_days_per_run, days_of_data
+from bess_pipeline.settings import Settings, TradingSettings
 from bess_pipeline.workspace import Workspace
 
 FIVE_DAYS = dg.DailyPartitionsDefinition(start_date="2026-03-18", end_date="2026-03-23")
@@ -49,6 +49,12 @@ def test_partitions_end_where_a_sample_market_does(
         Workspace(tmp_path).claim(mode, "neso_n2ex")
     settings = Settings.model_validate({"workspace": tmp_path, "sources": sources})
     assert days_of_data(settings) == expected
+
+
+def test_a_run_has_a_month_for_each_worker_only_where_months_are_chains() -> None:
+    given = [(False, 1), (False, 4), (True, 1), (True, 4)]
+    found = [chained_days_per_run(TradingSettings(chain_months=months, workers=n)) for months, n in given]
+    assert found == [31, 31, 31, 124]
 
 
 def test_the_latest_partition_of_a_sample_workspace_is_its_next_trading_day(tmp_path: Path) -> None:
