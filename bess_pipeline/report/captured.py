@@ -32,8 +32,8 @@ WATERFALL_COLUMNS = ("step", "from", "to", "change, £", "level, £")
 LADDER_NOTE = (
     "Intervals: stationary block bootstrap of the days, the same days for all, so that capture and lead know how two "
     "strategies move together. Capture is P&L after wear over that of the strategy's upper bound, and empty where the "
-    "bound is not positive; energy stored at the ends is not valued, which over few days moves it by some per cent. A "
-    "bound is made with the outcome prices: nobody could have traded it. With an imbalance cap, a bound bets on "
+    "bound is not positive. After wear, the change of stored energy counts at the mean day-ahead price of the days. "
+    "A bound is made with the outcome prices: nobody could have traded it. With an imbalance cap, a bound bets on "
     "cash-out with hindsight; at cap 0 it does not."
 )
 

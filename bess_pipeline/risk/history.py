@@ -20,14 +20,18 @@ from bess_pipeline.risk.ladder import wide
 from bess_pipeline.risk.pnl import daily_totals
 from bess_pipeline.trading import foresight
 from bess_pipeline.trading.market_strategies import BOUND, ENERGY_BOUND
-from bess_pipeline.trading.stamps import DAILY_PNL, RUN_STATUS
+from bess_pipeline.trading.stamps import DAILY_PNL, RUN_STATUS, efa_rows
 from bess_pipeline.trading.strategies import find
 
+DAY_AHEAD = "market/day_ahead_price"
 COUNTED = ("complete", "provisional")
 BOUND_NAMES = (foresight.STRATEGY, ENERGY_BOUND, BOUND)
 BASIS_COLUMNS = {"cash": "cash_gbp", "after_wear": "pnl_gbp"}  # of risk/bound
 KEYS = ["efa_date", "strategy"]
-BOUND_COLUMNS = ["window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp", "status"]
+BOUND_COLUMNS = [
+    *("window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp", "status"),
+    *("opening_energy_mwh", "closing_energy_mwh"),
+]
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class History:
     totals: pd.DataFrame
     status: pd.DataFrame
     bound: pd.DataFrame
+    energy_price_gbp_mwh: float = 0.0
 
     @property
     def strategies(self) -> list[str]:
@@ -82,13 +87,29 @@ class History:
         bounds = rows.pivot(index="efa_date", columns="bound", values=BASIS_COLUMNS[basis]).rename_axis(columns=None)
         return table.drop(columns=bounds.columns, errors="ignore").join(bounds, how="left").sort_index()
 
+    def stored_gbp(self, cap_mw: float | None) -> pd.DataFrame:
+        """What the energy is worth that each day adds to the store (takes from it), in the shape of `wide`."""
+        rows = self.bound[self.bound["imbalance_cap_mw"] == cap_mw].rename(columns={"bound": "strategy"})
+        tables = []
+        for one in (self.status, rows):
+            added = one["closing_energy_mwh"] - one["opening_energy_mwh"]
+            table = one[KEYS].assign(gbp=(added * self.energy_price_gbp_mwh).astype("float64"))
+            tables.append(table.pivot(index="efa_date", columns="strategy", values="gbp").rename_axis(columns=None))
+        of_strategies, of_bounds = tables
+        return of_strategies.drop(columns=of_bounds.columns, errors="ignore").join(of_bounds, how="left")
+
 
 def read_history(lake: Lake, as_of: date) -> History:
     """The counted days up to `as_of`."""
     status = lake.read(RUN_STATUS, date.min, as_of)
     status = status[status["status"].isin(COUNTED)].reset_index(drop=True)
     daily = lake.read(DAILY_PNL, date.min, as_of).merge(status[KEYS], on=KEYS).reset_index(drop=True)
-    return History(as_of, daily, daily_totals(daily), status, _bounds(lake, as_of))
+    price = 0.0
+    if len(status):
+        rows = efa_rows(lake, DAY_AHEAD, status["efa_date"].min(), status["efa_date"].max())
+        known = rows["day_ahead_price_gbp_mwh"].dropna()
+        price = float(known.mean()) if len(known) else 0.0
+    return History(as_of, daily, daily_totals(daily), status, _bounds(lake, as_of), price)
 
 
 def bounds_of(strategies: list[str]) -> dict[str, str]:

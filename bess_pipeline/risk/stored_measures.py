@@ -15,7 +15,7 @@ from bess_pipeline.risk import ladder as ladder_module
 from bess_pipeline.risk.drawdown import drawdown
 from bess_pipeline.risk.history import BOUND_NAMES, History, bounds_of, is_bound
 from bess_pipeline.risk.summary import BASES, measure_rows
-from bess_pipeline.risk.waterfall import BOUND, levels_to, waterfall
+from bess_pipeline.risk.waterfall import AFTER_WEAR, BOUND, levels_to, waterfall
 from bess_pipeline.risk_settings import RiskSettings
 
 YEARLY = "GBP/MW/year"
@@ -58,11 +58,17 @@ def drawdowns(history: History, power_mw: float) -> pd.DataFrame:
 
 
 def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int) -> pd.DataFrame:
-    """`risk/ladder` rows: every strategy and bound at each cap, with capture and the lead over the yardstick."""
+    """`risk/ladder` rows: every strategy and bound at each cap, with capture and the lead over the yardstick.
+
+    After wear, the change of stored energy over the days counts at one price; cash is cash.
+    """
     rows = []
     for cap in history.caps_mw or (None,):
         for basis in BASES:
-            table = comparable(history.wide(basis, cap))
+            table = history.wide(basis, cap)
+            if basis == AFTER_WEAR:  # who opens full earns by emptying the store: no part of what a strategy is worth
+                table = table + history.stored_gbp(cap).reindex_like(table).fillna(0.0)
+            table = comparable(table)
             bounds = bounds_of(list(table.columns))
             bounds = {name: bound for name, bound in bounds.items() if bound in table}
             found = ladder_module.ladder(table, bounds, power_mw, settings, seed)

@@ -69,6 +69,24 @@ def test_a_waterfall_without_a_replay_says_which_is_missing() -> None:
     assert "perfect_foresight, perfect_foresight_48h" in words
 
 
+def test_the_ladder_values_what_is_taken_from_the_store_by_hand() -> None:
+    """A strategy and its bound that open with 50 MWh and end with 10 have 40 MWh at GBP 90 less; cash is cash."""
+    given = full_history()
+    status, bound = given.status.copy(), given.bound.copy()
+    last = given.as_of
+    emptied = (status["efa_date"] == last) & (status["strategy"] == "co_optimised")
+    status.loc[emptied, "closing_energy_mwh"] = 10.0
+    bound.loc[bound["efa_date"] == last, "closing_energy_mwh"] = 10.0
+    history = History(last, given.daily, given.totals, status, bound, energy_price_gbp_mwh=90.0)
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1).set_index(["basis", "strategy"])
+    worth = 3000.0 - 40.0 * 90.0
+    assert rows.loc[("after_wear", "co_optimised"), "value"] == pytest.approx(worth / 4 * 365 / 50.0)
+    assert rows.loc[("cash", "co_optimised"), "value"] == pytest.approx(3040.0 / 4 * 365 / 50.0)
+    assert rows.loc[("after_wear", "co_optimised"), "capture"] == pytest.approx(worth / (3980.0 - 40.0 * 90.0))
+    lead = rows.loc[("after_wear", "co_optimised"), "lead"]
+    assert lead == pytest.approx((worth - 1560.0) / 4 * 365 / 50.0)
+
+
 def test_the_ladder_holds_bounds_captures_and_leads() -> None:
     rows = stored_measures.ladder(full_history(), POWER_MW, SETTINGS, seed=1)
     after = rows[rows["basis"] == "after_wear"].set_index("strategy")
