@@ -3,7 +3,7 @@
 What belongs here: which weeks are run, and what is printed of them. What does not: how a week is run
 (`recorded_run.py`), the yardstick's walk (`recorded_walk.py`) and the strategies themselves.
 
-Usage, from the project's root:  python benchmarks/recorded_ladder.py --workspace FOLDER [--weeks 4 --every 13] [--cap 0]
+Usage, from the project's root:  python benchmarks/recorded_ladder.py --workspace FOLDER --weeks 4 --every 12 [--cap 0]
 
 Each week that does not follow the one before it is a chain of its own, begun at the initial state of charge. P&L is
 after wear, with the change of stored energy at one price for all: discharge efficiency x (mean index of the week -
@@ -17,6 +17,7 @@ import os
 import resource
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,14 +29,15 @@ from recorded_walk import Walk
 from stopwatch import Stopwatch
 
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.lake import Lake
-from bess_pipeline.risk.history import read_history
+from bess_pipeline.risk.history import History, read_history
 from bess_pipeline.risk.ladder import ladder, lead, wide
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR
 from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.threads import one_thread
-from bess_pipeline.trading.co_optimised_names import PLANNED_GATES
-from bess_pipeline.trading.market_strategies import FORESIGHT_48H
+from bess_pipeline.trading.co_optimised_names import ENERGY_ONLY, PLANNED, PLANNED_GATES
+from bess_pipeline.trading.market_strategies import BOUND, ENERGY_BOUND, FORESIGHT_48H
 from bess_pipeline.trading.plan_status import COMPLETE, plan_status
 from bess_pipeline.trading.stamps import RUN_STATUS
 from bess_pipeline.trading_tables import ORDERS
@@ -52,9 +54,10 @@ TREATMENT = (
 )
 LABELS = (
     NO_DAY_AHEAD,
-    "optimistic: orders with a limit price are accepted at that index, and their dispatch knows from 23:00 on which",
+    "optimistic, marked *: strategies that decide within the day while an index of that day is their day-ahead leg",
+    "day-ahead volumes are accepted as offered, whatever their limit; no trade within the day (its index is taken)",
     "response: recorded auctions (NESO); imbalance: recorded system prices (Elexon); activation: assumed throughput",
-    "not included: balancing mechanism, capacity market, fees and charges, trade within the day (its index is taken)",
+    "not included: balancing mechanism, capacity market, fees and charges",
 )
 
 
@@ -73,6 +76,7 @@ def main() -> None:
         for week in weeks:
             run.week(week)
             print(f"{week[0]} to {week[-1]} stand", flush=True)
+        run.bounds([day for week in weeks for day in week])
     _print_run(run, weeks, RecordedTables.read(asked.tables))
 
 
@@ -89,8 +93,9 @@ def _print_run(run: RecordedRun, weeks: Sequence[Sequence[date]], tables: Record
     walks = [Walk.over(tables, battery, week[0], week[-1]) for week in weeks]
     daily, streams = _pnl(run.lake, walks)
     _print_ladder(daily, battery.power_mw)
+    _print_captures(_with_bounds(run.lake, walks, cap_mw), battery.power_mw)
     _print_streams(streams, daily, battery.power_mw)
-    _print_orders(run.lake, weeks)
+    _print_services(run.lake, weeks)
     _print_seconds(run.timings())
 
 
@@ -117,20 +122,42 @@ def _pnl(lake: Lake, walks: Sequence[Walk]) -> tuple[pd.DataFrame, pd.DataFrame]
     """P&L after wear with the change of stored energy, GBP, a row a day and a column a strategy; and cash by stream."""
     parts, streams = [], []
     for walk in walks:
-        first, last = walk.days[0], walk.days[-1]
-        history = read_history(lake, last)
-        status = history.status[history.status["efa_date"] >= first]
-        totals = history.totals[history.totals["efa_date"] >= first]
-        stored = status.assign(gbp=(status["closing_energy_mwh"] - status["opening_energy_mwh"]))
-        value = wide(stored, "gbp") * walk.stored_value_gbp_mwh
-        table = wide(totals, "after_wear_gbp").add(value)
-        panel = walk.tables.panel(first - KNOWN_BEFORE)
+        history = _week(lake, walk)
+        value = _stored_mwh(history.status) * walk.stored_value_gbp_mwh
+        table = wide(history.totals, "after_wear_gbp").add(value)
+        panel = walk.tables.panel(walk.days[0] - KNOWN_BEFORE)
         table[MEAN_OF_28_NAME] = walk.of_slots(by_rule(panel, walk.days)[MEAN_OF_28])
         parts.append(table)
-        own = history.daily[history.daily["efa_date"] >= first]
         kept = value.rename_axis(columns="strategy").stack().rename("pnl_gbp").reset_index()
-        streams += [own, kept.assign(stream="stored energy")]
+        streams += [history.daily, kept.assign(stream="stored energy")]
     return pd.concat(parts), pd.concat(streams, ignore_index=True)
+
+
+def _with_bounds(lake: Lake, walks: Sequence[Walk], cap_mw: float) -> pd.DataFrame:
+    """P&L as `_pnl`, of strategies and of the bounds of all markets, stored energy at the price that bounds state."""
+    parts = []
+    for walk in walks:
+        history = _week(lake, walk)
+        rows = lake.read(BOUND_TABLE, walk.days[0], walk.days[-1]).rename(columns={"bound": "strategy"})
+        rows = rows[(rows["imbalance_cap_mw"] == cap_mw) & rows["strategy"].isin([ENERGY_BOUND, BOUND])]
+        price = float(rows["energy_price_gbp_mwh"].iloc[0])
+        strategies = wide(history.totals, "after_wear_gbp").add(_stored_mwh(history.status) * price)
+        parts.append(strategies.join(wide(rows, "pnl_gbp").add(_stored_mwh(rows) * price)))
+    return pd.concat(parts)
+
+
+def _week(lake: Lake, walk: Walk) -> History:
+    """What counts of the days of a walk."""
+    history, first = read_history(lake, walk.days[-1]), walk.days[0]
+    daily, totals, status = (
+        rows[rows["efa_date"] >= first] for rows in (history.daily, history.totals, history.status)
+    )
+    return replace(history, daily=daily, totals=totals, status=status)
+
+
+def _stored_mwh(rows: pd.DataFrame) -> pd.DataFrame:
+    """By how much stored energy grows on each day, MWh, a column a strategy."""
+    return wide(rows.assign(grown=rows["closing_energy_mwh"] - rows["opening_energy_mwh"]), "grown")
 
 
 def _print_ladder(daily: pd.DataFrame, power_mw: float) -> None:
@@ -139,9 +166,7 @@ def _print_ladder(daily: pd.DataFrame, power_mw: float) -> None:
     rows = ladder(daily, bounds, power_mw, settings, SEED)
     used = daily.dropna()
     print(f"\n{len(used)} days used of {len(daily)}; 95 % intervals, stationary bootstrap of days")
-    print(
-        f"{'':32s}{'GBP/MW/year':>28s}{f'share of {FORESIGHT_48H}':>32s}   lead over {YARDSTICK}; over the mean of 28"
-    )
+    print(f"{'':32s}{'GBP/MW/year':>28s}{f'share of {FORESIGHT_48H}':>32s}   lead over {YARDSTICK}; {MEAN_OF_28}")
     for row in rows.itertuples():
         ahead = []
         for over in (YARDSTICK, MEAN_OF_28_NAME):
@@ -149,7 +174,17 @@ def _print_ladder(daily: pd.DataFrame, power_mw: float) -> None:
             ahead.append("" if by is None else f"{by.value:+,.0f} [{by.low:+,.0f}, {by.high:+,.0f}]")
         worth = f"{row.value:,.0f} [{row.ci_low:,.0f}, {row.ci_high:,.0f}]"
         share = f"{100 * row.capture:.1f} % [{100 * row.capture_low:.1f}, {100 * row.capture_high:.1f}]"
-        print(f"{row.strategy:32s}{worth:>28s}{share:>32s}   {'; '.join(ahead)}")
+        name = f"{row.strategy}{' *' if row.strategy in PLANNED else ''}"
+        print(f"{name:32s}{worth:>28s}{share:>32s}   {'; '.join(ahead)}")
+
+
+def _print_captures(daily: pd.DataFrame, power_mw: float) -> None:
+    """Share of the bounds over each run of days, stored energy at the mean index on both sides."""
+    print(f"\nshare of the bound at this cap: {ENERGY_BOUND} for {ENERGY_ONLY}, {BOUND} for all others")
+    bounds = {name: ENERGY_BOUND if name == ENERGY_ONLY else BOUND for name in daily}
+    for row in ladder(daily, bounds, power_mw, RiskSettings(), SEED).itertuples():
+        share = f"{100 * row.capture:.1f} % [{100 * row.capture_low:.1f}, {100 * row.capture_high:.1f}]"
+        print(f"{row.strategy:32s}{row.value:12,.0f}{share:>28s}")
 
 
 def _print_streams(streams: pd.DataFrame, daily: pd.DataFrame, power_mw: float) -> None:
@@ -161,13 +196,18 @@ def _print_streams(streams: pd.DataFrame, daily: pd.DataFrame, power_mw: float) 
     print(table.loc[:, table.abs().max() > 0].round(0).astype(int).to_string())
 
 
-def _print_orders(lake: Lake, weeks: Sequence[Sequence[date]]) -> None:
-    """How much of what was offered was accepted, as MW of all orders."""
+def _print_services(lake: Lake, weeks: Sequence[Sequence[date]]) -> None:
+    """By product, what was accepted of it: MW h and their cash, and of those at a negative price."""
     orders = pd.concat([lake.read(ORDERS, week[0], week[-1]) for week in weeks])
-    size = orders.assign(offered=orders["offered_mw"].abs(), accepted=orders["accepted_mw"].abs())
-    held = size.groupby(["strategy", "gate", "market"])[["offered", "accepted"]].sum()
-    print("\nshare of offered MW that was accepted")
-    print((held["accepted"] / held["offered"]).round(3).to_string())
+    orders = orders[orders["market"] == "response"]
+    hours = (orders["end_utc"] - orders["start_utc"]) / pd.Timedelta(hours=1)
+    held = pd.DataFrame({"strategy": orders["strategy"], "product": orders["product"]})
+    held["offered_mw_h"], held["accepted_mw_h"] = orders["offered_mw"] * hours, orders["accepted_mw"] * hours
+    held["cash_gbp"] = held["accepted_mw_h"] * orders["clearing_price"]
+    negative = orders["clearing_price"] < 0
+    held["negative_mw_h"], held["negative_gbp"] = held["accepted_mw_h"] * negative, held["cash_gbp"] * negative
+    print("\nresponse by product")
+    print(held.groupby(["strategy", "product"]).sum().round(0).astype(int).to_string())
 
 
 def _print_seconds(timings: pd.DataFrame) -> None:
@@ -176,8 +216,9 @@ def _print_seconds(timings: pd.DataFrame) -> None:
     table = timings.groupby("step")[["cpu_s", "highs_s", "calls"]].sum() / days
     table.loc["all"] = table.sum()
     table["inside HiGHS"] = (100 * table["highs_s"] / table["cpu_s"]).round(0)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\nprocessor seconds a day over {days} days (calls of HiGHS a day, share of time inside it in %); "
-          f"load {os.getloadavg()[0]:.1f}, peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")  # fmt: skip
+          f"load {os.getloadavg()[0]:.1f}, peak memory {peak_mb:.0f} MB")  # fmt: skip
     print(table.round(3).to_string())
 
 
@@ -186,7 +227,7 @@ def _arguments() -> argparse.Namespace:
     add_folder(parser)
     parser.add_argument("--workspace", type=Path, help="folder of results, kept (default: a new temporary one)")
     parser.add_argument("--weeks", type=int, default=4, help=f"weeks from {FIRST} on")
-    parser.add_argument("--every", type=int, default=1, help="weeks from one start to the next; 13 = once a quarter")
+    parser.add_argument("--every", type=int, default=1, help="weeks from one start to the next")
     parser.add_argument("--reduced", type=int, default=20, help="scenarios that plans are made with")
     parser.add_argument("--drawn", type=int, default=200, help="scenarios that they are reduced from")
     parser.add_argument("--cap", type=float, help="imbalance cap, MW (default: that of the settings)")

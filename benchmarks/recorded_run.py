@@ -23,6 +23,7 @@ from bess_pipeline import gb_time
 from bess_pipeline.lake import Lake
 from bess_pipeline.scenarios.daily import GateDays
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading.bounds import StoredBounds
 from bess_pipeline.trading.co_optimised_days import CoOptimisedDays
 from bess_pipeline.trading.market_replay import MarketReplay
 from bess_pipeline.trading.replay import Replay
@@ -113,13 +114,22 @@ class RecordedRun:
         with self.watch.running():
             self._forecast(days)
             self._trade(days)
-        taken = self.watch.taken()
-        file = self.folder / self.name / TIMINGS
-        taken.assign(first_date=days[0], days=len(days)).to_csv(file, mode="a", header=not file.is_file(), index=False)
+        self._write_timings(days)
+
+    def bounds(self, days: Sequence[date]) -> None:
+        """Upper bounds over each unbroken run of these days, where they do not stand."""
+        with self.watch.running(), self.watch.step("bounds"):
+            StoredBounds(self.settings, self.lake).make(days)
+        self._write_timings(days)
 
     def timings(self) -> pd.DataFrame:
         """Of all weeks so far, those of earlier calls as well."""
         return pd.read_csv(self.folder / self.name / TIMINGS)
+
+    def _write_timings(self, days: Sequence[date]) -> None:
+        file = self.folder / self.name / TIMINGS
+        taken = self.watch.taken().assign(first_date=days[0], days=len(days))
+        taken.to_csv(file, mode="a", header=not file.is_file(), index=False)
 
     def _forecast(self, days: Sequence[date]) -> None:
         with self.watch.step("forecasts and scenarios"):

@@ -139,9 +139,11 @@ class Capture(Table):
     strategy: str = strategy_field()  # type: ignore[assignment]
     bound: str = pa.Field(description="upper bound that it is a share of")
     imbalance_cap_mw: float = _cap()
-    capture: float = _number("share of the bound")
+    capture: float = _number("share of the bound, stored energy counted on both sides")
     pnl_gbp: float = cash_field("of the strategy, after wear, GBP")
     bound_gbp: float = cash_field("of the bound on the same days, after wear, GBP")
+    stored_gbp: float = cash_field("worth of the energy that the strategy stored more at the end of them, GBP")
+    bound_stored_gbp: float = cash_field("the same of the bound, GBP")
     days: int = _days("days of the month that both have")
 
     class Config(Table.Config):

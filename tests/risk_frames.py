@@ -37,4 +37,5 @@ def bound_rows(name: str, after_wear_gbp: pd.Series, *, cap_mw: float = 2.5, gap
     days = list(after_wear_gbp.index)
     rows = pd.DataFrame({"efa_date": days, "pnl_gbp": after_wear_gbp.to_numpy()})
     rows = rows.assign(window=f"{days[0]}..{days[-1]}", bound=name, imbalance_cap_mw=cap_mw, gap_gbp=gap_gbp)
+    rows = rows.assign(opening_energy_mwh=50.0, closing_energy_mwh=50.0, energy_price_gbp_mwh=80.0)
     return rows.assign(cash_gbp=rows["pnl_gbp"] + 10.0, status="complete")[BOUND_COLUMNS]

@@ -174,7 +174,7 @@ def _capture(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
         for month, name, bound in zip(rows["month"], rows["strategy"], rows["bound"], strict=True)
     ]
     rows["pnl_gbp"], rows["bound_gbp"] = [pair.iloc[0] for pair in pairs], [pair.iloc[1] for pair in pairs]
-    return rows[list(schemas.columns("risk/capture"))]
+    return rows.assign(stored_gbp=0.0, bound_stored_gbp=0.0)[list(schemas.columns("risk/capture"))]
 
 
 def _waterfall(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:

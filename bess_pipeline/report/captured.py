@@ -32,9 +32,9 @@ WATERFALL_COLUMNS = ("step", "from", "to", "change, £", "level, £")
 LADDER_NOTE = (
     "Intervals: stationary block bootstrap of the days, the same days for all, so that capture and lead know how two "
     "strategies move together. Capture is P&L after wear over that of the strategy's upper bound, and empty where the "
-    "bound is not positive; energy stored at the ends is not valued, which over few days moves it by some per cent. A "
-    "bound is made with the outcome prices: nobody could have traded it. With an imbalance cap, a bound bets on "
-    "cash-out with hindsight; at cap 0 it does not."
+    "bound is not positive; the change of stored energy counts on both sides, at the mean day-ahead price of the "
+    "bound's window. A bound is made with the outcome prices: nobody could have traded it. With an imbalance cap, a bound "
+    "bets on cash-out with hindsight; at cap 0 it does not."
 )
 
 
@@ -94,8 +94,8 @@ def capture_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure
             title="Capture by month",
             tables=[_months_table(at_cap(rows.capture, float(cap)), float(cap), label) for cap in caps],
             figures=figures,
-            note="Share of the bound after wear, and in brackets the days of the month that both have. Months do not "
-            "value closing energy: energy carried over the end of a month moves a few per cent between months.",
+            note="Share of the bound after wear, stored energy counted on both sides, and in brackets the days of the "
+            "month that both have.",
         )
     ]
 

@@ -65,10 +65,12 @@ def _of_months(pnl: pd.DataFrame, months: pd.DataFrame, done: set[str]) -> dict[
     earned = pnl.groupby("strategy")["pnl_gbp"].sum()
     found = {}
     for strategy, own in months.groupby("strategy"):
-        if strategy in done or strategy not in earned or own["bound_gbp"].sum() <= 0.0:
+        if strategy in done or strategy not in earned or (own["bound_gbp"] + own["bound_stored_gbp"]).sum() <= 0.0:
             continue
         if abs(own["pnl_gbp"].sum() - earned[strategy]) < SAME_GBP:
-            found[str(strategy)] = float(own["pnl_gbp"].sum() / own["bound_gbp"].sum())
+            found[str(strategy)] = float(
+                (own["pnl_gbp"].sum() + own["stored_gbp"].sum()) / (own["bound_gbp"] + own["bound_stored_gbp"]).sum()
+            )
     return found
 
 

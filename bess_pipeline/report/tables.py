@@ -77,8 +77,8 @@ def capture_words(capture: Capture, cap_mw: float | None = None) -> str:
     if cap_mw is None:
         return words
     return (
-        f"{words[:-1]}; of strategies of more than the day-ahead market from risk.capture_by_month, stored energy not "
-        f"valued, imbalance cap {cap_mw:g} MW."
+        f"{words[:-1]}; of strategies of more than the day-ahead market from risk.capture_by_month, stored energy at "
+        f"the mean day-ahead price of the bound's window, imbalance cap {cap_mw:g} MW."
     )
 
 

@@ -28,6 +28,7 @@ BOUND_NAMES = (foresight.STRATEGY, ENERGY_BOUND, BOUND)
 BASIS_COLUMNS = {"cash": "cash_gbp", "after_wear": "pnl_gbp"}  # of risk/bound
 KEYS = ["efa_date", "strategy"]
 BOUND_COLUMNS = ["window", "bound", "imbalance_cap_mw", "efa_date", "pnl_gbp", "cash_gbp", "gap_gbp", "status"]
+BOUND_COLUMNS += ["opening_energy_mwh", "closing_energy_mwh", "energy_price_gbp_mwh"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,27 @@ class History:
             return table
         bounds = rows.pivot(index="efa_date", columns="bound", values=BASIS_COLUMNS[basis]).rename_axis(columns=None)
         return table.drop(columns=bounds.columns, errors="ignore").join(bounds, how="left").sort_index()
+
+    def stored_gbp(self, cap_mw: float | None) -> pd.DataFrame:
+        """What each day adds to the worth of stored energy, GBP, in the form of `wide`: nobody gains by ending full.
+
+        (closing - opening) x the price that the bounds of the day's window value it at; 0 where none is stored, or a
+        day has no states.
+        """
+        rows = self.bound[self.bound["imbalance_cap_mw"] == cap_mw]
+        price = rows.groupby("efa_date")["energy_price_gbp_mwh"].first()
+        parts = [
+            (self.status, "strategy", self.status["efa_date"].map(price)),
+            (rows, "bound", rows["energy_price_gbp_mwh"]),
+        ]
+        tables = []
+        for part, name, worth in parts:
+            change = (part["closing_energy_mwh"] - part["opening_energy_mwh"]) * worth
+            one = part[["efa_date"]].assign(column=part[name], change=change.astype("float64"))
+            tables.append(one.pivot(index="efa_date", columns="column", values="change"))
+        bounds = tables[1].columns
+        table = tables[0].drop(columns=bounds, errors="ignore").join(tables[1], how="outer")
+        return table.rename_axis(columns=None).fillna(0.0).sort_index()
 
 
 def read_history(lake: Lake, as_of: date) -> History:

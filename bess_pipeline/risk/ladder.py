@@ -39,17 +39,23 @@ def wide(daily: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def ladder(
-    daily_gbp: pd.DataFrame, bounds: Mapping[str, str], power_mw: float, settings: RiskSettings, seed: int
+    daily_gbp: pd.DataFrame,
+    bounds: Mapping[str, str],
+    power_mw: float,
+    settings: RiskSettings,
+    seed: int,
+    stored_gbp: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """GBP/MW/year and capture of every strategy, the least first.
 
     Parameters
     ----------
-    daily_gbp : `wide` P&L, GBP a day; the value of stored energy that a day adds may be in it.
+    daily_gbp : `wide` P&L, GBP a day.
     bounds : strategy to the column of its bound; those without one, or with a bound that earned nothing, have no
         capture (NaN).
     power_mw : the rating.
     seed : of the bootstrap; block length from the mean over strategies.
+    stored_gbp : what each day adds to the worth of stored energy, in the same form; counted in captures alone.
 
     Returns
     -------
@@ -61,8 +67,9 @@ def ladder(
         return pd.DataFrame(columns=LADDER_COLUMNS)
     place = {str(name): n for n, name in enumerate(pnl.columns)}
     paired = [(name, bound) for name, bound in bounds.items() if name in place and bound in place]
-    statistics = [_yearly(n, power_mw) for n in place.values()] + [_share(place[a], place[b]) for a, b in paired]
-    found = _intervals(statistics, pnl, settings, seed)
+    shares = [_share(len(place) + place[a], len(place) + place[b]) for a, b in paired]
+    statistics = [_yearly(n, power_mw) for n in place.values()] + shares
+    found = _intervals(statistics, pnl, settings, seed, valued(pnl, stored_gbp))
     capture = {name: one for (name, _), one in zip(paired, found[len(place) :], strict=True)}
     nothing = Interval(float("nan"), float("nan"), float("nan"))
     rows = []
@@ -71,6 +78,13 @@ def ladder(
         numbers = (worth.value, worth.low, worth.high, share.value, share.low, share.high)
         rows.append((name, *numbers, len(pnl), left_out))
     return pd.DataFrame(rows, columns=LADDER_COLUMNS).sort_values("value", kind="stable", ignore_index=True)
+
+
+def valued(daily_gbp: pd.DataFrame, stored_gbp: pd.DataFrame | None) -> pd.DataFrame:
+    """P&L with what each day adds to the worth of stored energy; days and columns without it add nothing."""
+    if stored_gbp is None:
+        return daily_gbp
+    return daily_gbp + stored_gbp.reindex(index=daily_gbp.index, columns=daily_gbp.columns).fillna(0.0)
 
 
 def lead(
@@ -93,8 +107,9 @@ def lead(
 def capture_by_month(daily_gbp: pd.DataFrame, bounds: Mapping[str, str]) -> pd.DataFrame:
     """month (its first day), strategy, capture, days: sums of the month over those of the bound.
 
-    Days that one of a pair lacks are left out for that pair; capture is NaN where the bound earned nothing. Single
-    months do not value closing energy: a state carried over the end of a month moves a few per cent between months.
+    daily_gbp: with what days add to the worth of stored energy (`valued`), or a state carried over the end of a month
+    moves some per cent between months. Days that one of a pair lacks are left out for that pair; capture is NaN where
+    the bound earned nothing.
     """
     rows = []
     for strategy, bound in bounds.items():
@@ -114,15 +129,19 @@ def _common(daily_gbp: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return pnl, len(daily_gbp) - len(pnl)
 
 
-def _intervals(statistics: list[Statistic], pnl: pd.DataFrame, settings: RiskSettings, seed: int) -> list[Interval]:
-    values = pnl.to_numpy(dtype="float64").T
+def _intervals(
+    statistics: list[Statistic], pnl: pd.DataFrame, settings: RiskSettings, seed: int, more: pd.DataFrame | None = None
+) -> list[Interval]:
+    """Intervals of statistics of the columns of `pnl` and, after them, of `more`; blocks are those of `pnl`."""
+    own = pnl.to_numpy(dtype="float64").T
+    values = own if more is None else np.concatenate([own, more.to_numpy(dtype="float64").T])
     if len(pnl) < 2:
         nan = float("nan")
         return [Interval(float(np.asarray(one(values[np.newaxis]))[0]), nan, nan) for one in statistics]
     return intervals(
         statistics,
         values,
-        mean_block_days=mean_block_days(values.mean(axis=0), settings),
+        mean_block_days=mean_block_days(own.mean(axis=0), settings),
         replicates=settings.bootstrap_replicates,
         seed=seed,
         confidence=settings.interval_confidence,

@@ -65,7 +65,7 @@ def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int)
             table = comparable(history.wide(basis, cap))
             bounds = bounds_of(list(table.columns))
             bounds = {name: bound for name, bound in bounds.items() if bound in table}
-            found = ladder_module.ladder(table, bounds, power_mw, settings, seed)
+            found = ladder_module.ladder(table, bounds, power_mw, settings, seed, history.stored_gbp(cap))
             leads = _leads(table, found, power_mw, settings, seed)
             kind = ["bound" if is_bound(name) else "strategy" for name in found["strategy"]]
             found = found.assign(kind=kind, bound=found["strategy"].map(bounds).astype("str"), basis=basis)
@@ -91,11 +91,14 @@ def capture_months(history: History) -> pd.DataFrame:
     for cap in history.caps_mw or (None,):
         table = history.wide("after_wear", cap)
         bounds = bounds_of(list(table.columns))
-        found = ladder_module.capture_by_month(table, bounds)
+        worth = ladder_module.valued(table, history.stored_gbp(cap))
+        found = ladder_module.capture_by_month(worth, bounds)
         for row in found.to_dict("records"):
             name, bound = row["strategy"], bounds[row["strategy"]]
             pair = table.loc[_in_month(table, row["month"]), [name, bound]].dropna()
+            stored = worth.loc[pair.index, [name, bound]] - pair
             earned = {"pnl_gbp": float(pair[name].sum()), "bound_gbp": float(pair[bound].sum())}
+            earned |= {"stored_gbp": float(stored[name].sum()), "bound_stored_gbp": float(stored[bound].sum())}
             rows.append(row | earned | {"as_of": history.as_of, "bound": bound, "imbalance_cap_mw": cap})
     return pd.DataFrame(rows)
 

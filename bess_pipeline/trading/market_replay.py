@@ -156,12 +156,11 @@ class MarketReplay:
         expect = market.forecasts.expect(day, contract.horizon)
         expected = self._expected_opening(strategy, day)
         given = market.market_day(day, strategy, contract, battery, energy_mwh, expected, expect)
-        rows = dispatch_market_day(given)
-        closing = expected_openings(given, rows)
+        decided = rows = dispatch_market_day(given)
         mechanism = self.settings.balancing_mechanism
         if mechanism.enabled:
             rows = with_acceptances(
-                rows,
+                decided,
                 efa_rows(self.lake, "market/system_price", day, day),
                 battery,
                 mechanism,
@@ -169,7 +168,8 @@ class MarketReplay:
                 seed=self.settings.seed,
                 availability=self.condition.availability(day),
             )
-        return _Done(rows, COMPLETE, expected_opening_mwh=closing)
+        measured = decided.assign(energy_mwh=rows["energy_mwh"].to_numpy())  # with what was accepted by then
+        return _Done(rows, COMPLETE, expected_opening_mwh=expected_openings(given, measured))
 
     def _foreseen(self, day: date, battery: Battery, energy_mwh: float, market: StoredMarket) -> _Done:
         """The day of the strategy that knows its outcome: planned here, from the state that it really opens with."""
@@ -204,7 +204,8 @@ class MarketReplay:
     def _inputs(self, day: date, strategy: str, opening: Opening) -> str:
         """What a strategy's dispatch stands on, beside settings and outages."""
         plans = "" if strategy == FORESIGHT_48H else planned_with(self.lake, day)
-        return f"{plans}|{opening.energy_mwh!r}|{opening.chain_start}|{opening.wear.to_text()}"
+        states = f"{opening.energy_mwh!r}|{self._expected_opening(strategy, day)}"
+        return f"{plans}|{states}|{opening.chain_start}|{opening.wear.to_text()}"
 
     def _opening(self, strategy: str, day: date) -> Opening:
         """State at 23:00 on the day before, or the reason why there is none."""

@@ -237,8 +237,8 @@ def clear(
     clears at the mean of its half-hours, once both are there. A price exactly at the limit accepts. Where an auction of
     the product ran in the window and nothing cleared, its price stays null and nothing is accepted; without a result
     both stay null. A basket waits until all its parts have a result, and a part that did not clear refuses it.
-    volumes_as_offered: single volumes of energy are accepted whatever their limit, once there is a price. Of an index
-    within the day: it comes out half-hour by half-hour, so that what it refuses would be told a day too early.
+    volumes_as_offered: single volumes of energy are accepted whatever their limit, once there is a price. For a
+    within-day index: it comes out half-hour by half-hour, so that what it refuses would be told a day too early.
     """
     cleared = orders.copy()
     energy = (cleared["market"] == DAY_AHEAD).to_numpy()

@@ -7,5 +7,7 @@ CREATE TABLE risk.capture (
     capture          DOUBLE,
     pnl_gbp          DOUBLE NOT NULL,
     bound_gbp        DOUBLE NOT NULL,
+    stored_gbp       DOUBLE NOT NULL,
+    bound_stored_gbp DOUBLE NOT NULL,
     days             BIGINT NOT NULL
 );

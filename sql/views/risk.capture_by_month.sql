@@ -9,6 +9,8 @@ SELECT
     capture.capture,
     capture.pnl_gbp,
     capture.bound_gbp,
+    capture.stored_gbp,
+    capture.bound_stored_gbp,
     capture.days,
     total.days AS days_of_strategy,
     total.days_in_month,

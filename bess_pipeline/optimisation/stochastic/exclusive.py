@@ -28,7 +28,7 @@ from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE, structure_of
 
 OVERLAP_MWH = 1e-6
-NETTING_LOSS = 1e-7  # of a scenario's cost, relative: what undoing the overlaps of an inner point may cost
+NETTING_LOSS = 1e-6  # of a scenario's cost, relative: what undoing overlaps may cost, no more than the gap of a plan
 MOST_ROUNDS = 50
 SCENARIO_LIMIT_S = 60.0
 
@@ -41,28 +41,36 @@ def overlaps(programme: Programme, recourse: FloatArray) -> IntArray:
 
 
 def netted(programme: Programme, solution: TwoStageSolution) -> FloatArray:
-    """The recourse, every overlap undone at equal stored energy in the scenarios that this costs next to nothing."""
-    structure, where, battery = structure_of(programme), programme.path.columns, programme.problem.battery
-    raw = solution.recourse
-    if structure is None or not overlaps(programme, raw).size:
-        return raw
-    charge, discharge = raw[:, where[CHARGE]], raw[:, where[DISCHARGE]]
-    stored = battery.charge_efficiency * charge - discharge / battery.discharge_efficiency
+    """The recourse, every overlap undone in the scenarios that this costs next to nothing: at equal stored energy, or
+    where that does not do, at equal exchange with the grid, which keeps what is contracted and burns nothing."""
+    structure, battery = structure_of(programme), programme.problem.battery
+    found = raw = solution.recourse
+    charge, discharge = (raw[:, programme.path.columns[name]] for name in (CHARGE, DISCHARGE))
     both = np.minimum(charge, discharge) > 0
-    flow = np.stack(
-        [
-            np.where(both, np.maximum(stored, 0.0) / battery.charge_efficiency, charge).T,
-            np.where(both, np.maximum(-stored, 0.0) * battery.discharge_efficiency, discharge).T,
-        ]
-    )
-    found = restore(programme, structure, solution.plan, flow)
-    if found is None:
-        return raw
-    worse = np.zeros(raw.shape[0])
+    stored = battery.charge_efficiency * charge - discharge / battery.discharge_efficiency
+    for bought, sold in (
+        (stored / battery.charge_efficiency, -stored * battery.discharge_efficiency),
+        (charge - discharge, discharge - charge),
+    ):
+        left = np.unique(overlaps(programme, found)[:, 0])
+        if structure is None or not left.size:
+            break
+        single = [np.where(both, np.maximum(one, 0.0), flow).T for one, flow in ((bought, charge), (sold, discharge))]
+        undone = restore(programme, structure, solution.plan, np.stack(single))
+        if undone is not None:
+            cheap = left[_cost_of(programme, raw, undone[1])[left] <= NETTING_LOSS]
+            found = found.copy()
+            found[cheap] = undone[1][cheap]
+    return found
+
+
+def _cost_of(programme: Programme, before: FloatArray, after: FloatArray) -> FloatArray:
+    """By how much another recourse is worse in each scenario (N,), of its cost or its loss, relative."""
+    worse = np.zeros(before.shape[0])
     for value in (programme.cost, programme.loss):
-        before = (value * raw).sum(axis=1)
-        worse = np.maximum(worse, ((value * found[1]).sum(axis=1) - before) / np.maximum(1.0, np.abs(before)))
-    return np.where((worse <= NETTING_LOSS)[:, None], found[1], raw)
+        was = (value * before).sum(axis=1)
+        worse = np.maximum(worse, ((value * after).sum(axis=1) - was) / np.maximum(1.0, np.abs(was)))
+    return worse
 
 
 def exclude_at_plan(programme: Programme, risk: RiskAversion, solution: TwoStageSolution) -> TwoStageSolution:

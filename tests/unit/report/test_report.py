@@ -172,7 +172,7 @@ def test_terminal_table() -> None:
     assert "at 61.50 £/MWh" in lines[-1]
     assert "Capture" not in pnl_tables_text([dataclasses.replace(COMPARISON, capture=Capture({}, 61.5))])
     of_months = pnl_tables_text([dataclasses.replace(COMPARISON, cap_mw=2.5)]).splitlines()[-1]
-    assert "risk.capture_by_month, stored energy not valued, imbalance cap 2.5 MW." in of_months
+    assert "stored energy at the mean day-ahead price of the bound's window, imbalance cap 2.5 MW." in of_months
     assert pnl_tables_text([]).startswith("no settled day")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -102,6 +103,22 @@ def test_capture_by_month_with_the_pounds_on_both_sides() -> None:
     assert (january["pnl_gbp"], january["bound_gbp"], january["days"]) == (1500.0, 1990.0, 2)
     assert january["capture"] == pytest.approx(1500.0 / 1990.0)
     schemas.validate("risk/capture", rows)
+
+
+def test_captures_count_stored_energy_on_both_sides() -> None:
+    """A day that ends 10 MWh fuller is worth GBP 800 more, on the first day of each; the bound keeps 5 MWh, GBP 400."""
+    bound = bound_rows("perfect_foresight", series([1000.0, 1000.0]))
+    bound.loc[0, "closing_energy_mwh"] = 55.0
+    plain = history_of({"co_optimised": series([500.0, 500.0])}, bound=bound)
+    status = plain.status.assign(closing_energy_mwh=[60.0, 50.0])
+    history = replace(plain, status=status)
+    (month,) = stored_measures.capture_months(history).to_dict("records")
+    assert (month["pnl_gbp"], month["stored_gbp"], month["bound_stored_gbp"]) == (1000.0, 800.0, 400.0)
+    assert month["capture"] == pytest.approx(1800.0 / 2400.0)
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1)
+    own = rows[(rows["strategy"] == "co_optimised") & (rows["basis"] == "after_wear")].iloc[0]
+    assert own["capture"] == pytest.approx(1800.0 / 2400.0)
+    assert own["value"] == pytest.approx(500.0 * 365 / 50.0)  # what it earned holds no energy
 
 
 def test_a_strategy_with_few_days_does_not_shorten_the_ladder() -> None:

@@ -200,6 +200,35 @@ def test_a_changed_close_has_the_next_day_dispatched_again(desk: MarketDesk) -> 
     assert not desk.rows(NEXT)[DISPATCHED].equals(before[DISPATCHED])
 
 
+def test_a_changed_expectation_of_the_close_has_the_next_day_dispatched_again(desk: MarketDesk) -> None:
+    """The first two decisions of a day stand on it, even where the close itself comes out the same."""
+    stamp, rows = desk.lake.stamp(MARKET_DISPATCH, DAY), desk.lake.read(MARKET_DISPATCH, DAY, DAY)
+    name = "expected_closing.co_optimised"
+    first, second = (float(text) for text in stamp[name].split())
+    desk.lake.write(MARKET_DISPATCH, DAY, rows, stamp | {name: f"{first + 1.0!r} {second!r}"})
+    assert desk.market.unfinished([NEXT]) == [NEXT]
+    desk.market.dispatch([NEXT])
+    assert desk.market.unfinished([NEXT]) == []
+
+
+def test_the_next_opening_is_expected_with_what_the_balancing_mechanism_accepted(desk: MarketDesk) -> None:
+    """State before the last half-hour as it came out, and that half-hour as it was decided, without acceptances."""
+    for day in desk.lake.days(SYSTEM):
+        prices = desk.lake.read(SYSTEM, day, day)
+        desk.lake.write(SYSTEM, day, prices.assign(net_imbalance_volume_mwh=-5.0))
+    own = {"enabled": True, "offer_price_gbp_mwh": 900.0, "bid_price_gbp_mwh": 500.0, "skip_rate": 0.5}
+    desk.changes["balancing_mechanism"] = own
+    desk.market.dispatch([DAY])
+    rows = desk.rows(DAY, "day_ahead_imbalance")
+    assert rows["accepted_mwh"][:46].abs().sum() > 1.0
+    battery = desk.replay.battery
+    decided = 0.5 * (rows["discharge_mw"] - rows["charge_mw"]).iloc[-1] - rows["accepted_mwh"].iloc[-1]
+    change = -decided / battery.discharge_efficiency if decided > 0 else -decided * battery.charge_efficiency
+    expected = desk.lake.stamp(MARKET_DISPATCH, DAY)["expected_closing.day_ahead_imbalance"]
+    state = max(rows["energy_mwh"].iloc[-2] + change, battery.energy_min_mwh)
+    assert float(expected.split()[1]) == pytest.approx(state)
+
+
 def test_a_day_that_has_not_ended_is_not_published(desk: MarketDesk) -> None:
     desk.now = datetime(2026, 2, 12, 20, tzinfo=UTC)
     statuses = desk.market.dispatch([NEXT])

@@ -13,15 +13,16 @@ from bess_pipeline.optimisation.problem import ClosingState
 from bess_pipeline.optimisation.stochastic import decompose as decompose_module
 from bess_pipeline.optimisation.stochastic.certificate import cost_bound
 from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
-from bess_pipeline.optimisation.stochastic.exclusive import overlaps
+from bess_pipeline.optimisation.stochastic.exclusive import netted, overlaps
 from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
+from bess_pipeline.optimisation.stochastic.numbers import IMBALANCE
 from bess_pipeline.optimisation.stochastic.problem import PlanRows, StochasticProblem
 from bess_pipeline.optimisation.stochastic.programme import Programme, compile_programme
 from bess_pipeline.optimisation.stochastic.restore import restore
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
-from bess_pipeline.optimisation.stochastic.structure import structure_of
+from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE, structure_of
 
 TWO_DAYS = {"periods": 96, "committed_periods": 48, "closing": ClosingState.at_least(40.0, 30.0)}
 
@@ -146,6 +147,27 @@ def test_no_overlap_is_left_after_a_decomposition_and_the_bound_stays() -> None:
     assert found.bound_gbp == pytest.approx(linear.bound_gbp, rel=1e-12)
     assert found.gap <= 1e-5
     assert_feasible(programme, found)
+
+
+def test_without_imbalance_overlaps_are_undone_at_the_exchange_that_is_contracted() -> None:
+    """At equal stored energy the exchange would move off the contract, which costs more than any overlap."""
+    problem = with_response(4, cap_mw=0.0, closing=ClosingState.at_least(0.0, 0.0))
+    programme, added_mwh = compile_programme(problem), 0.5
+    structure, where = structure_of(programme), programme.path.columns
+    assert structure is not None
+    clean = optimise_plan(problem, RiskAversion(0.3))
+    flow = np.stack([clean.recourse[:, where[name]].T for name in (CHARGE, DISCHARGE)])
+    idle = np.argwhere(flow.sum(axis=0).max(axis=1) < 20.0)[:5, 0]
+    flow[:, idle] += added_mwh
+    restored = restore(programme, structure, clean.plan, flow)
+    assert restored is not None
+    overlapping = replace(clean, recourse=restored[1])
+    assert overlaps(programme, overlapping.recourse).size
+    undone = netted(programme, overlapping)
+    assert not overlaps(programme, undone).size
+    assert np.abs(undone[:, where[IMBALANCE]]).max() <= 1e-6
+    assert undone[:, where[CHARGE]] - undone[:, where[DISCHARGE]] == pytest.approx(flow[0].T - flow[1].T, abs=1e-9)
+    assert_feasible(programme, replace(clean, recourse=undone))
 
 
 def test_further_rules_of_the_plan_are_kept_by_every_method() -> None:
