@@ -70,11 +70,19 @@ def bound_pnl(pnl: pd.DataFrame, cap_mw: float) -> pd.DataFrame:
 
 
 def store(lake: Lake, pnl: pd.DataFrame, caps_mw: tuple[float, ...] = (2.5, 0.0)) -> dict[str, pd.DataFrame]:
-    """Write that history, its status and its risk tables into a lake; the risk tables."""
+    """Write that history, its status and its risk tables into a lake; the risk tables. Its last day starts a chain."""
+    last = max(pnl["efa_date"])
     for day, part in pnl.groupby("efa_date"):
         lake.write("risk/daily_pnl", day, part.reset_index(drop=True))
         status = [
-            status_row(day, name, "complete", opening_energy_mwh=50.0, closing_energy_mwh=50.0)
+            status_row(
+                day,
+                name,
+                "complete",
+                opening_energy_mwh=50.0,
+                closing_energy_mwh=40.0 if day == last - timedelta(days=1) else 50.0,
+                chain_start=day if day == last else None,
+            )
             for name in sorted(set(part["strategy"]))
         ]
         lake.write("trading/run_status", day, pd.concat(status, ignore_index=True))

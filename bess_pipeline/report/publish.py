@@ -30,7 +30,7 @@ from bess_pipeline.report.html import ReportInputs, build_report
 from bess_pipeline.report.not_included import comparison, not_included
 from bess_pipeline.report.risk import risk_sections, warning_items
 from bess_pipeline.report.risk_figures import CAPTURE, LADDER, STREAMS, TAIL, WATERFALL, Shown, risk_pictures
-from bess_pipeline.report.risk_rows import RiskRows, first_common_day, risk_rows
+from bess_pipeline.report.risk_rows import RiskRows, first_common_day, risk_rows, stored_tables
 from bess_pipeline.report.seams import seam_sentences
 from bess_pipeline.report.sections import ReportFigure, Section
 from bess_pipeline.report.tables import Comparison
@@ -195,7 +195,9 @@ def _activation(workspace: Workspace, window: Window) -> list[str]:
 
 
 def _seams(workspace: Workspace, window: Window) -> pd.DataFrame:
-    """Rows of `trading.seam` between days of the window."""
+    """Rows of `trading.seam` between days of the window; none in a warehouse without it."""
+    if "trading/seam" not in stored_tables(workspace):
+        return pd.DataFrame()
     return query(
         workspace.database,
         f"SELECT * FROM trading.seam WHERE closed_on >= {sql_date(window.first)} "

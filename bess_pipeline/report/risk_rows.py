@@ -72,7 +72,7 @@ class RiskRows:
 
 def risk_rows(workspace: Workspace, window: Window) -> RiskRows:
     """The rows of the window, in the order of their columns."""
-    stored = _stored_tables(workspace)
+    stored = stored_tables(workspace)
     statements = {
         "measure": MEASURE,
         "drawdown": DRAWDOWN,
@@ -110,7 +110,8 @@ def first_common_day(workspace: Workspace, rows: RiskRows) -> date | None:
     return None if pd.isna(first) else as_date(first)
 
 
-def _stored_tables(workspace: Workspace) -> set[str]:
+def stored_tables(workspace: Workspace) -> set[str]:
+    """Tables and views of the published warehouse, as "schema/table"; an older version has fewer."""
     found = query(
         workspace.database,
         "SELECT table_schema || '/' || table_name AS name FROM information_schema.tables WHERE table_catalog = 'bess'",

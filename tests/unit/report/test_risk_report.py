@@ -295,6 +295,8 @@ def test_every_picture_is_drawn_and_stands_in_the_page(
                             "From perfect foresight to co-optimised, mean and CVaR [optimistic]"]  # fmt: skip
     assert "Not included, and what others report" in headings
     assert "captures 97.0% of its bound" in text
+    assert "Chains of trading days begin anew once in this window" in text
+    assert "rule-based 10.0 MWh" in text
 
 
 def test_one_strategy_alone_has_its_streams_and_nothing_else(stored: Stored) -> None:
@@ -311,11 +313,13 @@ def test_a_warehouse_without_risk_tables_still_has_a_report(stored: Stored, tmp_
     with duckdb.connect(place.database) as connection:
         for table in stored.tables:
             connection.execute(f"DROP TABLE {table.replace('/', '.')}")
+        connection.execute("DROP VIEW trading.seam")
     settings = Settings(workspace=place.root, report={"copy_figures_to": None})
     figures = write_figures(settings, place, WINDOW, NOW)
     assert "ladder" not in figures
     text = write_report(settings, place, WINDOW, figures, NOW).read_text(encoding="utf-8")
     assert "What each strategy is worth a year" not in text
+    assert "Chains of trading days" not in text
     assert "P&amp;L by strategy and stream over the 7 days" in text
 
 
