@@ -14,8 +14,8 @@ from bess_pipeline.optimisation.stochastic import decompose as decompose_module
 from bess_pipeline.optimisation.stochastic.certificate import cost_bound
 from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
 from bess_pipeline.optimisation.stochastic.exclusive import netted, overlaps
-from bess_pipeline.optimisation.stochastic.numbers import IMBALANCE
 from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
+from bess_pipeline.optimisation.stochastic.numbers import IMBALANCE
 from bess_pipeline.optimisation.stochastic.problem import PlanRows, StochasticProblem
 from bess_pipeline.optimisation.stochastic.programme import Programme, compile_programme
 from bess_pipeline.optimisation.stochastic.restore import restore
