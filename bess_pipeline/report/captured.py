@@ -32,9 +32,9 @@ WATERFALL_COLUMNS = ("step", "from", "to", "change, £", "level, £")
 LADDER_NOTE = (
     "Intervals: stationary block bootstrap of the days, the same days for all, so that capture and lead know how two "
     "strategies move together. Capture is P&L after wear over that of the strategy's upper bound, and empty where the "
-    "bound is not positive; the change of stored energy counts on both sides, at the mean day-ahead price of the "
-    "bound's window. A bound is made with the outcome prices: nobody could have traded it. With an imbalance cap, a "
-    "bound bets on cash-out with hindsight; at cap 0 it does not."
+    "bound is not positive; in it, and in the lead, the change of stored energy counts on both sides, at the mean "
+    "day-ahead price of the bound's window. A bound is made with the outcome prices: nobody could have traded it. With "
+    "an imbalance cap, a bound bets on cash-out with hindsight; at cap 0 it does not."
 )
 
 

@@ -15,7 +15,7 @@ from bess_pipeline.risk import ladder as ladder_module
 from bess_pipeline.risk.drawdown import drawdown
 from bess_pipeline.risk.history import BOUND_NAMES, History, bounds_of, is_bound
 from bess_pipeline.risk.summary import BASES, measure_rows
-from bess_pipeline.risk.waterfall import BOUND, levels_to, waterfall
+from bess_pipeline.risk.waterfall import AFTER_WEAR, BOUND, levels_to, waterfall
 from bess_pipeline.risk_settings import RiskSettings
 
 YEARLY = "GBP/MW/year"
@@ -58,7 +58,11 @@ def drawdowns(history: History, power_mw: float) -> pd.DataFrame:
 
 
 def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int) -> pd.DataFrame:
-    """`risk/ladder` rows: every strategy and bound at each cap, with capture and the lead over the yardstick."""
+    """`risk/ladder` rows: every strategy and bound at each cap, with capture and the lead over the yardstick.
+
+    The lead after wear counts the change of stored energy on both sides: strategies whose chains begin on other days
+    open with other states, and who opens full is no better for emptying the store.
+    """
     rows = []
     for cap in history.caps_mw or (None,):
         for basis in BASES:
@@ -66,7 +70,10 @@ def ladder(history: History, power_mw: float, settings: RiskSettings, seed: int)
             bounds = bounds_of(list(table.columns))
             bounds = {name: bound for name, bound in bounds.items() if bound in table}
             found = ladder_module.ladder(table, bounds, power_mw, settings, seed, history.stored_gbp(cap))
-            leads = _leads(table, found, power_mw, settings, seed)
+            worth = table  # in cash, a full store at the start is what it earned
+            if basis == AFTER_WEAR:
+                worth = ladder_module.valued(table, history.stored_gbp(cap))
+            leads = _leads(worth, found, power_mw, settings, seed)
             kind = ["bound" if is_bound(name) else "strategy" for name in found["strategy"]]
             found = found.assign(kind=kind, bound=found["strategy"].map(bounds).astype("str"), basis=basis)
             found["bound"] = found["bound"].where(found["strategy"].isin(bounds), None)

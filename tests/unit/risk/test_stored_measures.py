@@ -70,6 +70,18 @@ def test_a_waterfall_without_a_replay_says_which_is_missing() -> None:
     assert "perfect_foresight, perfect_foresight_48h" in words
 
 
+def test_a_lead_counts_what_was_taken_from_the_store_by_hand() -> None:
+    """Who ends with 10 of 50 MWh has 40 MWh less, at the bound's price of a MWh; cash is cash."""
+    given = full_history()
+    status, last = given.status.copy(), given.as_of
+    status.loc[(status["efa_date"] == last) & (status["strategy"] == "co_optimised"), "closing_energy_mwh"] = 10.0
+    history = History(last, given.daily, given.totals, status, given.bound.assign(energy_price_gbp_mwh=20.0))
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1).set_index(["basis", "strategy"])
+    ahead = 3000.0 - 1560.0
+    assert rows.loc[("after_wear", "co_optimised"), "lead"] == pytest.approx((ahead - 40.0 * 20.0) / 4 * 365 / 50.0)
+    assert rows.loc[("cash", "co_optimised"), "lead"] == pytest.approx(ahead / 4 * 365 / 50.0)
+
+
 def test_the_ladder_holds_bounds_captures_and_leads() -> None:
     rows = stored_measures.ladder(full_history(), POWER_MW, SETTINGS, seed=1)
     after = rows[rows["basis"] == "after_wear"].set_index("strategy")
