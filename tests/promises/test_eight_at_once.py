@@ -36,7 +36,7 @@ STARTS = [date(2026, 3, day) for day in (29, 26, 28, 27)] * 2
 AFTER, A_WEEK_LATER = "2026-03-31T12:00:00Z", "2026-04-06T12:00:00Z"
 EXPECTED_LINES = re.compile(
     r"day-ahead price: N2EX, from NESO"
-    r"|(ingest|scenarios|trade|plan_ahead|revise|resettle): 2026-\S+( to 2026-\S+)?"
+    r"|(ingest|scenarios|trade|plan_ahead|revise|resettle|risk): 2026-\S+( to 2026-\S+)?"
     r"|publishing warehouse, figures and report"
     r"|waiting: another process (\(\d+\) )?is .+ \(\S+ (s|min) so far, \d+ (s|min) at most\)"
     r"|nothing to do: all \d days are complete with these settings"
