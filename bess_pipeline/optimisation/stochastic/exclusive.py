@@ -30,7 +30,7 @@ from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE, s
 OVERLAP_MWH = 1e-6
 NETTING_LOSS = 1e-6  # of a scenario's cost, relative: what undoing overlaps may cost, no more than the gap of a plan
 MOST_ROUNDS = 50
-SCENARIO_LIMIT_S = 60.0
+SCENARIO_LIMIT_S = 20.0  # of all rounds of a scenario; then it keeps its exchange with the grid, whatever that costs
 
 
 def overlaps(programme: Programme, recourse: FloatArray) -> IntArray:
@@ -43,25 +43,36 @@ def overlaps(programme: Programme, recourse: FloatArray) -> IntArray:
 def netted(programme: Programme, solution: TwoStageSolution) -> FloatArray:
     """The recourse, every overlap undone in the scenarios that this costs next to nothing: at equal stored energy, or
     where that does not do, at equal exchange with the grid, which keeps what is contracted and burns nothing."""
-    structure, battery = structure_of(programme), programme.problem.battery
     found = raw = solution.recourse
+    efficiency = programme.problem.battery.charge_efficiency, programme.problem.battery.discharge_efficiency
+    for way in (efficiency, _EQUAL_EXCHANGE):
+        left = np.unique(overlaps(programme, found)[:, 0])
+        undone = _undone(programme, solution, *way) if left.size else None
+        if undone is not None:
+            cheap = left[_cost_of(programme, raw, undone)[left] <= NETTING_LOSS]
+            found = found.copy()
+            found[cheap] = undone[cheap]
+    return found
+
+
+_EQUAL_EXCHANGE = 1.0, 1.0  # efficiencies at which netted flows exchange with the grid what they did before
+
+
+def _undone(
+    programme: Programme, solution: TwoStageSolution, charge_efficiency: float, discharge_efficiency: float
+) -> FloatArray | None:
+    """The recourse with one flow where there were two, that would store the same at these efficiencies; every row is
+    kept by the excesses. None where the structure is another or the store cannot follow."""
+    structure, raw = structure_of(programme), solution.recourse
+    if structure is None:
+        return None
     charge, discharge = (raw[:, programme.path.columns[name]] for name in (CHARGE, DISCHARGE))
     both = np.minimum(charge, discharge) > 0
-    stored = battery.charge_efficiency * charge - discharge / battery.discharge_efficiency
-    for bought, sold in (
-        (stored / battery.charge_efficiency, -stored * battery.discharge_efficiency),
-        (charge - discharge, discharge - charge),
-    ):
-        left = np.unique(overlaps(programme, found)[:, 0])
-        if structure is None or not left.size:
-            break
-        single = [np.where(both, np.maximum(one, 0.0), flow).T for one, flow in ((bought, charge), (sold, discharge))]
-        undone = restore(programme, structure, solution.plan, np.stack(single))
-        if undone is not None:
-            cheap = left[_cost_of(programme, raw, undone[1])[left] <= NETTING_LOSS]
-            found = found.copy()
-            found[cheap] = undone[1][cheap]
-    return found
+    stored = charge_efficiency * charge - discharge / discharge_efficiency
+    bought = np.where(both, np.maximum(stored / charge_efficiency, 0.0), charge)
+    sold = np.where(both, np.maximum(-stored * discharge_efficiency, 0.0), discharge)
+    restored = restore(programme, structure, solution.plan, np.stack([bought.T, sold.T]))
+    return None if restored is None else restored[1]
 
 
 def _cost_of(programme: Programme, before: FloatArray, after: FloatArray) -> FloatArray:
@@ -78,8 +89,15 @@ def exclude_at_plan(programme: Programme, risk: RiskAversion, solution: TwoStage
     if not overlaps(programme, solution.recourse).size:
         return solution
     recourse, binaries = netted(programme, solution).copy(), 0
-    for n in np.unique(overlaps(programme, recourse)[:, 0]):
-        recourse[n], used = _scenario(programme, risk, solution, int(n))
+    left = np.unique(overlaps(programme, recourse)[:, 0])
+    kept = _undone(programme, solution, *_EQUAL_EXCHANGE) if left.size else None
+    for n in left:
+        single, used = _scenario(programme, risk, solution, int(n))
+        if single is None:
+            if kept is None:
+                raise SolverError(f"no dispatch of scenario {n} was found that never charges and discharges at once")
+            single = kept[n]
+        recourse[n] = single
         binaries += used
     how = (solution.method, solution.iterations, solution.seconds)
     found = account(programme, risk, solution.plan, recourse, solution.bound_gbp, solution.duals, how)
@@ -120,15 +138,19 @@ def _decide(session: ArraySession, programme: Programme, offset: IntArray | int,
     session.add_exclusivity(offset + where[CHARGE].start + period, offset + where[DISCHARGE].start + period, limits)
 
 
-def _scenario(programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int) -> tuple[FloatArray, int]:
-    """The best exclusive recourse of one scenario at the plan and its VaR, and the binaries that took.
+def _scenario(
+    programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int
+) -> tuple[FloatArray | None, int]:
+    """The best exclusive recourse of one scenario at the plan and its VaR (None: not found in time), and the binaries.
 
     A vertex of the linear problem comes first: it rarely overlaps where an inner point does a little everywhere.
     """
     session, binaries = ArraySession(_scenario_arrays(programme, risk, solution, n), SCENARIO_LIMIT_S), 0
+    started = perf_counter()
     for _ in range(MOST_ROUNDS):
-        answer = session.solve()
-        if answer.column is None:
+        left_s = SCENARIO_LIMIT_S - (perf_counter() - started)
+        answer = session.solve(left_s) if left_s > 0 else None
+        if answer is None or answer.column is None:
             break
         recourse = answer.column[: programme.cost.shape[1]]
         period = overlaps(programme, recourse[None])[:, 1]
@@ -136,7 +158,7 @@ def _scenario(programme: Programme, risk: RiskAversion, solution: TwoStageSoluti
             return recourse, binaries
         _decide(session, programme, 0, period)
         binaries += period.size
-    raise SolverError(f"no dispatch of scenario {n} was found that never charges and discharges at once")
+    return None, binaries
 
 
 def _scenario_arrays(programme: Programme, risk: RiskAversion, solution: TwoStageSolution, n: int) -> LinearArrays:

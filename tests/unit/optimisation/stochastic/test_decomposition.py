@@ -11,6 +11,7 @@ from stochastic_problems import BATTERY, coupled, with_response
 
 from bess_pipeline.optimisation.problem import ClosingState
 from bess_pipeline.optimisation.stochastic import decompose as decompose_module
+from bess_pipeline.optimisation.stochastic import exclusive as exclusive_module
 from bess_pipeline.optimisation.stochastic.certificate import cost_bound
 from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
 from bess_pipeline.optimisation.stochastic.exclusive import netted, overlaps
@@ -168,6 +169,24 @@ def test_without_imbalance_overlaps_are_undone_at_the_exchange_that_is_contracte
     assert np.abs(undone[:, where[IMBALANCE]]).max() <= 1e-6
     assert undone[:, where[CHARGE]] - undone[:, where[DISCHARGE]] == pytest.approx(flow[0].T - flow[1].T, abs=1e-9)
     assert_feasible(programme, replace(clean, recourse=undone))
+
+
+def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where burning energy pays, directions have to be decided; without time for it the answer says what it lacks."""
+    prices = coupled(6).day_ahead_price_gbp_mwh - 150.0
+    problem, risk = with_response(6, day_ahead_price_gbp_mwh=prices, system_price_gbp_mwh=prices), RiskAversion(0.3)
+    linear = optimise_plan(problem, risk, method="decomposition", exclusive=False)
+    programme = compile_programme(problem)
+    assert overlaps(programme, netted(programme, linear)).size
+    decided = optimise_plan(problem, risk, method="decomposition")
+    monkeypatch.setattr(exclusive_module, "SCENARIO_LIMIT_S", 0.0)
+    kept = optimise_plan(problem, risk, method="decomposition")
+    for found in (decided, kept):
+        assert not overlaps(programme, found.recourse).size
+        assert_feasible(programme, found)
+    assert kept.bound_gbp == pytest.approx(decided.bound_gbp, rel=1e-9)
+    assert kept.objective_gbp < decided.objective_gbp
+    assert kept.gap > decided.gap
 
 
 def test_further_rules_of_the_plan_are_kept_by_every_method() -> None:
