@@ -41,6 +41,7 @@ ENVIRONMENT = (
     | CHEAP_PLANS
     | {
         "BESS_TRADING__HISTORY_DAYS": "7",
+        "BESS_RISK__LIMITS__IMBALANCE_MWH": "0.5",  # a limit that some days break
         "BESS_CLOCK__NOW_UTC": "2026-04-01T12:00:00Z",
         "BESS_SOURCES__MODE": "sample",
     }

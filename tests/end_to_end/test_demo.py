@@ -106,7 +106,7 @@ def test_it_says_what_it_does_and_how_to_go_on(demo: Demo) -> None:
     told = ["publishing warehouse, figures and report", "forecasts, scenarios and scores", "plans of all markets"]
     assert [job for job in said_of if job != "forecast"] == told
     done_jobs = [job for job in dict.fromkeys(jobs) if job not in said_of]
-    assert done_jobs == ["ingest", "scenarios", "co_optimise", "trade", "plan_ahead"]
+    assert done_jobs == ["ingest", "scenarios", "co_optimise", "trade", "plan_ahead", "risk"]
     for step in ("report.html", "ui", "query", "plan"):
         assert re.search(rf"^  \w+: .*{step}", demo.result.out, re.MULTILINE), step
     assert "Simulated data: not real prices." in demo.result.out
@@ -328,7 +328,7 @@ def test_again_it_computes_nothing_and_says_so(beside: Demo) -> None:
     before = tree(beside.workspace)
     again = done("demo")
     assert "nothing to compute: all 28 days are complete with these settings" in again.err
-    assert not re.search(r"^(ingest|scenarios|trade|plan_ahead|publishing)", again.err, re.MULTILINE)
+    assert not re.search(r"^(ingest|scenarios|co_optimise|trade|plan_ahead|risk|publishing)", again.err, re.MULTILINE)
     printed, first = (result.out.split("\n\nworkspace ")[0] for result in (again, beside.result))
     assert printed == first
     after = tree(beside.workspace)
