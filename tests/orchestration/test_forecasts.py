@@ -19,6 +19,7 @@ from bess_pipeline.scenarios.daily import MADE_TABLES, GateDays
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.scenarios.storage import scenarios_from, stream_named
 from bess_pipeline.settings import load_settings
+from bess_pipeline.trading.co_optimised_names import PLANNED
 from bess_pipeline.trading.timeline import gate_utc
 from bess_pipeline.verdict import forecast_words
 from bess_pipeline.workspace import Workspace
@@ -111,7 +112,12 @@ def test_a_day_without_forecasts_is_traded(small_copy: Path, monkeypatch: pytest
     result = done("--workspace", small_copy, "backfill", "--from", FIRST, "--to", LAST)
     assert f"{DAYS} of {DAYS} days are complete" in result.err
     assert f"{FIRST} day_ahead forecast refused: " in result.err
-    assert set(Workspace(small_copy).lake.read("trading/run_status", FIRST, LAST)["status"]) == {"complete"}
+    trading = Workspace(small_copy).lake.read("trading/run_status", FIRST, LAST)
+    idle = trading[trading["strategy"].isin(PLANNED)]
+    assert set(trading.loc[~trading["strategy"].isin(PLANNED), "status"]) == {"complete"}
+    assert set(idle["strategy"]) == set(PLANNED)
+    assert set(idle["status"]) == {"refused"}  # scenarios are all that these plan with
+    assert idle["reason"].str.contains("no scenarios").all()
 
 
 def test_activation_that_comes_out_later_is_scored_then(small_copy: Path) -> None:
