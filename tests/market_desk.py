@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from gate_cases import DAY
-from plan_desk import LAST, NEXT, PlanDesk, write_market, write_scenarios
+from plan_desk import AFTER, LAST, NEXT, PlanDesk, write_market, write_scenarios
 from scenario_forecasts import marginals
 from trading_frames import efa_starts, system_price
 
@@ -31,6 +31,7 @@ from bess_pipeline.trading.timeline import GATES
 
 DAYS = (DAY, NEXT)
 SYSTEM, INDEX = "market/system_price", "market/market_index_price"
+REVISION = "market/system_price_revision"
 FIRST_PRICES = DAY - timedelta(days=10)
 SCALE_GBP_MWH, LASTING = 15.0, 0.9
 
@@ -116,9 +117,24 @@ def write_outcome(lake: Lake, first: date = FIRST_PRICES, last: date = LAST) -> 
         market_index_price_gbp_mwh=np.round(_evening(starts) + rng.normal(0.0, 5.0, len(starts)), 2),
         market_index_volume_mwh=400.0,
     )
-    for table, rows in ((SYSTEM, system), (INDEX, schemas.validate(INDEX, index))):
+    for table, rows in ((SYSTEM, system), (REVISION, _first_versions(system)), (INDEX, schemas.validate(INDEX, index))):
         for day, part in rows.groupby("settlement_date"):
             lake.write(table, day, part)
+
+
+def raise_system_price(lake: Lake, start_utc: pd.Timestamp, by_gbp_mwh: float) -> None:
+    """Another first version of one half-hour's system price."""
+    key = gb_time.settlement_columns(pd.DatetimeIndex([start_utc])).iloc[0]
+    for table in (SYSTEM, REVISION):
+        rows = lake.read(table, key["settlement_date"], key["settlement_date"])
+        rows.loc[rows["settlement_period"] == key["settlement_period"], "system_price_gbp_mwh"] += by_gbp_mwh
+        lake.write(table, key["settlement_date"], rows)
+
+
+def _first_versions(system: pd.DataFrame) -> pd.DataFrame:
+    """The prices as they were fetched in the end: the first version of each, so that a later one is told from it."""
+    rows = system.assign(version=1, published_utc=pd.Timestamp(AFTER), fetched_utc=pd.Timestamp(AFTER))
+    return schemas.validate(REVISION, rows[list(schemas.columns(REVISION))])
 
 
 def _evening(starts: pd.DatetimeIndex) -> np.ndarray:

@@ -32,9 +32,10 @@ from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME
 from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of
 from bess_pipeline.risk.frontier_rows import why_flat
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading.co_optimised_days import DISABLED, CoOptimisedDays
+from bess_pipeline.trading.co_optimised_days import CoOptimisedDays
 from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED
 from bess_pipeline.trading.conduct import conduct_note_of_rows
+from bess_pipeline.trading.gate_state import DISABLED
 from bess_pipeline.trading.plan_text import CONDUCT
 from bess_pipeline.trading.timeline import GATES
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FRONTIER

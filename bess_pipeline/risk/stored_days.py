@@ -36,7 +36,8 @@ from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_names import gates_of
 from bess_pipeline.trading.gate_problem import terminal_value_gbp_mwh
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, PLAN_VALUE
+from bess_pipeline.trading.plan_status import opening_energy_mwh
+from bess_pipeline.trading_tables import PLAN_VALUE
 
 EX_ANTE, HISTORICAL = "ex_ante", "historical"
 KNOWN_AFTER = timedelta(days=2)  # at 09:50 on D-1 the last day whose P&L is complete is D-2
@@ -82,7 +83,7 @@ def ex_ante_forecasts(history: History, lake: Lake, worth: Worth) -> pd.DataFram
         day, name = cast("tuple[date, str]", key)
         order = {str(gate): place for place, gate in enumerate(gates_of(name))}
         last = max(found.to_dict("records"), key=lambda row: order.get(row["gate"], -1))
-        opening = _planned_opening(lake, day, name)
+        opening = opening_energy_mwh(lake, day, name, last["gate"])
         if opening is None or last["gate"] not in order:
             continue
         price = worth(day, last["gate"])
@@ -187,9 +188,3 @@ def _known_distribution(
         return None, note
     var, cvar = (usable[column].to_numpy(dtype="float64") for column in ("var_gbp", "cvar_gbp"))
     return (usable["realised_gbp"].to_numpy(dtype="float64"), ForecastPnl.normal(var, cvar, confidence)), note
-
-
-def _planned_opening(lake: Lake, day: date, strategy: str) -> float | None:
-    """State that the plan of a day was made to open with, MWh; None where its partition does not say."""
-    text = lake.stamp(CO_OPTIMISED_PLAN, day).get(f"opening.{strategy}", repr(None))
-    return None if text == repr(None) else float(text)

@@ -1,20 +1,23 @@
 """Carries plans of all markets through the lake, day by day and gate by gate.
 
-What belongs here: which gates are left to decide, the state carried from day to day, the stamp of every partition and
-the reason of every gate without a plan. What does not: the decision (`co_optimised.py`), orders (`orders.py`), what a
-plan is worth (`risk/plan_values.py`) and Dagster (`orchestration/`).
+What belongs here: which gates are left to decide, the order of gates, dispatch and orders, the stamp of every partition
+and the reason of every gate without a plan. What does not: the state that a gate opens with (`gate_state.py`), the
+decision (`co_optimised.py`), orders (`orders.py`), what a plan is worth (`risk/plan_values.py`) and Dagster
+(`orchestration/`).
 
-A gate that has closed is decided once: it is decided anew only where its scenarios, its opening state, what was
-announced of outages, settings or the gate before it have changed, or a day-ahead result that it went without has come
-in (a revised one changes nothing). A gate that is still open is decided from what is known so far, and once
-more when it has closed. A day opens with the state that the plan of the day before is expected to end with; a day
-without a plan leaves the battery idle. Orders are cleared as results come in. What cannot be planned is recorded with
-its reason and never raises.
+A gate that has closed is decided once: it is decided anew only where its scenarios, what its opening state stands on,
+what was announced of outages, settings or the gate before it have changed, or a day-ahead result that it went without
+has come in (a revised one changes nothing). A gate that is still open is decided from what is known so far, and once
+more when it has closed. A day opens with the state known at its gate, so days are planned and dispatched in turn: when
+a day is planned the day before the last one is over. A day without a plan leaves the battery idle. Orders are
+cleared as results come in; what the day-ahead gate has sold is stored before the response gate is decided. What cannot
+be planned is recorded with its reason and never raises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -22,18 +25,18 @@ from functools import partial
 import pandas as pd
 
 from bess_pipeline import __version__, schemas
-from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.chain_workers import work_through
-from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
+from bess_pipeline.trading.chains import chains, is_chain_start
 from bess_pipeline.trading.co_optimised_names import PLANNED, PLANNED_GATES, gates_of
 from bess_pipeline.trading.condition import Condition
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
+from bess_pipeline.trading.gate_state import GateStates
 from bess_pipeline.trading.plan_status import PlanStatus, plan_status
 from bess_pipeline.trading.stamps import vintage
 from bess_pipeline.trading.stored_gate import StoredGates
@@ -41,7 +44,6 @@ from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMA
 
 ONE_DAY = timedelta(days=1)
 MADE_TABLES = (ORDERS, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE, CO_OPTIMISED_PLAN)  # the plan is written last
-DISABLED = "co_optimisation.enabled is false"
 
 
 @dataclass
@@ -67,6 +69,7 @@ class CoOptimisedDays:
         self.now = now
         self.condition = Condition(settings, lake)
         self.gates = StoredGates(settings, lake, self.condition)
+        self.states = GateStates(settings, lake, now, chain_starts, self.condition)
         self._declared = chain_starts
         self._planner = GatePlanner(settings, self.gates)
 
@@ -89,14 +92,18 @@ class CoOptimisedDays:
         """True when every gate of the day stands and its orders know all results that there are."""
         return self._decided(day) and self._cleared(day)
 
-    def plan(self, days: Sequence[date], *, again: bool = False) -> list[PlanStatus]:
-        """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders."""
+    def plan(self, days: Sequence[date], *, again: bool = False, dispatched: Sequence[date] = ()) -> list[PlanStatus]:
+        """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders.
+
+        Days of `days` and `dispatched` are dispatched where a later one is to open with what they did.
+        """
         settings, declared = self.settings, tuple(self._declared())
+        around = sorted({*days, *dispatched})
         work_through(
             chains(days, settings.trading),
             settings.trading.workers,
-            lambda day: self._plan_day(day, again),
-            partial(_in_a_worker, settings, self.lake, self.now(), declared, again),
+            self._working_on(days, around, again),
+            partial(_in_a_worker, settings, self.lake, self.now(), declared, days, around, again),
         )
         return [plan_status(self.lake, day, strategy, gate) for day in sorted(days) for strategy, gate in PLANNED_GATES]
 
@@ -104,132 +111,106 @@ class CoOptimisedDays:
         """How a gate stands, from its stamp."""
         return plan_status(self.lake, day, strategy, gate)
 
-    def opening_energy_mwh(self, strategy: str, day: date) -> float | None:
-        """The state that a strategy's plan of a day opens with, MWh; None where that is not known."""
-        return self._opening(strategy, day)[0]
+    def _working_on(self, days: Sequence[date], around: Sequence[date], again: bool) -> Callable[[date], None]:
+        """Plans one of `days`, after the day of `around` that it needs the end of."""
+        self.states.read_together(sorted(days))
+
+        def work(day: date) -> None:
+            self.states.carry_to(day, around)
+            self._plan_day(day, again)
+
+        return work
 
     def _plan_day(self, day: date, again: bool) -> None:
-        made, again = _Day(self._stamp()), again or not self._whole(day)
-        for strategy in PLANNED:
-            opening, why_not = self._opening(strategy, day)
-            anew = again
-            closing: float | None = None
-            sold: GatePlan | None = None
-            for gate in gates_of(strategy):
-                anew = anew or not self._stands(day, strategy, gate, opening)
-                if not anew:
-                    found = self._kept(day, strategy, gate, made)
+        before, made = self._stored(day), _Day(self._stamp())
+        anew = {strategy: again or not self._whole(day) for strategy in PLANNED}
+        sold: dict[str, GatePlan] = {}
+        for gate in timeline.GATES:
+            for strategy in (one for one in PLANNED if gate in gates_of(one)):
+                anew[strategy] = anew[strategy] or not self._stands(before.stamp, day, strategy, gate)
+                if anew[strategy]:
+                    found = self._decide(day, strategy, gate, sold.get(strategy), made)
                 else:
-                    found = self._decide(day, strategy, gate, opening, why_not, sold, made)
-                sold = found if gate == "day_ahead" else sold
-                closing = closing if found.closing_mwh is None else found.closing_mwh
-            if opening is not None and closing is None:
-                closing = self._idle_closing(day, strategy, opening)
-            made.stamp |= {f"opening.{strategy}": repr(opening), f"closing.{strategy}": repr(closing)}
+                    found = _kept(before, strategy, gate, made)
+                sold.setdefault(strategy, found)
+            if gate != timeline.GATES[-1] and any(anew.values()):
+                self._write(day, made)
         self._write(day, made)
 
-    def _decide(
-        self,
-        day: date,
-        strategy: str,
-        gate: timeline.Gate,
-        opening: float | None,
-        why_not: str,
-        sold: GatePlan | None,
-        made: _Day,
-    ) -> GatePlan:
-        """A gate's plan, its rows and its stamp; without a plan the reason."""
-        key, reason = f"{strategy}.{gate}", why_not
-        found = GatePlan({})
-        if opening is not None:
+    def _stored(self, day: date) -> _Day:
+        """What the lake holds of a day."""
+        rows = {table: [self.lake.read(table, day, day)] for table in MADE_TABLES}
+        return _Day(self.lake.stamp(CO_OPTIMISED_PLAN, day), rows)
+
+    def _decide(self, day: date, strategy: str, gate: timeline.Gate, sold: GatePlan | None, made: _Day) -> GatePlan:
+        """A gate's plan, its rows and its stamp; without a plan the reason.
+
+        The stamp says in `closing.` and the strategy how the day ends where its newest plan is carried out.
+        """
+        key, opening = f"{strategy}.{gate}", self.states.opening(day, strategy, gate)
+        reason, found, closing = opening.reason, GatePlan({}), made.stamp.get(f"closing.{strategy}", repr(None))
+        if opening.energy_mwh is not None:
+            battery, energy = self.condition.start(opening.wear, opening.energy_mwh)
             try:
-                battery, energy = self._start(opening)
                 found = self._planner.plan(day, strategy, gate, battery, energy, sold)
             except BessError as error:
                 reason = str(error)
+            if found.closing_mwh is not None:
+                closing = repr(found.closing_mwh)
+            elif sold is None or sold.closing_mwh is None:
+                closing = repr(closing_energy_mwh(idle_day(day, strategy, energy, battery)))
         for table, rows in found.rows.items():
             made.rows[table].append(rows)
         made.stamp |= {
             f"reason.{key}": reason,
-            f"notes.{key}": "\n".join(found.notes),
+            f"notes.{key}": "\n".join([*found.notes, *([opening.note] if opening.note else [])]),
             f"closing.{key}": "" if found.closing_mwh is None else repr(found.closing_mwh),
+            f"closing.{strategy}": closing,
+            f"opening.{key}": repr(opening.energy_mwh),
+            f"state.{key}": opening.stands_on,
             f"closed.{key}": self._closed(day, gate),
-            f"inputs.{key}": self._inputs(day, gate, opening),
+            f"inputs.{key}": self._inputs(day, gate),
         }
         return found
-
-    def _kept(self, day: date, strategy: str, gate: timeline.Gate, made: _Day) -> GatePlan:
-        """What is stored of a gate that stands."""
-        key, before = f"{strategy}.{gate}", self.lake.stamp(CO_OPTIMISED_PLAN, day)
-        made.stamp |= {name: text for name, text in before.items() if name.endswith(f".{key}")}
-        rows = {}
-        for table in MADE_TABLES:
-            stored = self.lake.read(table, day, day)
-            rows[table] = stored[(stored["strategy"] == strategy) & (stored["gate"] == gate)]
-            made.rows[table].append(rows[table])
-        closing = before.get(f"closing.{key}")
-        return GatePlan(rows, float(closing)) if closing else GatePlan({})
 
     def _write(self, day: date, made: _Day) -> None:
         day_ahead, auctions = self.gates.results(day)
         offered = _joined(ORDERS, made.rows[ORDERS])
-        made.rows[ORDERS] = [self._planner.cleared(offered, day_ahead, auctions)]
+        cleared = self._planner.cleared(offered, day_ahead, auctions)
+        made.rows[ORDERS] = [cleared]
         made.stamp["results"] = self._results(day)
+        made.stamp |= {f"accepted.{one}": _accepted(cleared[cleared["strategy"] == one]) for one in PLANNED}
+        stamp = dict(sorted(made.stamp.items()))
         for table in MADE_TABLES:
-            self.lake.write(table, day, _joined(table, made.rows[table]), made.stamp)
+            self.lake.write(table, day, _joined(table, made.rows[table]), stamp)
 
     def _decided(self, day: date) -> bool:
         """True when every gate of the day stands."""
-        opening = {strategy: self._opening(strategy, day)[0] for strategy in PLANNED}
-        return self._whole(day) and all(self._stands(day, s, gate, opening[s]) for s, gate in PLANNED_GATES)
+        stamp = self.lake.stamp(CO_OPTIMISED_PLAN, day)
+        return self._whole(day) and all(self._stands(stamp, day, s, gate) for s, gate in PLANNED_GATES)
 
     def _whole(self, day: date) -> bool:
         """True when all tables of the day were written together: a stop may lie between them."""
         stamps = [self.lake.stamp(table, day) for table in MADE_TABLES]
         return all(stamp == stamps[0] for stamp in stamps)
 
-    def _stands(self, day: date, strategy: str, gate: timeline.Gate, opening: float | None) -> bool:
-        stamp, key = self.lake.stamp(CO_OPTIMISED_PLAN, day), f"{strategy}.{gate}"
+    def _stands(self, stamp: Mapping[str, str], day: date, strategy: str, gate: timeline.Gate) -> bool:
+        key = f"{strategy}.{gate}"
         return (
             stamp.get("settings") == self._fingerprint
             and f"reason.{key}" in stamp
-            and stamp.get(f"inputs.{key}") == self._inputs(day, gate, opening)
+            and stamp.get(f"inputs.{key}") == self._inputs(day, gate)
             and stamp.get(f"closed.{key}") == self._closed(day, gate)
+            and self.states.holds(day, strategy, gate, stamp.get(f"state.{key}", ""))
         )
 
-    def _inputs(self, day: date, gate: timeline.Gate, opening: float | None) -> str:
-        """What the decision of a gate stands on, beside settings."""
+    def _inputs(self, day: date, gate: timeline.Gate) -> str:
+        """What the decision of a gate stands on, beside settings and its opening state."""
         paths, instant = self.lake.stamp(PATHS, day), timeline.gate_utc(day, gate)
         announced = [self.condition.vintage(one, instant) for one in (day, day + ONE_DAY)]
         known = [paths.get(f"{name}.{gate}", "") for name in ("inputs", "closed", "reason")]
         result = gate == "response" and self.gates.day_ahead_result(day) is not None
-        return "|".join([paths.get("settings", ""), *known, repr(opening), *announced, "cleared" if result else ""])
-
-    def _opening(self, strategy: str, day: date) -> tuple[float | None, str]:
-        """(state at 23:00 on the day before as planned, MWh, or None and the reason)."""
-        if not self.settings.co_optimisation.enabled:
-            return None, DISABLED
-        initial, trading = self.condition.new_battery.initial_energy_mwh, self.settings.trading
-        if is_chain_start(day, trading):
-            return initial, ""
-        closing = self.lake.stamp(CO_OPTIMISED_PLAN, day - ONE_DAY).get(f"closing.{strategy}", repr(None))
-        if closing != repr(None):
-            return float(closing), ""
-        if day in named_starts(trading, self._declared()) or not self._carried(strategy, day):
-            return initial, ""
-        return None, f"the day before it, {day - ONE_DAY}, has no plan: run that day first, or make {day} a chain start"
-
-    def _carried(self, strategy: str, day: date) -> bool:
-        """True when some day before has a closing state, so that a chain is broken where the last one has none."""
-        earlier = (self.lake.stamp(CO_OPTIMISED_PLAN, one) for one in self.lake.days(CO_OPTIMISED_PLAN) if one < day)
-        return any(stamp.get(f"closing.{strategy}", repr(None)) != repr(None) for stamp in earlier)
-
-    def _start(self, opening: float) -> tuple[Battery, float]:
-        return self.condition.start(self.condition.initial_wear, opening)
-
-    def _idle_closing(self, day: date, strategy: str, opening: float) -> float:
-        battery, energy = self._start(opening)
-        return closing_energy_mwh(idle_day(day, strategy, energy, battery))
+        return "|".join([paths.get("settings", ""), *known, *announced, "cleared" if result else ""])
 
     def _cleared(self, day: date) -> bool:
         return self.lake.stamp(ORDERS, day).get("results") == self._results(day)
@@ -249,12 +230,39 @@ class CoOptimisedDays:
         return {"settings": self._fingerprint, "code": __version__, "seed": str(self.settings.seed)}
 
 
+def _accepted(orders: pd.DataFrame) -> str:
+    """Stands for the volumes that were accepted, whatever the price."""
+    columns = (orders[name] for name in ("gate", "market", "product", "step"))
+    starts, volumes = orders["start_utc"].map(pd.Timestamp.isoformat), orders["accepted_mw"].astype("float64")
+    rows = sorted(map(repr, zip(*columns, starts, volumes, strict=True)))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
+
+
+def _kept(before: _Day, strategy: str, gate: timeline.Gate, made: _Day) -> GatePlan:
+    """What is stored of a gate that stands."""
+    key = f"{strategy}.{gate}"
+    made.stamp |= {name: text for name, text in before.stamp.items() if name.endswith(f".{key}")}
+    closing = before.stamp[f"closing.{key}"]
+    made.stamp[f"closing.{strategy}"] = closing or before.stamp[f"closing.{strategy}"]
+    rows = {}
+    for table, (stored,) in before.rows.items():
+        rows[table] = stored[(stored["strategy"] == strategy) & (stored["gate"] == gate)]
+        made.rows[table].append(rows[table])
+    return GatePlan(rows, float(closing)) if closing else GatePlan({})
+
+
 def _in_a_worker(
-    settings: Settings, lake: Lake, now: datetime, declared: Sequence[date], again: bool
+    settings: Settings,
+    lake: Lake,
+    now: datetime,
+    declared: Sequence[date],
+    days: Sequence[date],
+    around: Sequence[date],
+    again: bool,
 ) -> Callable[[date], None]:
     """The work of `CoOptimisedDays.plan` on a day, in a process of its own."""
-    days = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
-    return lambda day: days._plan_day(day, again)
+    plans = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
+    return plans._working_on(days, around, again)
 
 
 def _joined(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from bess_pipeline.trading.co_optimised import risk_of
 from bess_pipeline.trading.co_optimised_days import CoOptimisedDays
 from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
 from bess_pipeline.trading.gate_problem import GateInputs, gate_problem
+from bess_pipeline.trading.plan_status import opening_energy_mwh
 from bess_pipeline.trading.timeline import Gate
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FRONTIER, SENSITIVITY
 
@@ -84,9 +85,9 @@ class FrontierDays:
             return *nothing, str(error)
 
     def _gate_inputs(self, day: date) -> GateInputs:
-        opening = self._plans.opening_energy_mwh(RISK_AVERSE, day)
+        opening = opening_energy_mwh(self.lake, day, RISK_AVERSE)
         if opening is None:
-            raise UserInputError(f"the plan of {day} has no opening state: run that day first")
+            raise UserInputError(f"the day-ahead gate of {day} has no plan: run that day first")
         condition = self._plans.condition
         return self._plans.gates.inputs(day, GATE, *condition.start(condition.initial_wear, opening))
 

@@ -103,11 +103,15 @@ class Decision:
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The optimum of a decision: by half-hour (P,), MWh, zero before k; its value, GBP, penalties in it."""
+    """The optimum of a decision: by half-hour (P,), MWh, zero before k; its value, GBP, penalties in it.
+
+    energy_mwh (P + 1,): at the start of each half-hour and at the end.
+    """
 
     charge_mwh: FloatArray
     discharge_mwh: FloatArray
     sold_mwh: FloatArray
+    energy_mwh: FloatArray
     value_gbp: float
 
 
@@ -173,7 +177,7 @@ class DispatchProblem:
         assert column is not None
         sold = column[self._columns["sell"]] - column[self._columns["buy"]]
         charge, discharge = column[self._columns["charge"]], column[self._columns["discharge"]]
-        return Chosen(charge, discharge, sold, -solution.cost)
+        return Chosen(charge, discharge, sold, column[self._columns["energy"]], -solution.cost)
 
     def _solved(self, given: Decision, solution: Solution) -> Solution:
         if solution.status is not SolveStatus.OPTIMAL or solution.column is None:

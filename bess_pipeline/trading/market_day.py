@@ -18,6 +18,8 @@ leaves no other way:
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -37,7 +39,7 @@ from bess_pipeline.trading.market_physics import Asked, Done, carry_out, require
 from bess_pipeline.trading.timeline import DECISION_LEAD
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
 
-__all__ = ["Expectation", "MarketDay", "dispatch_market_day", "expected_openings"]
+__all__ = ["Expectation", "MarketDay", "dispatch_market_day", "expected_close_mwh", "expected_openings"]
 
 FIXED_AHEAD = DECISION_LEAD // gb_time.HALF_HOUR  # half-hours between the measured state and the one that is decided
 ROUNDING_MWH = 1e-9
@@ -52,12 +54,24 @@ def dispatch_market_day(day: MarketDay) -> pd.DataFrame:
     """
     run = _Run(day)
     for k in range(day.periods):
-        if k > FIXED_AHEAD:
-            run.happen(k - FIXED_AHEAD - 1)
-        run.decide(k)
+        run.step(k)
     for k in range(len(run.done), day.periods):
         run.happen(k)
     return run.rows()
+
+
+def expected_close_mwh(day: MarketDay, instant: datetime) -> float:
+    """The state at the end of a day as the newest of its decisions that are made by `instant` expects it, MWh.
+
+    UserInputError where none is made by then.
+    """
+    decisions = int((day.start_utc[: day.periods] <= pd.Timestamp(instant + DECISION_LEAD)).sum())
+    if not decisions:
+        raise UserInputError(f"nothing of EFA day {day.efa_date} is decided by {instant:%Y-%m-%dT%H:%MZ}")
+    run = _Run(day)
+    for k in range(decisions):
+        run.step(k)
+    return run.expected_close_mwh
 
 
 def expected_openings(day: MarketDay, dispatch: pd.DataFrame) -> tuple[float, float]:
@@ -102,9 +116,16 @@ class _Run:
         self._asked = flows_of(day.codes, day.services[:, :periods], day.activation)
         self._announced: tuple[Availability, PowerLimits] | None = None
         self._trade_most = day.intraday.most_mwh if day.intraday else np.zeros(horizon)
+        self.expected_close_mwh = day.opening_energy_mwh  # as the newest decision expects it
         self.traded = np.zeros(horizon)
         self.decided = np.zeros((periods, 2))  # charge and discharge, MWh
         self.done: list[Done] = []
+
+    def step(self, k: int) -> None:
+        """The decision for half-hour k, with the half-hour that ends before it."""
+        if k > FIXED_AHEAD:
+            self.happen(k - FIXED_AHEAD - 1)
+        self.decide(k)
 
     # --- a decision
 
@@ -117,6 +138,7 @@ class _Run:
         fixed = self._fixed(k, limits)
         given = self._given(k, fixed[-1].energy_mwh if fixed else self._measured(k), limits, fixed)
         chosen = self._problem.decide(given)
+        self.expected_close_mwh = float(chosen.energy_mwh[day.periods])
         charge, discharge = _exclusive(float(chosen.charge_mwh[k]), float(chosen.discharge_mwh[k]))
         traded_at = k + self._lead
         if traded_at < day.periods:

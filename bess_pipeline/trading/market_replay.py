@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 
 from bess_pipeline import __version__, gb_time, schemas
+from bess_pipeline.battery.degradation import WearState
 from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.errors import BessError
+from bess_pipeline.errors import BessError, UserInputError
 from bess_pipeline.lake import Lake
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.settings import Settings
@@ -32,9 +33,10 @@ from bess_pipeline.trading.balancing_mechanism import with_acceptances
 from bess_pipeline.trading.chain_workers import work_through
 from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
 from bess_pipeline.trading.condition import Condition, Opening
-from bess_pipeline.trading.dispatch import idle_day
+from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.foresight_days import ForesightDays
-from bess_pipeline.trading.market_day import dispatch_market_day, expected_openings
+from bess_pipeline.trading.market_day import dispatch_market_day, expected_close_mwh, expected_openings
+from bess_pipeline.trading.market_inputs import MarketDay
 from bess_pipeline.trading.market_status import UNPLANNED, due, planned_with, why_unplanned
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.stamps import efa_rows, vintage
@@ -72,6 +74,7 @@ class MarketReplay:
         self.now = now
         self.condition = Condition(settings, lake)
         self._declared = chain_starts
+        self._market: Callable[[], StoredMarket] | None = None
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
         """The days that are to be dispatched (anew) under these settings; with a day those that open with its close."""
@@ -110,15 +113,49 @@ class MarketReplay:
             for status in statuses
         ]
 
+    def read_together(self, days: Sequence[date]) -> None:
+        """Read the market of `days` once, when the first of them is looked at."""
+        self._market = cache(lambda: StoredMarket(self.settings, self.lake, self.condition, days))
+
+    def expected_close(self, day: date, strategy: str, instant: datetime) -> tuple[float, WearState]:
+        """State at the end of a day as the newest decision by `instant` expects it, MWh, and the wear it began with.
+
+        From the stored state before the day, its plan and accepted orders; of a day without a plan, the idle state.
+        UserInputError where one of these or an outcome is not in the lake, or nothing of the day is decided yet.
+        """
+        opening = self._opening(strategy, day)
+        if opening.energy_mwh is None:
+            raise UserInputError(opening.reason)
+        battery, energy_mwh = self.condition.start(opening.wear, opening.energy_mwh)
+        if why_unplanned(self.lake, day, strategy):
+            availability = self.condition.availability(day)
+            return closing_energy_mwh(idle_market_day(day, strategy, energy_mwh, battery, availability)), opening.wear
+        given = self._given(day, strategy, battery, energy_mwh, self._read(day))
+        return expected_close_mwh(given, instant), opening.wear
+
+    def stands_on(self, day: date, strategy: str) -> str:
+        """What a strategy's dispatch stands on, beside settings and outages."""
+        return self._inputs(day, strategy, self._opening(strategy, day))
+
+    def dispatch_one(self, day: date) -> list[DayStatus]:
+        """Dispatch one day from what is stored; nothing where it was never planned."""
+        return self._dispatch_day(day) if due(self.settings, self.lake, day) else []
+
+    def _read(self, day: date) -> StoredMarket:
+        if self._market is None:
+            self.read_together([day])
+        assert self._market is not None
+        return self._market()
+
     def _working_on(self, tried: Sequence[date]) -> Callable[[date], list[DayStatus]]:
         """Dispatches one of the days `tried`, whose market is read together, once."""
-        market = cache(lambda: StoredMarket(self.settings, self.lake, self.condition, tried))
-        return lambda day: self._dispatch_day(day, market)
+        self.read_together(tried)
+        return self._dispatch_day
 
-    def _dispatch_day(self, day: date, read: Callable[[], StoredMarket]) -> list[DayStatus]:
+    def _dispatch_day(self, day: date) -> list[DayStatus]:
         if gb_time.efa_day_bounds_utc(day)[1] > self.now():
             return self._not_ended(day)
-        market, stamp = read(), self._stamp(day)
+        market, stamp = self._read(day), self._stamp(day)
         rows, orders, results = [], [], []
         for strategy in due(self.settings, self.lake, day):
             opening = self._opening(strategy, day)
@@ -152,10 +189,7 @@ class MarketReplay:
     def _dispatched(self, day: date, strategy: str, battery: Battery, energy_mwh: float, market: StoredMarket) -> _Done:
         if strategy == FORESIGHT_48H:
             return self._foreseen(day, battery, energy_mwh, market)
-        contract = market.contract(day, strategy)
-        expect = market.forecasts.expect(day, contract.horizon)
-        expected = self._expected_opening(strategy, day)
-        given = market.market_day(day, strategy, contract, battery, energy_mwh, expected, expect)
+        given = self._given(day, strategy, battery, energy_mwh, market)
         decided = rows = dispatch_market_day(given)
         mechanism = self.settings.balancing_mechanism
         if mechanism.enabled:
@@ -170,6 +204,13 @@ class MarketReplay:
             )
         measured = decided.assign(energy_mwh=rows["energy_mwh"].to_numpy())  # with what was accepted by then
         return _Done(rows, COMPLETE, expected_opening_mwh=expected_openings(given, measured))
+
+    def _given(self, day: date, strategy: str, battery: Battery, energy_mwh: float, market: StoredMarket) -> MarketDay:
+        """What the dispatch of a strategy that plans with scenarios is given."""
+        contract = market.contract(day, strategy)
+        expect = market.forecasts.expect(day, contract.horizon)
+        expected = self._expected_opening(strategy, day)
+        return market.market_day(day, strategy, contract, battery, energy_mwh, expected, expect)
 
     def _foreseen(self, day: date, battery: Battery, energy_mwh: float, market: StoredMarket) -> _Done:
         """The day of the strategy that knows its outcome: planned here, from the state that it really opens with."""
@@ -203,7 +244,7 @@ class MarketReplay:
 
     def _inputs(self, day: date, strategy: str, opening: Opening) -> str:
         """What a strategy's dispatch stands on, beside settings and outages."""
-        plans = "" if strategy == FORESIGHT_48H else planned_with(self.lake, day)
+        plans = "" if strategy == FORESIGHT_48H else planned_with(self.lake, day, strategy)
         states = f"{opening.energy_mwh!r}|{self._expected_opening(strategy, day)}"
         return f"{plans}|{states}|{opening.chain_start}|{opening.wear.to_text()}"
 

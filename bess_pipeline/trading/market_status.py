@@ -17,7 +17,7 @@ from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_names import PLANNED, gates_of
 from bess_pipeline.trading.market_strategies import replayed
 from bess_pipeline.trading.plan_status import REFUSED, plan_status
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, ORDERS
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN
 
 UNPLANNED = "unplanned"  # in the stamp of a day: the strategy had no plan, for which no day waits
 
@@ -35,10 +35,10 @@ def why_unplanned(lake: Lake, day: date, strategy: str) -> str:
     return found.reason if found.status == REFUSED else ""
 
 
-def planned_with(lake: Lake, day: date) -> str:
-    """Stands for the plans of a day and what was accepted of their orders."""
-    stamps = [lake.stamp(table, day) for table in (CO_OPTIMISED_PLAN, ORDERS)]
-    decided = [{name: text for name, text in stamp.items() if name != "code"} for stamp in stamps]
+def planned_with(lake: Lake, day: date, strategy: str) -> str:
+    """Stands for a strategy's plans of a day and what was accepted of their orders, whatever else was revised."""
+    stamp = lake.stamp(CO_OPTIMISED_PLAN, day)
+    decided = {name: text for name, text in stamp.items() if name == "settings" or strategy in name.split(".")}
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -45,3 +45,9 @@ def plan_status(lake: Lake, day: date, strategy: str, gate: timeline.Gate) -> Pl
         closes = f"{timeline.gate_utc(day, gate):%Y-%m-%dT%H:%MZ}"
         return PlanStatus(day, strategy, gate, PROVISIONAL, f"made before its gate closed at {closes}", notes)
     return PlanStatus(day, strategy, gate, COMPLETE, "", notes)
+
+
+def opening_energy_mwh(lake: Lake, day: date, strategy: str, gate: timeline.Gate = "day_ahead") -> float | None:
+    """The state that a gate's plan of a day was made to open with, MWh; None where its partition does not say."""
+    text = lake.stamp(CO_OPTIMISED_PLAN, day).get(f"opening.{strategy}.{gate}", repr(None))
+    return None if text == repr(None) else float(text)

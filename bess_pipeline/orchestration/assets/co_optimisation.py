@@ -4,7 +4,8 @@ What belongs here: dependencies, pools, checks and what the UI says. What does n
 carried through the lake (`trading/co_optimised_days.py`), and the frontier (`trading/co_optimised_frontier.py`).
 
 The tables of a plan are made together, in one step: all of them stand on one solution. Dependencies are day on day, as
-those of other plans are (`trading.py` says why); a day also opens with what the plan of the day before ends with.
+those of other plans are (`trading.py` says why); a day also opens with what the day before has done by its gates, so
+that days which are over when a later one is planned are dispatched in this step, and found so by `market.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import dagster as dg
 
 from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
 from bess_pipeline.orchestration import metadata
-from bess_pipeline.orchestration.assets.trading import CHAIN_POOL
+from bess_pipeline.orchestration.assets.trading import CHAIN_POOL, HAPPENED
 from bess_pipeline.orchestration.partitions import BACKFILL_POLICY, requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, skips_finished
 from bess_pipeline.orchestration.running import RunningRuntime
@@ -41,7 +42,7 @@ Made = dg.MaterializeResult
 PLAN_TABLES = (CO_OPTIMISED_PLAN, ORDERS, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE)
 FRONTIER_TABLES = (FRONTIER, SENSITIVITY)
 CO_OPTIMISED_ASSETS = (*PLAN_TABLES, *FRONTIER_TABLES)
-KNOWN = (PATHS, JUDGEMENT, AVAILABILITY, "market/day_ahead_price", "market/auction_clearing")
+KNOWN = (PATHS, JUDGEMENT, AVAILABILITY, *HAPPENED)
 
 
 def co_optimisation_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -108,7 +109,7 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         planned, lake = make_co_optimised_days(runtime), runtime.workspace.lake
         asked = requested_days(context)
         days = planned.unfinished(asked) if skips_finished(context) else asked
-        statuses = planned.plan(days, again=not skips_finished(context))
+        statuses = planned.plan(days, again=not skips_finished(context), dispatched=asked)
         rows = lake.read(CO_OPTIMISED_PLAN, asked[0], asked[-1])
         battery = planned.condition.new_battery
         headroom = runtime.settings.ancillary.baseline_adds_headroom

@@ -19,9 +19,8 @@ from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.assets.trading import (
     CHAIN_POOL,
-    DAY_AHEAD,
     ENERGY_TOLERANCE_MWH,
-    SYSTEM_PRICE,
+    HAPPENED,
     check_result,
     common,
     make_replay,
@@ -39,7 +38,6 @@ from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, OR
 MARKET_ASSETS = (MARKET_DISPATCH, FORESIGHT_ORDERS)
 SHARED = ("partitions_def", "backfill_policy", "required_resource_keys")
 KNOWN = (AVAILABILITY, CO_OPTIMISED_PLAN, ORDERS, FORECAST)
-HAPPENED = (DAY_AHEAD, SYSTEM_PRICE, "market/market_index_price", "market/auction_clearing", "market/response_energy")
 
 
 def market_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:

@@ -34,6 +34,7 @@ from bess_pipeline.trading.status import DayStatus
 CHAIN_POOL = "trading_chain"
 DAY_AHEAD, SYSTEM_PRICE = "market/day_ahead_price", "market/system_price"
 AUCTIONS = "market/auction_clearing"
+HAPPENED = (DAY_AHEAD, SYSTEM_PRICE, AUCTIONS, "market/market_index_price", "market/response_energy")
 ENERGY_TOLERANCE_MWH = 1e-6
 CASH_TOLERANCE_GBP = 0.005
 

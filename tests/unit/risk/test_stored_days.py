@@ -62,7 +62,9 @@ def test_ex_ante_risk_is_of_pnl_with_the_change_of_stored_energy(tmp_path: Path)
     lake, day = Lake(tmp_path / "lake", tmp_path / "bad"), FIRST
     values = [plan_value(day, "day_ahead", 900.0, 1000.0), plan_value(day, "response", -1500.0, -1200.0)]
     lake.write(PLAN_VALUE, day, pd.DataFrame(values))
-    lake.write(CO_OPTIMISED_PLAN, day, schemas.empty_frame(CO_OPTIMISED_PLAN), {"opening.co_optimised": "40.0"})
+    lake.write(
+        CO_OPTIMISED_PLAN, day, schemas.empty_frame(CO_OPTIMISED_PLAN), {"opening.co_optimised.response": "40.0"}
+    )
     history = history_of({"co_optimised": pd.Series([300.0], index=[day])}, closing_mwh=46.0)
     (row,) = stored_days.ex_ante_forecasts(history, lake, lambda *_: 50.0).to_dict("records")
     assert (row["gate"], row["source"], row["confidence"]) == ("response", "ex_ante", 0.95)

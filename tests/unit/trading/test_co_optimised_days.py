@@ -28,10 +28,11 @@ from bess_pipeline.ancillary.products import PRODUCT_TABLE
 from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.trading import gate_plan
-from bess_pipeline.trading.co_optimised_days import DISABLED, MADE_TABLES
+from bess_pipeline.trading.co_optimised_days import MADE_TABLES
 from bess_pipeline.trading.co_optimised_frontier import NO_WEEKDAY
 from bess_pipeline.trading.co_optimised_names import CO_OPTIMISED, ENERGY_ONLY, PLANNED_GATES, RISK_NEUTRAL
 from bess_pipeline.trading.gate_plan import GatePlan, GatePlanner
+from bess_pipeline.trading.gate_state import DISABLED
 from bess_pipeline.trading_tables import (
     CO_OPTIMISED_PLAN,
     EXPLANATION,
@@ -92,8 +93,8 @@ def offers(desk: PlanDesk, day: date) -> pd.DataFrame:
 def test_a_day_opens_with_what_the_day_before_is_expected_to_end_with(planned: PlanDesk) -> None:
     for strategy in CO_OPTIMISED:
         ends = planned.read(CO_OPTIMISED_PLAN, DAY, strategy, "response")["energy_mwh"].iloc[-1]
-        assert planned.plans.opening_energy_mwh(strategy, NEXT) == ends
-        assert planned.plans.opening_energy_mwh(strategy, DAY) == 50.0
+        assert planned.plans.states.opening(NEXT, strategy, "day_ahead").energy_mwh == ends
+        assert planned.plans.states.opening(DAY, strategy, "day_ahead").energy_mwh == 50.0
         first = planned.read(CO_OPTIMISED_PLAN, NEXT, strategy, "day_ahead").iloc[0]
         battery = planned.plans.condition.new_battery
         moved = 0.5 * (battery.charge_efficiency * first["charge_mw"])
@@ -145,8 +146,8 @@ def test_a_day_without_scenarios_is_idle_and_says_so(desk: PlanDesk) -> None:
     assert all(desk.lake.read(table, LAST, LAST).empty for table in MADE_TABLES)
     after = LAST + timedelta(days=1)
     for strategy in CO_OPTIMISED:
-        opening = desk.plans.opening_energy_mwh(strategy, LAST)
-        assert desk.plans.opening_energy_mwh(strategy, after) == opening != 50.0
+        opening = desk.plans.states.opening(LAST, strategy, "day_ahead").energy_mwh
+        assert desk.plans.states.opening(after, strategy, "day_ahead").energy_mwh == opening != 50.0
     assert desk.plans.unfinished([DAY, NEXT, LAST]) == []
 
 
@@ -170,19 +171,21 @@ def test_a_day_after_a_gap_is_refused_and_so_is_the_one_after_it(desk: PlanDesk)
         before = day - timedelta(days=1)
         why = f"the day before it, {before}, has no plan: run that day first, or make {day} a chain start"
         assert {one.reason for one in statuses} == {why}
-        assert desk.plans.opening_energy_mwh(RISK_NEUTRAL, day) is None
+        assert desk.plans.states.opening(day, RISK_NEUTRAL, "day_ahead").energy_mwh is None
 
 
 def test_a_chain_starts_where_it_is_declared_or_set(desk: PlanDesk, planned: PlanDesk, tmp_path: Path) -> None:
     day = LAST + timedelta(days=1)
-    assert desk.plans.opening_energy_mwh(RISK_NEUTRAL, day) is None
+    assert desk.plans.states.opening(day, RISK_NEUTRAL, "day_ahead").energy_mwh is None
     desk.declared = [day, NEXT]
-    assert desk.plans.opening_energy_mwh(RISK_NEUTRAL, day) == 50.0
-    assert desk.plans.opening_energy_mwh(RISK_NEUTRAL, NEXT) != 50.0  # the day before it has a plan by now
+    assert desk.plans.states.opening(day, RISK_NEUTRAL, "day_ahead").energy_mwh == 50.0
+    assert (
+        desk.plans.states.opening(NEXT, RISK_NEUTRAL, "day_ahead").energy_mwh != 50.0
+    )  # the day before it has a plan by now
     fixed = planned.copy(tmp_path / "set", trading={"chain_starts": (NEXT,)})
-    assert fixed.plans.opening_energy_mwh(RISK_NEUTRAL, NEXT) == 50.0
+    assert fixed.plans.states.opening(NEXT, RISK_NEUTRAL, "day_ahead").energy_mwh == 50.0
     earlier = DAY - timedelta(days=5)  # before all that is planned
-    assert desk.plans.opening_energy_mwh(RISK_NEUTRAL, earlier) == 50.0
+    assert desk.plans.states.opening(earlier, RISK_NEUTRAL, "day_ahead").energy_mwh == 50.0
 
 
 def test_the_strategies_can_be_switched_off(planned: PlanDesk, tmp_path: Path) -> None:
@@ -454,4 +457,4 @@ def test_a_frontier_is_made_on_its_weekday_and_says_why_not_on_others(planned: P
     assert desk.frontiers.unfinished([DAY, NEXT]) == []
     bare = PlanDesk(tmp_path / "bare", settings)
     (why,) = bare.frontiers.make([DAY]).values()
-    assert why == f"there are no scenarios of the day_ahead gate of {DAY}: none were made"
+    assert why == f"the day-ahead gate of {DAY} has no plan: run that day first"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from gate_cases import DAY
-from market_desk import DAYS, SYSTEM, MarketDesk, planned_desk
+from market_desk import DAYS, SYSTEM, MarketDesk, planned_desk, raise_system_price
 from plan_desk import AUCTIONS, LAST, NEXT, PRICES, without_day
 from poisoned_lake import poison
 
@@ -325,12 +325,8 @@ def test_a_decision_knows_nothing_that_came_out_after_it(desk: MarketDesk, half_
 
 def test_a_decision_does_know_what_came_out_before_it(desk: MarketDesk) -> None:
     before, half_hour = desk.rows(NEXT, "day_ahead_imbalance"), 30
-    known = gb_time.efa_half_hours(NEXT)[half_hour] - pd.Timedelta(
-        minutes=150
-    )  # its lag of an hour ends at the decision
-    rows = desk.lake.read(SYSTEM, NEXT, NEXT)
-    rows.loc[rows["start_utc"] == known, "system_price_gbp_mwh"] += 300.0
-    desk.lake.write(SYSTEM, NEXT, rows)
+    known = gb_time.efa_half_hours(NEXT)[half_hour] - pd.Timedelta(minutes=150)
+    raise_system_price(desk.lake, known, 300.0)
     desk.market.dispatch([NEXT])
     after = desk.rows(NEXT, "day_ahead_imbalance")
     first = int(np.flatnonzero((after[DECIDED] != before[DECIDED]).any(axis=1))[0])
