@@ -5,8 +5,9 @@ does not: the dispatch that the state is read from (`market_replay.py`), and the
 
 At both gates of day D the battery is in the middle of day D-1 (design.md 6). Its state is that of the dispatch of D-1
 as far as it has been decided by the gate, which knows nothing that the gate is about to decide; the rest of D-1 is what
-the newest of these decisions expects, with expected activation. The realised close of D-1 is known to D's dispatch
-alone. Where the lake does not hold what the dispatch of D-1 takes, its plan counts as carried out, and a note says so.
+the newest of these decisions expects where D is free to be sold, with expected activation. The realised close of D-1 is
+known to D's dispatch alone. Where the lake does not hold what the dispatch of D-1 takes, its plan counts as carried
+out, and a note says so.
 """
 
 from __future__ import annotations

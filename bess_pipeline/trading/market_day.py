@@ -19,6 +19,7 @@ leaves no other way:
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -61,9 +62,11 @@ def dispatch_market_day(day: MarketDay) -> pd.DataFrame:
 
 
 def expected_close_mwh(day: MarketDay, instant: datetime) -> float:
-    """The state at the end of a day as the newest of its decisions that are made by `instant` expects it, MWh.
+    """The state at the end of a day as it is expected at `instant`, MWh.
 
-    UserInputError where none is made by then.
+    The newest decision by then is made once more as if the day after had no contracts yet and could be sold at its
+    expected day-ahead price, which is what a gate of the day after decides: the state at the end of the day in that
+    optimum, with expected activation. UserInputError where nothing is decided by then.
     """
     decisions = int((day.start_utc[: day.periods] <= pd.Timestamp(instant + DECISION_LEAD)).sum())
     if not decisions:
@@ -71,7 +74,7 @@ def expected_close_mwh(day: MarketDay, instant: datetime) -> float:
     run = _Run(day)
     for k in range(decisions):
         run.step(k)
-    return run.expected_close_mwh
+    return run.expected_close_mwh(decisions - 1)
 
 
 def expected_openings(day: MarketDay, dispatch: pd.DataFrame) -> tuple[float, float]:
@@ -116,7 +119,6 @@ class _Run:
         self._asked = flows_of(day.codes, day.services[:, :periods], day.activation)
         self._announced: tuple[Availability, PowerLimits] | None = None
         self._trade_most = day.intraday.most_mwh if day.intraday else np.zeros(horizon)
-        self.expected_close_mwh = day.opening_energy_mwh  # as the newest decision expects it
         self.traded = np.zeros(horizon)
         self.decided = np.zeros((periods, 2))  # charge and discharge, MWh
         self.done: list[Done] = []
@@ -138,7 +140,6 @@ class _Run:
         fixed = self._fixed(k, limits)
         given = self._given(k, fixed[-1].energy_mwh if fixed else self._measured(k), limits, fixed)
         chosen = self._problem.decide(given)
-        self.expected_close_mwh = float(chosen.energy_mwh[day.periods])
         charge, discharge = _exclusive(float(chosen.charge_mwh[k]), float(chosen.discharge_mwh[k]))
         traded_at = k + self._lead
         if traded_at < day.periods:
@@ -149,9 +150,11 @@ class _Run:
             charge, discharge = _exclusive(0.0, float(contract))
         self.decided[k] = charge, discharge
 
-    def _given(self, k: int, energy_mwh: float, limits: PowerLimits, fixed: list[Done]) -> Decision:
+    def _given(
+        self, k: int, energy_mwh: float, limits: PowerLimits, fixed: list[Done], *, after_day_open: bool = False
+    ) -> Decision:
         day, battery, taken = self.day, self.day.battery, self.record.committed
-        expected, open_market = day.expect(k), self._open_market(k)
+        expected, open_market = day.expect(k), self._after_day if after_day_open else self._open_market(k)
         price = np.where(open_market, expected.day_ahead_gbp_mwh, expected.system_gbp_mwh)
         t = np.arange(price.size)
         trade = np.where((t >= k + self._lead) & ~open_market, self._trade_most, 0.0)
@@ -211,7 +214,11 @@ class _Run:
     def _open_market(self, k: int) -> NDArray[np.bool_]:
         """Half-hours whose day-ahead contract is not known at decision k."""
         known = self.day.day_ahead_known_from is not None and k >= self.day.day_ahead_known_from
-        return np.asarray((np.arange(len(self.day.start_utc)) >= self.day.periods) & (not known))
+        return self._after_day & (not known)
+
+    @cached_property
+    def _after_day(self) -> NDArray[np.bool_]:
+        return np.arange(len(self.day.start_utc)) >= self.day.periods
 
     @property
     def _lead(self) -> int:
@@ -222,6 +229,14 @@ class _Run:
         if self._announced is None or self._announced[0] is not announced:
             self._announced = announced, power_limits(self.day.battery, announced, (len(self.day.start_utc),))
         return self._announced[1]
+
+    def expected_close_mwh(self, k: int) -> float:
+        """The state at the end of the day as decision k, just made, would have it without contracts after the day."""
+        limits = self._limits_announced(k)
+        fixed = self._fixed(k, limits)
+        state = fixed[-1].energy_mwh if fixed else self._measured(k)
+        chosen = self._problem.decide(self._given(k, state, limits, fixed, after_day_open=True))
+        return float(chosen.energy_mwh[self.day.periods])
 
     # --- what happens
 

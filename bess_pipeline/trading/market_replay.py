@@ -118,7 +118,7 @@ class MarketReplay:
         self._market = cache(lambda: StoredMarket(self.settings, self.lake, self.condition, days))
 
     def expected_close(self, day: date, strategy: str, instant: datetime) -> tuple[float, WearState]:
-        """State at the end of a day as the newest decision by `instant` expects it, MWh, and the wear it began with.
+        """State at the end of a day as it is expected at `instant`, MWh, and the wear that the day began with.
 
         From the stored state before the day, its plan and accepted orders; of a day without a plan, the idle state.
         UserInputError where one of these or an outcome is not in the lake, or nothing of the day is decided yet.
