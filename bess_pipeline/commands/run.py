@@ -56,7 +56,11 @@ DEMO_FORECAST: dict[str, Any] = {
     "choice_days": 14,
 }
 DEMO_SCENARIOS = {"count": 200, "reduced": 20, "fresh": 100}
-DEMO_CO_OPTIMISATION: dict[str, Any] = {"frontier_points": 6, "value_weekdays": (1,)}
+DEMO_CO_OPTIMISATION: dict[str, Any] = {
+    "frontier_points": 6,
+    "frontier_weekdays": (3,),
+    "value_weekdays": (3,),
+}
 Say = Callable[[str], None]
 
 
@@ -104,7 +108,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
     planned = gb_time.days_between(DEMO_CO_OPTIMISED_FIRST_DAY, DEMO_LAST_DAY)
     say(
         f"plans of all markets: made for the last {len(planned)} of the days, with a frontier of "
-        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Monday alone; their "
+        f"{DEMO_CO_OPTIMISATION['frontier_points']} points and values of information on Wednesday alone; their "
         "strategies are dispatched on these days (your own workspaces: all days, and [co_optimisation] in bess.toml)"
     )
     say(plan_words(runtime.workspace.lake, planned))

@@ -92,18 +92,17 @@ class CoOptimisedDays:
         """True when every gate of the day stands and its orders know all results that there are."""
         return self._decided(day) and self._cleared(day)
 
-    def plan(self, days: Sequence[date], *, again: bool = False, dispatched: Sequence[date] = ()) -> list[PlanStatus]:
+    def plan(self, days: Sequence[date], *, again: bool = False) -> list[PlanStatus]:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders.
 
-        Days of `days` and `dispatched` are dispatched where a later one is to open with what they did.
+        A day before them is dispatched where one of them opens with what it did.
         """
         settings, declared = self.settings, tuple(self._declared())
-        around = sorted({*days, *dispatched})
         work_through(
             chains(days, settings.trading),
             settings.trading.workers,
-            self._working_on(days, around, again),
-            partial(_in_a_worker, settings, self.lake, self.now(), declared, days, around, again),
+            self._working_on(days, again),
+            partial(_in_a_worker, settings, self.lake, self.now(), declared, days, again),
         )
         return [plan_status(self.lake, day, strategy, gate) for day in sorted(days) for strategy, gate in PLANNED_GATES]
 
@@ -111,12 +110,12 @@ class CoOptimisedDays:
         """How a gate stands, from its stamp."""
         return plan_status(self.lake, day, strategy, gate)
 
-    def _working_on(self, days: Sequence[date], around: Sequence[date], again: bool) -> Callable[[date], None]:
-        """Plans one of `days`, after the day of `around` that it needs the end of."""
+    def _working_on(self, days: Sequence[date], again: bool) -> Callable[[date], None]:
+        """Plans one of `days`, after the dispatch that it opens with."""
         self.states.read_together(sorted(days))
 
         def work(day: date) -> None:
-            self.states.carry_to(day, around)
+            self.states.carry_to(day)
             self._plan_day(day, again)
 
         return work
@@ -257,12 +256,11 @@ def _in_a_worker(
     now: datetime,
     declared: Sequence[date],
     days: Sequence[date],
-    around: Sequence[date],
     again: bool,
 ) -> Callable[[date], None]:
     """The work of `CoOptimisedDays.plan` on a day, in a process of its own."""
     plans = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
-    return plans._working_on(days, around, again)
+    return plans._working_on(days, again)
 
 
 def _joined(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -71,13 +71,14 @@ class GateStates:
         if days:
             self._replay.read_together([*(one - ahead * ONE_DAY for one in days[:1] for ahead in (2, 1)), *days])
 
-    def carry_to(self, day: date, days: Sequence[date]) -> None:
-        """Dispatch the day that ends before the gates of `day` where it is one of `days` and does not stand.
+    def carry_to(self, day: date) -> None:
+        """Dispatch the day that is over at the gates of `day`, where that follows on it and it does not stand.
 
-        It is known by then in full, and what comes after it is planned.
+        What comes after it is planned by then, so that its last decisions know those contracts.
         """
-        ended = day - 2 * ONE_DAY
-        if ended in days and not self._replay.finished(ended):
+        between, ended, trading = day - ONE_DAY, day - 2 * ONE_DAY, self.settings.trading
+        follows = not is_chain_start(day, trading) and not is_chain_start(between, trading)
+        if follows and self.lake.has(CO_OPTIMISED_PLAN, between) and not self._replay.finished(ended):
             self._replay.dispatch_one(ended)
 
     def opening(self, day: date, strategy: str, gate: timeline.Gate) -> GateOpening:

@@ -53,10 +53,10 @@ FORECAST_FIGURES = {
     "fan_day_ahead_2026-04-13.png",
 }
 RISK_FIGURES = ("stream_pnl_", "ladder", "waterfall_", "capture_by_month", "tail_contribution_")
-PLAN_FIGURES = {  # of the coming day, a Monday, which gets a frontier
+PLAN_FIGURES = {  # of the coming day, and of the newest Wednesday, which gets a frontier
     *(f"{kind}_{strategy}_2026-04-13.png" for kind in ("plan", "offers") for strategy in CO_OPTIMISED),
-    "frontier_2026-04-13.png",
-    "activation_2026-04-13.png",
+    "frontier_2026-04-08.png",
+    "activation_2026-04-08.png",
 }
 
 

@@ -109,7 +109,7 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         planned, lake = make_co_optimised_days(runtime), runtime.workspace.lake
         asked = requested_days(context)
         days = planned.unfinished(asked) if skips_finished(context) else asked
-        statuses = planned.plan(days, again=not skips_finished(context), dispatched=asked)
+        statuses = planned.plan(days, again=not skips_finished(context))
         rows = lake.read(CO_OPTIMISED_PLAN, asked[0], asked[-1])
         battery = planned.condition.new_battery
         headroom = runtime.settings.ancillary.baseline_adds_headroom

@@ -107,14 +107,17 @@ def test_it_is_near_what_the_day_ends_with(chained: MarketDesk) -> None:
         assert found[strategy, gate] == pytest.approx(close, abs=10.0)
 
 
-def test_days_in_one_go_are_planned_as_one_after_the_other(chained: MarketDesk, tmp_path: Path) -> None:
-    """What is planned in one go opens with days that were dispatched in between."""
+@pytest.mark.parametrize("dispatched_between", [True, False])
+def test_days_in_one_go_are_planned_as_one_after_the_other(
+    chained: MarketDesk, tmp_path: Path, dispatched_between: bool
+) -> None:
+    """Each opens with days that were dispatched before, or are now: a long range is planned in runs of some days."""
     one_by_one = unplanned_desk(tmp_path)
     for day in THREE:
         one_by_one.plan(day)
-        if day != DAY:
+        if dispatched_between and day != DAY:
             one_by_one.market.dispatch([day - timedelta(days=1)])
-    one_by_one.market.dispatch([LAST])
+    one_by_one.market.dispatch(THREE, again=False)
     tables = (*MADE_TABLES, MARKET_DISPATCH)
     assert one_by_one.hashes(tables) == chained.hashes(tables)
     for day in THREE:
