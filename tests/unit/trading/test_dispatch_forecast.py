@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from gate_cases import DAY
-from market_desk import FIRST_PRICES, INDEX, SYSTEM, MarketDesk, write_forecasts, write_outcome
+from market_desk import (
+    FIRST_PRICES,
+    INDEX,
+    REVISION,
+    SYSTEM,
+    MarketDesk,
+    raise_system_price,
+    write_forecasts,
+    write_outcome,
+)
 from plan_desk import LAST, NEXT, PRICES, without_day, write_market
 
 from bess_pipeline import gb_time
@@ -67,10 +76,7 @@ def test_the_newest_known_error_moves_the_next_half_hours_and_fades(desk: Market
     newest = HORIZON[k] - pd.Timedelta(minutes=150)  # over two hours before, out one hour before
     for shift, moves in ((0, True), (1, False)):  # the half-hour after it comes out too late
         other = desk.copy(desk.root.parent / f"moved{shift}")
-        rows = other.lake.read(SYSTEM, NEXT, NEXT)
-        at = rows["start_utc"] == newest + shift * gb_time.HALF_HOUR
-        rows.loc[at, "system_price_gbp_mwh"] += 20.0
-        other.lake.write(SYSTEM, NEXT, rows)
+        raise_system_price(other.lake, newest + shift * gb_time.HALF_HOUR, 20.0)
         change = forecasts(other).expect(NEXT, HORIZON)(k).system_gbp_mwh - before.system_gbp_mwh
         assert (change[k] > 0) == moves
         if moves:
@@ -92,8 +98,8 @@ def test_errors_of_past_days_are_those_that_were_known_two_days_later(desk: Mark
     """Outcomes of the day before, whatever they are, leave the regression alone."""
     memory = forecasts(desk)._memory(NEXT, "system_price")
     assert memory.coefficient[0] > 0.3  # errors last: 0.9 from half-hour to half-hour, shrunk
-    rows = desk.lake.read(SYSTEM, DAY, DAY)
-    desk.lake.write(SYSTEM, DAY, rows.assign(system_price_gbp_mwh=4999.0))
+    for table in (SYSTEM, REVISION):
+        desk.lake.write(table, DAY, desk.lake.read(table, DAY, DAY).assign(system_price_gbp_mwh=4999.0))
     again = forecasts(desk)._memory(NEXT, "system_price")
     assert again.coefficient.tolist() == memory.coefficient.tolist()
 
