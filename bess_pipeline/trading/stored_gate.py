@@ -15,10 +15,12 @@ from bess_pipeline import gb_time
 from bess_pipeline.battery.limits import Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.forecast_tables import JUDGEMENT, PATHS
+from bess_pipeline.forecast_tables import FORECAST, JUDGEMENT, PATHS
+from bess_pipeline.forecasting.distribution import Marginals
 from bess_pipeline.lake import Lake
+from bess_pipeline.scenarios.centred import centred
 from bess_pipeline.scenarios.paths import ScenarioSet
-from bess_pipeline.scenarios.storage import scenarios_from, stream_named
+from bess_pipeline.scenarios.storage import marginals_from, scenarios_from, stream_named
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.condition import Condition
@@ -47,7 +49,7 @@ class StoredGates:
         return GateInputs(
             efa_date=day,
             gate=gate,
-            scenarios=scenarios,
+            scenarios=centred(scenarios, self._forecast(day, gate)),
             battery=battery,
             opening_energy_mwh=opening_energy_mwh,
             availability=lambda one: self.availability(one, day, gate),
@@ -82,6 +84,10 @@ class StoredGates:
         first = day - timedelta(days=self.settings.ancillary.volume_cap_days + 1)
         rows = self.lake.read(AUCTIONS, first, day - ONE_DAY)
         return rows[rows["efa_date"] < day].reset_index(drop=True)
+
+    def _forecast(self, day: date, gate: timeline.Gate) -> dict[str, Marginals]:
+        rows = self.lake.read(FORECAST, day, day)
+        return marginals_from(rows[rows["gate"] == gate], day)
 
     def _scenarios(self, table: str, day: date, gate: timeline.Gate) -> ScenarioSet | None:
         rows = self.lake.read(table, day, day)
