@@ -20,11 +20,12 @@ from datetime import date, timedelta
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet
 
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.forecast_tables import PATHS
+from bess_pipeline.forecast_tables import FORECAST, PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk import backtests
 from bess_pipeline.risk.day_parts import DayParts
@@ -96,21 +97,28 @@ def ex_ante_forecasts(history: History, lake: Lake, worth: Worth) -> pd.DataFram
 
 
 def plan_worth(lake: Lake, settings: Settings, battery: Battery) -> Worth:
-    """Worth of a stored MWh in the plan of a day and gate: the setting, or from the mean day-ahead price of its
-    scenarios as `gate_problem.terminal_value_gbp_mwh` has it."""
+    """Worth of a stored MWh in the plan of a day and gate: the setting, or from the mean day-ahead price that it stands
+    on as `gate_problem.terminal_value_gbp_mwh` has it."""
 
     def worth(day: date, gate: str) -> float:
         if settings.rolling.terminal_value_gbp_mwh != "auto" or not lake.has(PATHS, day):
             return terminal_value_gbp_mwh(np.zeros(1), battery, settings.rolling)
-        rows = pyarrow.parquet.read_table(
-            lake.path(PATHS, day),
-            columns=["probability", "start_utc", "value"],
-            filters=[("stream", "=", "day_ahead"), ("gate", "=", gate)],
-        ).to_pandas()
-        expected = (rows["probability"] * rows["value"]).groupby(rows["start_utc"]).sum()
-        return terminal_value_gbp_mwh(expected.to_numpy(dtype="float64"), battery, settings.rolling)
+        return terminal_value_gbp_mwh(_expected_price(lake, day, gate), battery, settings.rolling)
 
     return worth
+
+
+def _expected_price(lake: Lake, day: date, gate: str) -> npt.NDArray[np.float64]:
+    """Day-ahead prices as a plan expects them, GBP/MWh: of the forecast, or without one of the scenarios themselves."""
+    filters = [("stream", "=", "day_ahead"), ("gate", "=", gate)]
+    if lake.has(FORECAST, day):
+        mean = pyarrow.parquet.read_table(lake.path(FORECAST, day), columns=["mean"], filters=filters).to_pandas()
+        if len(mean):
+            return mean["mean"].to_numpy(dtype="float64")
+    columns = ["probability", "start_utc", "value"]
+    rows = pyarrow.parquet.read_table(lake.path(PATHS, day), columns=columns, filters=filters).to_pandas()
+    expected = (rows["probability"] * rows["value"]).groupby(rows["start_utc"]).sum()
+    return np.asarray(expected.to_numpy(dtype="float64"))
 
 
 def limit_statuses(history: History, parts: DayParts, forecasts: pd.DataFrame, settings: RiskSettings) -> pd.DataFrame:

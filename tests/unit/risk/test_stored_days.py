@@ -9,15 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from risk_frames import history_of
+from scenario_forecasts import marginals
 from scipy.stats import norm
 
 from bess_pipeline import schemas
+from bess_pipeline.forecasting import streams
+from bess_pipeline.forecasting.distribution import ForecastSet, RankHistory
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk import stored_days
 from bess_pipeline.risk.day_parts import DayParts
 from bess_pipeline.risk.forecast_pnl import ForecastPnl
 from bess_pipeline.risk_settings import LimitSettings, RiskSettings
+from bess_pipeline.scenarios.storage import forecast_rows
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading.timeline import gate_utc
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, PLAN_VALUE
 
 FIRST = date(2026, 3, 1)
@@ -92,6 +97,14 @@ def test_the_worth_of_energy_is_that_of_the_plan(tmp_path: Path) -> None:
     lake.write("scenario/price_path", FIRST, pd.DataFrame(paths).assign(efa_date=FIRST))
     worth = stored_days.plan_worth(lake, settings, battery)
     assert worth(FIRST, "day_ahead") == pytest.approx(0.88**0.5 * (70.0 - 5.0))
+    assert worth(FIRST, "response") == pytest.approx(0.88**0.5 * (-9.0 - 5.0))
+    prices = {one.name: marginals(one, FIRST) for one in (streams.day_ahead(60), streams.SYSTEM_PRICE)}
+    at_gate = ForecastSet(FIRST, "day_ahead", gate_utc(FIRST, "day_ahead"), prices, RankHistory((), {}))
+    lake.write("forecast/price_forecast", FIRST, forecast_rows(at_gate))
+    worth = stored_days.plan_worth(lake, settings, battery)  # plans stand on scenarios moved to the forecast
+    expected = prices["day_ahead"].mean.mean()
+    assert expected != pytest.approx(70.0)
+    assert worth(FIRST, "day_ahead") == pytest.approx(0.88**0.5 * (expected - 5.0))
     assert worth(FIRST, "response") == pytest.approx(0.88**0.5 * (-9.0 - 5.0))
     fixed = Settings(rolling={"terminal_value_gbp_mwh": 33.0})  # type: ignore[arg-type]
     assert stored_days.plan_worth(lake, fixed, battery)(FIRST, "day_ahead") == 33.0
