@@ -25,7 +25,6 @@ from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.stochastic.marginal_values import marginal_values
-from bess_pipeline.optimisation.stochastic.price_following import price_followed
 from bess_pipeline.optimisation.stochastic.programme import compile_programme
 from bess_pipeline.optimisation.stochastic.withdrawn_offers import withdrawn_values
 from bess_pipeline.risk.plan_values import information_rows, plan_value_row
@@ -165,7 +164,7 @@ def _limits(decision: Decision) -> tuple[Array, Array]:
     offered = np.concatenate([energy, np.tile(capacity, len(given.codes))])
     plan = problem.plan_vector(decision.day_ahead_mw, decision.response_mw)
     whole = withdrawn_values(problem, plan, decision.risk, offer_groups(programme), offered=offered)
-    return limit_prices(values, whole_offers=whole, followed=price_followed(values))
+    return limit_prices(values, whole_offers=whole, at_that_price=True)
 
 
 def _blocks(given: GateProblem) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:

@@ -31,6 +31,7 @@ from bess_pipeline.optimisation.stochastic.marginal_values import (
     MarginalValues,
     marginal_values,
 )
+from bess_pipeline.optimisation.stochastic.price_following import at_its_price
 from bess_pipeline.optimisation.stochastic.programme import Programme, compile_programme
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
@@ -100,9 +101,10 @@ def limit_prices(
     values: MarginalValues,
     energy_payment_gbp_mw_h: FloatArray | float = 0.0,
     whole_offers: FloatArray | None = None,
-    followed: FloatArray | None = None,
+    *,
+    at_that_price: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
-    """The limit price of each offer: the value it displaces at that price, (P,) GBP/MWh and (R, B) GBP/MW/h.
+    """The limit price of each offer: the value it displaces, (P,) GBP/MWh and (R, B) GBP/MW/h.
 
     To the penny, so that an offer is never refused at the value itself: down for what is sold (and what is not
     traded), up for what is bought; within the limits of the auctions. Half-hours of one offer share one price.
@@ -113,15 +115,15 @@ def limit_prices(
     its bounds displaces exactly its weighed price, so that limit refuses all of a volume at any price below it. A whole
     sale displaces at most, a whole purchase at least, what its last MW does: found on some scenarios, its value is kept
     on that side.
-    followed (C,): how far displaced values follow the price (`price_followed`); None: not at all.
+    at_that_price: energy at the value that it displaces at the limit itself (`at_its_price`), not on average.
     """
     displaced = values.displaced
     if whole_offers is not None:
         bought_whole = values.mw < -OFFERED_MW
         kept = np.where(bought_whole, np.maximum(whole_offers, displaced), np.minimum(whole_offers, displaced))
         displaced = np.where(np.isnan(whole_offers), displaced, kept)
-    if followed is not None:
-        displaced = values.weighed_price - (values.weighed_price - displaced) / (1.0 - followed)
+    if at_that_price:
+        displaced = at_its_price(values, displaced)
     group = offer_groups(values.programme)
     share = np.bincount(group, weights=values.weight)
     pooled = (np.bincount(group, weights=values.weight * displaced) / share)[group]

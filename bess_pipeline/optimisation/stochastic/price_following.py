@@ -11,8 +11,9 @@ stored MWh is dear elsewhere too: with scenarios s of one product, b the slope o
 where price and displaced are weighed means. At b = 0 the limit is the displaced value; the nearer b is to 1, the less
 the price says of whether to accept, and the further the limit lies from it. A limit at the plain mean refuses purchases
 on dear days, on which what they are for is dearer still. The slope is one for all purchases and one for all sales of
-the committed day, each product about its own means (least squares); no more than MOST, so that every offer keeps a
-limit, and not below 0, where scenarios are too few to say that dear days make energy cheap.
+the committed day, each product about its own means (least squares); no more than MOST, and not below 0, where scenarios
+are too few to say that dear days make energy cheap. Beyond the prices of the scenarios the line says nothing: a limit
+lies within their range, or at the plain displaced value where that is outside.
 """
 
 from __future__ import annotations
@@ -39,6 +40,25 @@ def price_followed(values: MarginalValues) -> FloatArray:
         periods = committed & side[problem.product_index]
         found[: energy.size][side] = _slope(problem.day_ahead_price_gbp_mwh, displaced, values.w, periods)
     return found
+
+
+def at_its_price(values: MarginalValues, displaced: FloatArray) -> FloatArray:
+    """What offers displace at the price from which they are worth taking (C,); displaced (C,): on average."""
+    margin = values.weighed_price - displaced
+    found = values.weighed_price - margin / (1.0 - price_followed(values))
+    lowest, highest = _price_range(values)
+    return np.asarray(np.clip(found, np.minimum(displaced, lowest), np.maximum(displaced, highest)))
+
+
+def _price_range(values: MarginalValues) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest day-ahead price of each column's product over scenarios (C,); unlimited for services."""
+    problem = values.programme.problem
+    lowest, highest = np.full(values.mw.size, np.inf), np.full(values.mw.size, -np.inf)
+    sold = problem.product_index >= 0
+    np.minimum.at(lowest, problem.product_index[sold], problem.day_ahead_price_gbp_mwh[:, sold].min(axis=0))
+    np.maximum.at(highest, problem.product_index[sold], problem.day_ahead_price_gbp_mwh[:, sold].max(axis=0))
+    priced = np.isfinite(lowest)
+    return np.where(priced, lowest, -np.inf), np.where(priced, highest, np.inf)
 
 
 def _slope(price: FloatArray, displaced: FloatArray, weight: FloatArray, periods: NDArray[np.bool_]) -> float:
