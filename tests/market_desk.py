@@ -67,15 +67,21 @@ class MarketDesk(PlanDesk):
         return rows[rows["strategy"] == strategy].reset_index(drop=True)
 
 
-def planned_desk(root: Path, **changes: Any) -> MarketDesk:
-    """Two days planned, with forecasts and the outcome of all prices, nothing dispatched."""
+def unplanned_desk(root: Path, days: Sequence[date] = DAYS, **changes: Any) -> MarketDesk:
+    """Days with scenarios, forecasts and the outcome of all prices, nothing planned."""
     desk = MarketDesk(root, changes)
     write_market(desk.lake, first=FIRST_PRICES)
-    for day in gb_time.days_between(FIRST_PRICES, NEXT):
+    for day in gb_time.days_between(FIRST_PRICES, max(days)):
         write_forecasts(desk.lake, day)
-    for day in DAYS:
+    for day in days:
         write_scenarios(desk.lake, day)
     write_outcome(desk.lake)
+    return desk
+
+
+def planned_desk(root: Path, **changes: Any) -> MarketDesk:
+    """Two days planned, nothing dispatched."""
+    desk = unplanned_desk(root, **changes)
     desk.plan(*DAYS)
     return desk
 

@@ -148,8 +148,10 @@ class CoOptimisedDays:
         """
         key, opening = f"{strategy}.{gate}", self.states.opening(day, strategy, gate)
         reason, found, closing = opening.reason, GatePlan({}), made.stamp.get(f"closing.{strategy}", repr(None))
+        held_mwh = ""
         if opening.energy_mwh is not None:
             battery, energy = self.condition.start(opening.wear, opening.energy_mwh)
+            held_mwh = repr(battery.energy_mwh)
             try:
                 found = self._planner.plan(day, strategy, gate, battery, energy, sold)
             except BessError as error:
@@ -166,6 +168,7 @@ class CoOptimisedDays:
             f"closing.{key}": "" if found.closing_mwh is None else repr(found.closing_mwh),
             f"closing.{strategy}": closing,
             f"opening.{key}": repr(opening.energy_mwh),
+            f"capacity.{key}": held_mwh,
             f"state.{key}": opening.stands_on,
             f"closed.{key}": self._closed(day, gate),
             f"inputs.{key}": self._inputs(day, gate),

@@ -88,8 +88,11 @@ class FrontierDays:
         opening = opening_energy_mwh(self.lake, day, RISK_AVERSE)
         if opening is None:
             raise UserInputError(f"the day-ahead gate of {day} has no plan: run that day first")
-        condition = self._plans.condition
-        return self._plans.gates.inputs(day, GATE, *condition.start(condition.initial_wear, opening))
+        condition, stamp = self._plans.condition, self.lake.stamp(CO_OPTIMISED_PLAN, day)
+        held_mwh = stamp.get(f"capacity.{RISK_AVERSE}.{GATE}")
+        return self._plans.gates.inputs(day, GATE, *condition.start(condition.initial_wear, opening, held_mwh))
 
     def _inputs(self, day: date) -> str:
-        return self.lake.stamp(CO_OPTIMISED_PLAN, day).get(f"inputs.{RISK_AVERSE}.{GATE}", "")
+        """What the plan of the gate stands on, the state and capacity that it opens with included."""
+        stamp = self.lake.stamp(CO_OPTIMISED_PLAN, day)
+        return "|".join(stamp.get(f"{name}.{RISK_AVERSE}.{GATE}", "") for name in ("inputs", "opening", "capacity"))

@@ -74,7 +74,7 @@ class MarketReplay:
         self.now = now
         self.condition = Condition(settings, lake)
         self._declared = chain_starts
-        self._market: Callable[[], StoredMarket] | None = None
+        self._together: tuple[Sequence[date], Callable[[], StoredMarket]] | None = None
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
         """The days that are to be dispatched (anew) under these settings; with a day those that open with its close."""
@@ -115,7 +115,7 @@ class MarketReplay:
 
     def read_together(self, days: Sequence[date]) -> None:
         """Read the market of `days` once, when the first of them is looked at."""
-        self._market = cache(lambda: StoredMarket(self.settings, self.lake, self.condition, days))
+        self._together = days, cache(lambda: StoredMarket(self.settings, self.lake, self.condition, days))
 
     def expected_close(self, day: date, strategy: str, instant: datetime) -> tuple[float, WearState]:
         """State at the end of a day as it is expected at `instant`, MWh, and the wear that the day began with.
@@ -142,10 +142,11 @@ class MarketReplay:
         return self._dispatch_day(day) if due(self.settings, self.lake, day) else []
 
     def _read(self, day: date) -> StoredMarket:
-        if self._market is None:
+        """The market that is read together with a day, read anew where the day is none of those in between."""
+        if self._together is None or not min(self._together[0]) <= day <= max(self._together[0]):
             self.read_together([day])
-        assert self._market is not None
-        return self._market()
+        assert self._together is not None
+        return self._together[1]()
 
     def _working_on(self, tried: Sequence[date]) -> Callable[[date], list[DayStatus]]:
         """Dispatches one of the days `tried`, whose market is read together, once."""

@@ -455,6 +455,12 @@ def test_a_frontier_is_made_on_its_weekday_and_says_why_not_on_others(planned: P
     assert desk.lake.read(SENSITIVITY, DAY, NEXT)["multiplier"].tolist() == [0.0, 1.0, 2.0]
     assert desk.lake.stamp(FRONTIER, NEXT)["reason"] == NO_WEEKDAY
     assert desk.frontiers.unfinished([DAY, NEXT]) == []
+    stamp = desk.lake.stamp(CO_OPTIMISED_PLAN, DAY)
+    moved = stamp | {"opening.co_optimised_cvar.day_ahead": "61.5"}  # a plan made anew from another state
+    desk.lake.write(CO_OPTIMISED_PLAN, DAY, desk.lake.read(CO_OPTIMISED_PLAN, DAY, DAY), moved)
+    assert desk.frontiers.unfinished([DAY, NEXT]) == [DAY]
+    assert desk.frontiers.make([DAY]) == {}
+    assert not desk.lake.read(FRONTIER, DAY, DAY).equals(rows)
     bare = PlanDesk(tmp_path / "bare", settings)
     (why,) = bare.frontiers.make([DAY]).values()
     assert why == f"the day-ahead gate of {DAY} has no plan: run that day first"

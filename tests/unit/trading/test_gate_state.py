@@ -9,15 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from gate_cases import DAY
-from market_desk import (
-    FIRST_PRICES,
-    MarketDesk,
-    planned_desk,
-    write_forecasts,
-    write_market,
-    write_outcome,
-)
-from plan_desk import LAST, NEXT, without_day, write_scenarios
+from market_desk import MarketDesk, planned_desk, unplanned_desk
+from plan_desk import LAST, NEXT, without_day
 from poisoned_lake import poison
 
 from bess_pipeline import gb_time
@@ -33,22 +26,10 @@ GATES = (("day_ahead", "09:50"), ("response", "14:00"))
 AS_CONTRACTED = {"co_optimisation": {"imbalance_limit_mw": 0.0}, "intraday": {"enabled": False}}
 
 
-def unplanned_desk(root: Path, **changes: object) -> MarketDesk:
-    """Three days that can be planned and dispatched, none of which is."""
-    desk = MarketDesk(root, changes)
-    write_market(desk.lake, first=FIRST_PRICES)
-    for day in gb_time.days_between(FIRST_PRICES, LAST):
-        write_forecasts(desk.lake, day)
-    for day in THREE:
-        write_scenarios(desk.lake, day)
-    write_outcome(desk.lake)
-    return desk
-
-
 @pytest.fixture(scope="module")
 def chained(tmp_path_factory: pytest.TempPathFactory) -> MarketDesk:
     """Three days planned in one go, then dispatched; read-only."""
-    desk = unplanned_desk(tmp_path_factory.mktemp("chained"))
+    desk = unplanned_desk(tmp_path_factory.mktemp("chained"), THREE)
     desk.plan(*THREE)
     desk.market.dispatch(THREE, again=False)
     return desk
@@ -119,7 +100,7 @@ def test_days_in_one_go_are_planned_as_one_after_the_other(
     chained: MarketDesk, tmp_path: Path, dispatched_between: bool
 ) -> None:
     """Each opens with days that were dispatched before, or are now: a long range is planned in runs of some days."""
-    one_by_one = unplanned_desk(tmp_path)
+    one_by_one = unplanned_desk(tmp_path, THREE)
     for day in THREE:
         one_by_one.plan(day)
         if dispatched_between and day != DAY:
@@ -129,6 +110,15 @@ def test_days_in_one_go_are_planned_as_one_after_the_other(
     assert one_by_one.hashes(tables) == chained.hashes(tables)
     for day in THREE:
         assert one_by_one.lake.stamp(CO_OPTIMISED_PLAN, day) == chained.lake.stamp(CO_OPTIMISED_PLAN, day)
+
+
+def test_a_state_is_asked_for_in_any_order(chained: MarketDesk) -> None:
+    states = chained.plans.states
+    for day in (NEXT, LAST, NEXT):
+        assert (
+            states.opening(day, "co_optimised", "day_ahead").energy_mwh
+            == openings(chained, day)["co_optimised", "day_ahead"]
+        )
 
 
 # --- what stands ------------------------------------------------------------------------------------------------
@@ -158,7 +148,7 @@ def state_of(desk: MarketDesk) -> str:
 
 
 def test_where_the_day_before_cannot_be_dispatched_its_plan_counts_as_carried_out(tmp_path: Path) -> None:
-    desk = unplanned_desk(tmp_path)
+    desk = unplanned_desk(tmp_path, THREE)
     desk.plan(DAY)
     prices = {day: desk.lake.read("market/day_ahead_price", day, day) for day in (DAY - timedelta(days=1), DAY)}
     without_day(desk.lake, "market/day_ahead_price", DAY)
