@@ -5,14 +5,14 @@ What belongs here: the comparison and its printed tables. What does not: forecas
 
 Usage, from the project's root:
     python benchmarks/recorded_prices.py [--tables FOLDER] [--first 2023-09-01] [--last 2025-03-28]
-                                         [--models chosen combination similar_day lear ridge] [--no-hindsight]
+                                         [--models chosen combination similar_day lear boosted ridge] [--no-hindsight]
 
 Prints: the holes of the data and what is done about them; for the whole window, for its days up to 2024-03-31 (where
 what was tried was looked at first) and for those after it, of every forecaster GBP/MW/year, its share of perfect
 foresight of 48 hours and its lead over the mean of 28 days, with 95 % intervals (stationary bootstrap of days, all
 series on the same ones); which models were chosen; shares by month; and what hindsight of parts would be worth, which
 says where the rest lies. Some minutes of CPU, nearly all of it the fitting of models; `--models` with nothing after it
-leaves them out and takes a quarter of a minute, `--models chosen+ridge` lets the choice have the ridge as well.
+leaves them out and takes a quarter of a minute.
 
 The battery is the house default: 50 MW, 100 MWh, 88 % there and back, 5-95 %, 1.5 cycles a day, wear 5 GBP/MWh each
 way. Gate 09:50 on the day before. P&L is after wear, stored energy at one price.
@@ -33,7 +33,7 @@ from recorded_walk import NEXT_DAY, Walk
 
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.battery_settings import BatterySettings
-from bess_pipeline.forecast_settings import DEFAULT_MODELS, ForecastSettings, ModelName
+from bess_pipeline.forecast_settings import ForecastSettings, ModelName
 from bess_pipeline.forecasting import streams
 from bess_pipeline.risk.ladder import capture_by_month, ladder, lead
 from bess_pipeline.risk_settings import RiskSettings
@@ -41,9 +41,7 @@ from bess_pipeline.risk_settings import RiskSettings
 FIRST, LAST, LOOKED_AT = date(2023, 9, 1), date(2025, 3, 28), date(2024, 3, 31)
 YARDSTICK, FORESIGHT, BOUND = "mean of 28 days", "foresight of 48 hours", "foresight of the window"
 BLEND_OF_RULES = ("mean of 7 days", "mean of 28 days", "ridge on these four")
-OUR_BLEND = ("mean of 7 days", "mean of 28 days", "similar_day", "lear", "ridge")
-OUR_BLEND_NAME = "blend of five (see below)"
-CHOSEN, CHOSEN_WITH_RIDGE = "chosen", "chosen+ridge"
+CHOSEN = "chosen"
 HINDSIGHT_DAYS, MEAN_HALF_HOURS = 14, (2, 4, 6, 8)
 DAYS_LOOKED_BACK = 14  # a retraining day lies up to six days back, and rows look back seven more
 SEED = 1
@@ -65,10 +63,9 @@ def main() -> None:
     for part in (pnl, pnl[~late], pnl[late]):
         if len(part) > 1:
             _print_ladder(part, walk.battery.power_mw)
-    print(f"\n{OUR_BLEND_NAME}: equal weights of {', '.join(OUR_BLEND)}")
     for name, counts in used.items():
         print(f"{name}: {', '.join(f'{model} on {count} days' for model, count in counts.items())}")
-    _print_months(pnl, OUR_BLEND_NAME if OUR_BLEND_NAME in pnl else YARDSTICK)
+    _print_months(pnl, CHOSEN if CHOSEN in pnl else YARDSTICK)
     if asked.hindsight:
         _print_hindsight(walk, float(pnl[FORESIGHT].sum()))
 
@@ -79,13 +76,9 @@ def _forecasts(walk: Walk, models: list[str]) -> tuple[dict[str, Forecasts], dic
     panel = walk.tables.panel(walk.days[0] - before)
     found, used = by_rule(panel, walk.days), {}
     found["blend of 7, 28 days and the ridge on them"] = blend([found[name] for name in BLEND_OF_RULES])
-    with_ridge: tuple[ModelName, ...] = (*DEFAULT_MODELS, "ridge")
     for name in models:
-        settings = ForecastSettings(models=with_ridge) if name == CHOSEN_WITH_RIDGE else ForecastSettings()
-        only = None if name in (CHOSEN, CHOSEN_WITH_RIDGE) else name
-        found[name], used[name] = by_models(panel, walk.days, settings, walk.battery, only)
-    if set(OUR_BLEND) <= set(found):
-        found[OUR_BLEND_NAME] = blend([found[name] for name in OUR_BLEND])
+        only = None if name == CHOSEN else name
+        found[name], used[name] = by_models(panel, walk.days, ForecastSettings(), walk.battery, only)
     return found, {name: counts for name, counts in used.items() if len(counts) > 1}
 
 
@@ -145,10 +138,10 @@ def _true_means(walk: Walk, count: int, day: date) -> Array:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_folder(parser)
-    choices = (CHOSEN, CHOSEN_WITH_RIDGE, *(name for name in get_args(ModelName) if name != "niv_regimes"))
+    choices = (CHOSEN, *(name for name in get_args(ModelName) if name != "niv_regimes"))
     parser.add_argument("--first", type=date.fromisoformat, default=FIRST)
     parser.add_argument("--last", type=date.fromisoformat, default=LAST)
-    default = [CHOSEN, "combination", "similar_day", "lear", "ridge"]
+    default = [CHOSEN, "combination", "similar_day", "lear", "boosted", "ridge"]
     parser.add_argument("--models", nargs="*", choices=choices, default=default)
     parser.add_argument("--no-hindsight", dest="hindsight", action="store_false")
     asked = parser.parse_args()

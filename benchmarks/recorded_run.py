@@ -34,13 +34,10 @@ NOW = datetime(2025, 4, 2, tzinfo=UTC)  # when everything recorded had come out
 TIMINGS = "timings.csv"
 SHARED = ("market", "forecast", "scenario")  # folders of a lake that do not hang on the imbalance cap
 UNKNOWN_OF_SYSTEM_PRICE = {"price_derivation_code": None, "published_utc": pd.NaT}  # not recorded
-# Those of the demo: few models and days, so that weeks take minutes.
+# Without lasso and trees, so that weeks take minutes.
 CHEAP_FORECAST = {
-    "models": ("similar_day", "lear"),
-    "calibration_days": 140,
-    "lear_window_days": (56,),
+    "models": ("similar_day", "last_7_days", "last_28_days", "ridge", "combination"),
     "cross_validation_folds": 3,
-    "choice_days": 14,
 }
 
 

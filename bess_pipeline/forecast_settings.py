@@ -6,22 +6,26 @@ from (`settings.py`), and the models themselves (`forecasting/`).
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from bess_pipeline.degradation_settings import Section
 
-ModelName = Literal["persistence", "similar_day", "lear", "boosted", "niv_regimes", "ridge", "combination"]
-YARDSTICKS: tuple[ModelName, ...] = ("persistence", "similar_day")
-DEFAULT_MODELS: tuple[ModelName, ...] = (
+ModelName = Literal[
     "persistence",
     "similar_day",
+    "last_7_days",
+    "last_28_days",
     "lear",
     "boosted",
+    "ridge",
     "niv_regimes",
     "combination",
-)
+]
+PLAIN: tuple[ModelName, ...] = ("persistence", "similar_day", "last_7_days", "last_28_days")
+NOT_COMBINED: tuple[ModelName, ...] = ("persistence", "niv_regimes", "combination")
+DEFAULT_MODELS: tuple[ModelName, ...] = get_args(ModelName)
 
 
 class ForecastSettings(Section):
@@ -40,14 +44,17 @@ class ForecastSettings(Section):
         1, ge=1, le=7, description="ISO weekday (1 = Monday) from which new models are used"
     )
     models: tuple[ModelName, ...] = Field(
-        DEFAULT_MODELS, description="candidates; the best on past days is used for each stream"
+        DEFAULT_MODELS,
+        description="candidates; combination, the mean of the others, unless one did clearly better on past days",
     )
     similar_days: int = Field(
         20, ge=1, description="last days of the same type that the similar-day yardstick averages"
     )
     choice_days: int = Field(28, ge=7, le=180, description="last known days that candidates are compared on")
     choice_standard_errors: float = Field(
-        1.0, ge=0, description="paired standard errors within which the values of candidates count as equal"
+        2.5,
+        ge=0,
+        description="paired standard errors within which candidates are equal: 2.5 is one chance in 20 among nine",
     )
     lear_window_days: tuple[int, ...] = Field(
         (56, 84, 365), description="calibration windows whose lasso regressions are averaged, days"
@@ -71,8 +78,8 @@ class ForecastSettings(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if not set(self.models) & set(YARDSTICKS):
-            raise ValueError("models must name persistence or similar_day, which need the least history")
+        if not set(self.models) & set(PLAIN):
+            raise ValueError(f"models must name one of {', '.join(PLAIN)}, which need the least history")
         if len(set(self.models)) != len(self.models):
             raise ValueError("models must name each candidate once")
         if not self.refuse_below_days <= self.minimum_history_days <= self.calibration_days:

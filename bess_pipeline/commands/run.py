@@ -49,9 +49,8 @@ DEMO_WORKSPACE = Path("data/demo")
 # Forecasts and scenarios of the demo are made of fewer days and with less of everything, so that it ends within two
 # minutes; it says so.
 DEMO_FORECAST: dict[str, Any] = {
-    "models": ("similar_day", "lear"),
+    "models": ("similar_day", "last_7_days", "last_28_days", "ridge", "combination"),
     "calibration_days": 140,
-    "lear_window_days": (56,),
     "cross_validation_folds": 3,
     "choice_days": 14,
 }

@@ -7,10 +7,12 @@ The value of storage comes from the order of prices within a day, not from their
 error need not be the one that earns most (Falezza 2026). So for energy streams: a candidate's value of a past day is
 what the best schedule for its forecast earns at the prices that came, each day from the initial state of energy, what
 is stored at the end valued at the day's mean price less losses and wear. The candidate with the highest mean value
-leads; among those whose values differ from its own by no more than `choice_standard_errors` paired standard errors,
-the one with the lowest CRPS is taken. A candidate whose CRPS is clearly higher (CLEARLY paired standard errors) than
-that of one that orders the hours of a day no worse (rank correlation) is out before anything is valued: each valued
-day takes the solution of an optimisation. Streams without such a value are chosen by CRPS alone.
+leads; equal to it are those whose values differ from its own by no more than `choice_standard_errors` paired standard
+errors. Of equals the combination is taken, whose errors cancel (Bates and Granger 1969; that simple means are hard to
+beat: Clemen 1989, and docs/recorded_ladder.md), and where it is not among them the one with the lowest CRPS. A
+candidate whose CRPS is clearly higher (CLEARLY paired standard errors) than that of one that orders the hours of a day
+no worse (rank correlation) is out before anything is valued: each valued day takes the solution of an optimisation.
+Streams without such a value are chosen by CRPS in the same way.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bess_pipeline.battery.parameters import Battery
+from bess_pipeline.forecast_settings import ModelName
 from bess_pipeline.forecasting.distribution import LEVELS
 from bess_pipeline.forecasting.knowledge import filled_slots
 from bess_pipeline.forecasting.model import Mask, Question
@@ -34,6 +37,7 @@ Roll = Callable[[EnergyProblem], EnergySchedule]
 
 DAY_HOURS = 24.0
 CLEARLY = 2.0
+COMBINATION: ModelName = "combination"
 
 
 class Candidate(Protocol):
@@ -95,12 +99,26 @@ def chosen(scores: Sequence[PastScore], standard_errors: float) -> PastScore:
         raise ValueError("there is no candidate to choose from")
     if not scores[0].crps.size:
         return scores[0]
-    equal = list(scores)
-    valued = [(score, score.value_gbp) for score in scores if score.value_gbp is not None]
-    if valued:
-        best = max(valued, key=lambda one: float(one[1].mean()))[1]
-        equal = [score for score, value in valued if _within_noise(best - value, standard_errors)]
-    return min(equal, key=lambda one: float(one.crps.mean()))
+    valued = [score for score in scores if score.value_gbp is not None]
+    behind = _values_behind(valued) if valued else _errors_behind(scores)
+    equal = [
+        score for score, less in zip(valued or scores, behind, strict=True) if _within_noise(less, standard_errors)
+    ]
+    combined = [score for score in equal if score.name == COMBINATION]
+    return combined[0] if combined else min(equal, key=lambda one: float(one.crps.mean()))
+
+
+def _values_behind(scores: Sequence[PastScore]) -> list[Array]:
+    """By how much the values (days,) of each lie below those of the one with the highest mean."""
+    values = [np.asarray(score.value_gbp) for score in scores]
+    best = max(values, key=lambda one: float(one.mean()))
+    return [best - one for one in values]
+
+
+def _errors_behind(scores: Sequence[PastScore]) -> list[Array]:
+    """By how much the CRPS (days,) of each lies above that of the one with the lowest mean."""
+    best = min((score.crps for score in scores), key=lambda one: float(one.mean()))
+    return [score.crps - best for score in scores]
 
 
 def crps_of_quantiles(quantile: Array, outcome: Array) -> Array:

@@ -12,36 +12,40 @@ stream is trained first, and its honest past forecasts are what the others learn
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 
-from bess_pipeline.forecast_settings import ForecastSettings, ModelName
+from bess_pipeline.forecast_settings import NOT_COMBINED, ForecastSettings, ModelName
 from bess_pipeline.forecasting.activation import climatology
 from bess_pipeline.forecasting.boosted import boosted
 from bess_pipeline.forecasting.choice import Candidate, PastScore, Trader, chosen, past_scores
 from bess_pipeline.forecasting.combination import combination
 from bess_pipeline.forecasting.distribution import LEVELS, ranks_in
 from bess_pipeline.forecasting.errors_ahead import Forecaster
+from bess_pipeline.forecasting.first_guess import ACTIVATION, DAY_AHEAD, SYSTEM_PRICE, first_guess, follows
 from bess_pipeline.forecasting.information import LEADS, Information
-from bess_pipeline.forecasting.knowledge import freshest_lag, recent_mean, to_slots, trailing_mean
+from bess_pipeline.forecasting.knowledge import freshest_lag
 from bess_pipeline.forecasting.lear import lear
 from bess_pipeline.forecasting.model import Question
 from bess_pipeline.forecasting.regimes import niv_regimes
 from bess_pipeline.forecasting.ridge import ridge
 from bess_pipeline.forecasting.streams import Stream
-from bess_pipeline.forecasting.yardsticks import persistence, similar_day
+from bess_pipeline.forecasting.yardsticks import last_7_days, last_28_days, persistence, similar_day
 
 Array = npt.NDArray[np.float64]
 
-DAY_AHEAD, SYSTEM_PRICE = "day_ahead", "system_price"
-ON_DAY_AHEAD = (SYSTEM_PRICE, "market_index")
 BOOSTED = (DAY_AHEAD, SYSTEM_PRICE)
+PLAIN: Mapping[str, Callable[[Question], Forecaster]] = {
+    "persistence": persistence,
+    "similar_day": similar_day,
+    "last_7_days": last_7_days,
+    "last_28_days": last_28_days,
+}
 NOT_FORECAST = ("net_imbalance_volume",)  # a regressor only
-ACTIVATION = "activation_"
 
 
 @dataclass(frozen=True)
@@ -120,22 +124,8 @@ def _question(
     information: Information, name: str, lead: int, settings: ForecastSettings, driver: Array | None
 ) -> Question:
     stream = information.streams[name]
-    if name.startswith(ACTIVATION):
-        base = np.zeros((len(information.days), stream.slots))
-    elif name in ON_DAY_AHEAD and driver is not None:
-        base = to_slots(driver, stream) + _usual_difference(information, stream)
-    else:
-        base = recent_mean(information, name)
+    base = first_guess(information, stream, driver)
     return Question(information, stream, lead, base, settings, None if name == DAY_AHEAD else driver)
-
-
-def _usual_difference(information: Information, stream: Stream) -> Array:
-    """Mean difference (rows, slots) of a stream from the day-ahead price over the last days that gates knew."""
-    lag = freshest_lag(information, stream.name)
-    if lag is None:
-        return np.full((len(information.days), stream.slots), np.nan)
-    day_ahead = to_slots(information.lagged[DAY_AHEAD, lag], stream)
-    return trailing_mean(information.lagged[stream.name, lag] - day_ahead)
 
 
 def _fit_stream(
@@ -188,25 +178,35 @@ def _candidates(question: Question, days: int, wanted: Sequence[str]) -> list[Ca
     trees = stream.name in BOOSTED and question.lead == 0
     if not trees:
         wanted = ["lear" if name == "boosted" and len(wanted) == 1 else name for name in wanted]
-    makers = {"persistence": persistence, "similar_day": similar_day}
-    found: list[Candidate] = [makers[name](question) for name in wanted if name in makers]
     if days < settings.minimum_history_days or not _varies(question):
-        return found or [similar_day(question)]
-    regression: Forecaster | None = None
-    if {"lear", "boosted", "combination"} & set(wanted):
-        regression = lear(question)
-        plain = [one for one in found if isinstance(one, Forecaster) and one.name == "similar_day"]
-        members = [*(plain or [similar_day(question)]), regression]
-        if trees and {"boosted", "combination"} & set(wanted):
-            members.append(boosted(question, regression))
-        found += [one for one in members[1:] if one.name in wanted]
-        if "combination" in wanted:
-            found.append(combination(question, members))
-    if "ridge" in wanted:
-        found.append(ridge(question))
+        return [PLAIN[name](question) for name in wanted if name in PLAIN] or [similar_day(question)]
+    combined = _combined(question) if "combination" in wanted else []
+    points = _points(question, {*wanted, *combined}, trees)
+    found: list[Candidate] = [one for name, one in points.items() if name in wanted]
     if stream.name == SYSTEM_PRICE and "niv_regimes" in wanted:
         found.append(niv_regimes(question))
+    if combined:
+        found.append(combination(question, [one for name, one in points.items() if name in combined]))
     return found or [similar_day(question)]
+
+
+def _combined(question: Question) -> list[str]:
+    """What the combination averages; beside a day-ahead price, without the mean of days that does not follow it."""
+    left_out = {*NOT_COMBINED, *(("similar_day",) if follows(question.stream, question.driver) else ())}
+    return [name for name in question.settings.models if name not in left_out]
+
+
+def _points(question: Question, names: Collection[str], trees: bool) -> dict[str, Forecaster]:
+    """Forecasters by name, of those that forecast a point; trees stand on the regression, which is fitted once."""
+    found = {name: make(question) for name, make in PLAIN.items() if name in names}
+    regression = lear(question) if "lear" in names or ("boosted" in names and trees) else None
+    if regression is not None and "lear" in names:
+        found["lear"] = regression
+    if regression is not None and "boosted" in names and trees:
+        found["boosted"] = boosted(question, regression)
+    if "ridge" in names:
+        found["ridge"] = ridge(question)
+    return found
 
 
 def _varies(question: Question) -> bool:

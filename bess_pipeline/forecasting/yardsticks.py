@@ -1,4 +1,4 @@
-"""Forecasts without a fitted model, by which every better one is measured: the last day again, and similar days.
+"""Forecasts without a fitted model, by which every better one is measured: the last day again, and means of days.
 
 What belongs here: these rules on rows of information. What does not: models, and the same similar-day rule on a table
 of prices (`baseline.py`, which asks `mean_of_similar` too).
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bess_pipeline.forecasting.errors_ahead import Forecaster, forecaster_of_points
+from bess_pipeline.forecasting.first_guess import first_guess
 from bess_pipeline.forecasting.knowledge import (
     filled_slots,
     freshest_lag,
@@ -22,6 +23,8 @@ from bess_pipeline.forecasting.model import Question
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+WEEK_DAYS = 7
 
 
 def mean_of_similar(values: Array, same_type: Mask, count: int) -> Array:
@@ -56,6 +59,20 @@ def persistence(question: Question) -> Forecaster:
 def similar_day(question: Question) -> Forecaster:
     """The mean of the last days of the same type: working days, or weekends with bank holidays."""
     return forecaster_of_points("similar_day", question, _similar_days(question), _similar_days)
+
+
+def last_28_days(question: Question) -> Forecaster:
+    """The first guess itself: the mean of the last 28 known days, or their usual difference from the driver."""
+    return forecaster_of_points("last_28_days", question, question.base, lambda asked: asked.base)
+
+
+def last_7_days(question: Question) -> Forecaster:
+    """The first guess from the last 7 known days alone, which are nearer to the season and noisier."""
+    return forecaster_of_points("last_7_days", question, _of_a_week(question), _of_a_week)
+
+
+def _of_a_week(question: Question) -> Array:
+    return first_guess(question.information, question.stream, question.driver, WEEK_DAYS)
 
 
 def _last_days(question: Question) -> Array:

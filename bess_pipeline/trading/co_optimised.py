@@ -36,6 +36,7 @@ from bess_pipeline.optimisation.stochastic.numbers import BEYOND, OUTSIDE, RESPO
 from bess_pipeline.optimisation.stochastic.problem import StochasticProblem
 from bess_pipeline.optimisation.stochastic.result import TwoStageSolution, relative_gap
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
+from bess_pipeline.optimisation.stochastic.rounding import rounded_in_order
 from bess_pipeline.optimisation.stochastic.solve import Method, optimise_plan
 from bess_pipeline.optimisation.stochastic.steps import DayAheadOffers, optimise_steps, product_prices
 from bess_pipeline.trading.co_optimised_names import RISK_AVERSE
@@ -97,6 +98,13 @@ def decide(
     _check(given, expected, response, ancillary, availability)
     notes = (*given.notes, *solution.notes, *_undelivered(given, expected))
     return Decision(given, risk, solution, expected, day_ahead, response, notes, curve)
+
+
+def in_steps(given: GateProblem, strategy: str, settings: CoOptimisationSettings) -> GateProblem:
+    """The problem of one scenario with its volumes given as they may be offered: services first, energy around them."""
+    given, solution = _solve(given, risk_of(strategy, settings), strategy, settings)
+    services = given.problem.with_plan(None, _rounded(given, solution)[1])
+    return replace(given, problem=services.with_plan(rounded_in_order(services, ENERGY_STEP_MW), None))
 
 
 def plan_rows(decision: Decision, strategy: str) -> pd.DataFrame:

@@ -5,7 +5,9 @@ does not: the decision (`co_optimised.py`, as of the other strategies of all mar
 the bounds, which are one problem over a whole window.
 
 Same products, caps, steps and limits as the others. Its volumes are accepted as offered, at the prices that came out.
-It looks as far as day-ahead prices are known when it is made. Beyond the trading day, a system price that is not known
+Services are
+rounded to whole MW first, and day-ahead volumes are decided anew around them. It looks as far as day-ahead prices are
+known when it is made. Beyond the trading day, a system price that is not known
 is taken to be the day-ahead price, activation the mean of the trading day, and a service without a result to pay
 nothing. On the trading day nothing is offered where nothing cleared. Prices are those that came out first: a revision
 changes no decision.
@@ -31,7 +33,7 @@ from bess_pipeline.forecasting.streams import ACTIVATION, MARKET_INDEX, RESPONSE
 from bess_pipeline.gb_time import HALF_HOUR_H
 from bess_pipeline.scenarios.paths import ScenarioSet
 from bess_pipeline.trading import timeline
-from bess_pipeline.trading.co_optimised import Decision, decide
+from bess_pipeline.trading.co_optimised import Decision, decide, in_steps
 from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, gate_problem
 from bess_pipeline.trading.gate_streams import horizon_half_hours
 from bess_pipeline.trading.market_inputs import Expectation
@@ -78,8 +80,9 @@ class ForesightDays:
             co_optimisation=settings.co_optimisation,
             rolling=settings.rolling,
         )
+        given = _where_cleared(gate_problem(inputs), day_auctions(self.market.lake, day))
         decision = decide(
-            _where_cleared(gate_problem(inputs), day_auctions(self.market.lake, day)),
+            in_steps(given, FORESIGHT_48H, settings.co_optimisation),
             FORESIGHT_48H,
             settings.co_optimisation,
             settings.ancillary,

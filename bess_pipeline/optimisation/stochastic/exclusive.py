@@ -110,7 +110,7 @@ def exclude_everywhere(
     """The best plan of the extensive form with binaries where it overlaps, unless the plan as it was is within `gap` of
     the bound with them; at the time limit, the better of both."""
     fallback, started = exclude_at_plan(programme, risk, solution), perf_counter()
-    if fallback.gap <= gap:
+    if fallback.gap <= gap or _is_decided(programme):
         return fallback
     (count, columns), size = programme.cost.shape, programme.plan.lower.size
     arrays = replace(extensive_arrays(programme), cost=extensive_cost(programme, risk))
@@ -130,6 +130,11 @@ def exclude_everywhere(
             better = found if found.objective_gbp >= fallback.objective_gbp else fallback
             return replace(with_bound(better, bound), binaries=binaries)
     return fallback
+
+
+def _is_decided(programme: Programme) -> bool:
+    """Whether the plan is given and one scenario stands: its recourse at the plan is all there is to decide."""
+    return programme.cost.shape[0] == 1 and np.array_equal(programme.plan.lower, programme.plan.upper)
 
 
 def _decide(session: ArraySession, programme: Programme, offset: IntArray | int, period: IntArray) -> None:

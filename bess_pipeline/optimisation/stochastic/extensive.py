@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import block_array, block_diag, csc_array, eye_array, hstack, vstack
 
 from bess_pipeline.errors import SolverError
-from bess_pipeline.optimisation.problem import FloatArray
+from bess_pipeline.optimisation.problem import FloatArray, IntArray
 from bess_pipeline.optimisation.session import ArraySession, LinearArrays, Solution
 from bess_pipeline.optimisation.status import SolveStatus
 from bess_pipeline.optimisation.stochastic.certificate import Duals, cost_bound
@@ -37,11 +37,28 @@ class ExtensiveSession:
 
     def give_plan(self, plan: FloatArray) -> None:
         """Fix every volume of the plan, whatever its own bounds; recourse stays free, and so does the basis."""
-        lower, upper = (np.concatenate([plan, bound[plan.size :]]) for bound in self._bounds)
-        self._session.set_bounds(lower, upper)
+        self.bound_plan(plan, plan)
+
+    def bound_plan(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Other bounds of the plan's volumes; recourse stays free, and so does the basis."""
+        bounds = zip((lower, upper), self._bounds, strict=True)
+        self._session.set_bounds(*(np.concatenate([plan, bound[plan.size :]]) for plan, bound in bounds))
 
     def solve(self, risk: RiskAversion) -> TwoStageSolution:
         """The optimum at this risk aversion; SolverError with one sentence when the solver ends otherwise."""
+        return self._read(risk, self._solved(risk))
+
+    def forbid(self, name: str, periods: IntArray) -> None:
+        """Hold the recourse columns of a name at 0 in these periods, in every scenario and from now on."""
+        (count, columns), size = self.programme.cost.shape, self.programme.plan.lower.size
+        first = size + columns * np.arange(count)[:, None] + self.programme.path.columns[name].start
+        self._bounds[1][first + periods] = 0.0
+
+    def best(self, risk: RiskAversion) -> tuple[FloatArray, FloatArray]:
+        """Plan and recourse (N, columns) of `solve` alone, without their proof."""
+        return self._parts(self._solved(risk))
+
+    def _solved(self, risk: RiskAversion) -> Solution:
         self._session.set_cost(extensive_cost(self.programme, risk))
         solution = self._session.solve()
         if solution.status is not SolveStatus.OPTIMAL or solution.column is None:
@@ -49,21 +66,25 @@ class ExtensiveSession:
                 f"the plan over {self.programme.problem.scenarios} scenarios was not found: the solver ended with "
                 f"status {solution.status.value}"
             )
-        return self._read(risk, solution)
+        return solution
 
     def _read(self, risk: RiskAversion, solution: Solution) -> TwoStageSolution:
-        programme = self.programme
-        assert solution.column is not None
+        programme, count = self.programme, self.programme.cost.shape[0]
+        plan, recourse = self._parts(solution)
         assert solution.row_dual is not None
-        (count, columns), size = programme.cost.shape, programme.plan.lower.size
-        recourse = solution.column[size : size + count * columns].reshape(count, columns)
         plan_rows = programme.plan.limit.size
         rows = solution.row_dual[plan_rows : plan_rows + programme.row_upper.size].reshape(count, -1)
         tail = -solution.row_dual[plan_rows + programme.row_upper.size :]
         duals = Duals(rows, solution.row_dual[:plan_rows], tail)
         how = (self._label, 0, solution.seconds)
         bound = -cost_bound(programme, risk, duals)
-        return account(programme, risk, solution.column[:size], recourse, bound, duals, how)
+        return account(programme, risk, plan, recourse, bound, duals, how)
+
+    def _parts(self, solution: Solution) -> tuple[FloatArray, FloatArray]:
+        assert solution.column is not None
+        (count, columns), size = self.programme.cost.shape, self.programme.plan.lower.size
+        recourse = solution.column[size : size + count * columns].reshape(count, columns)
+        return solution.column[:size], recourse
 
 
 def extensive_arrays(programme: Programme) -> LinearArrays:

@@ -66,6 +66,25 @@ def test_among_equal_values_the_lowest_crps_is_chosen_and_noise_counts_in_pairs(
     assert chosen([best, worse], 2.0).name == "best"
 
 
+def test_of_equals_the_combination_is_taken_whatever_its_crps() -> None:
+    rng = np.random.default_rng(5)
+    value, noise = rng.normal(size=28) * 100.0, 20.0 * rng.normal(size=28)
+    best = PastScore("best", np.full(28, 1.0), value, 0.5)
+    near = PastScore("combination", np.full(28, 9.0), value - 1.0 + noise - noise.mean(), 0.5)
+    behind = PastScore("combination", np.full(28, 0.5), value - 5.0, 0.5)  # always: no noise between them
+    assert chosen([best, near], 1.0).name == "combination"
+    assert chosen([best, behind], 2.5).name == "best"
+
+
+def test_without_values_the_combination_is_taken_where_its_error_is_no_clearly_higher_one() -> None:
+    error = 5.0 + np.random.default_rng(6).normal(size=(2, 28))
+    best, near = PastScore("best", error[0], None, 0.5), PastScore("combination", error[1] + 0.05, None, 0.5)
+    assert best.crps.mean() < near.crps.mean()
+    assert chosen([best, near], 2.5).name == "combination"
+    assert chosen([best, PastScore("combination", error[0] + 0.05, None, 0.5)], 2.5).name == "best"
+    assert chosen([best, PastScore("other", error[1] + 0.05, None, 0.5)], 2.5).name == "best"
+
+
 def test_a_candidate_beaten_in_error_and_order_is_out_before_anything_is_solved() -> None:
     rng = np.random.default_rng(4)
     price = daily_shape() + rng.normal(size=(60, 24))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import get_args
 
 import numpy as np
 import pytest
 from planted import HOURLY, LAST_DAY, daily_shape, information
 
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.forecast_settings import ForecastSettings
+from bess_pipeline.forecast_settings import PLAIN, ForecastSettings, ModelName
 from bess_pipeline.forecasting import forecast as facade
 from bess_pipeline.forecasting.distribution import LEVELS, ForecastSet
 from bess_pipeline.forecasting.forecast import forget_trained, make_forecast, retraining_day
@@ -48,7 +49,7 @@ def test_below_the_least_history_the_forecast_is_refused_in_one_sentence() -> No
 
 def test_a_short_history_has_the_yardsticks_alone_and_says_so() -> None:
     found = made(information({HOURLY: prices(30)}), SETTINGS)
-    assert found.marginals["day_ahead"].model in ("similar_day", "persistence")
+    assert found.marginals["day_ahead"].model in PLAIN
     # of 30 rows the last is the day itself, and the first has no day before it
     assert said(found, "day_ahead: 28 days of history, below the 42 that models need, so ")
 
@@ -83,7 +84,7 @@ def test_a_price_that_never_changes_is_forecast_as_itself_without_width() -> Non
     one = found.marginals["day_ahead"]
     np.testing.assert_allclose(one.mean, 42.0)
     np.testing.assert_allclose(one.quantile, 42.0, atol=1e-6)
-    assert one.model in ("persistence", "similar_day")
+    assert one.model in PLAIN
 
 
 def test_measured_activation_is_its_climatology_by_slot() -> None:
@@ -124,12 +125,36 @@ def test_fundamentals_that_drive_prices_are_used_where_they_are_and_not_missed_w
 # --- one model, and what the choice is left with ------------------------------------------------------
 
 
-@pytest.mark.parametrize("only", ["persistence", "similar_day", "lear", "boosted", "ridge", "combination"])
+@pytest.mark.parametrize("only", sorted(set(get_args(ModelName)) - {"niv_regimes"}))
 def test_a_single_model_is_the_only_one(only: str) -> None:
     found = made(information({HOURLY: prices(90)}), SETTINGS, only=only)
     expected = "boosted, then lear" if only == "boosted" else only
     assert found.marginals["day_ahead"].model == expected
     assert not said(found, "chosen")
+
+
+def test_the_combination_is_the_mean_of_the_others_that_are_named() -> None:
+    known = information({HOURLY: prices(90)})
+    names: tuple[ModelName, ...] = ("similar_day", "last_7_days", "ridge")
+    points = [made(known, SETTINGS, only=name).marginals["day_ahead"] for name in names]
+    settings = SETTINGS.model_copy(update={"models": ("persistence", *names, "combination")})
+    found = made(known, settings, only="combination").marginals["day_ahead"]
+    np.testing.assert_allclose(found.mean, np.mean([one.mean for one in points], axis=0), atol=1.0)  # errors' means
+    two = SETTINGS.model_copy(update={"models": ("persistence", "similar_day", "combination")})
+    alone = made(known, two, only="combination").marginals["day_ahead"]
+    np.testing.assert_array_equal(alone.mean, points[0].mean)
+
+
+def test_beside_a_day_ahead_price_the_combination_leaves_out_what_does_not_follow_it() -> None:
+    market = {HOURLY: prices(90), SYSTEM_PRICE: prices(90, 2, 48)}
+    with_similar, without = (
+        SETTINGS.model_copy(update={"models": models})
+        for models in (("similar_day", "last_7_days", "combination"), ("last_7_days", "combination"))
+    )
+    published = information(market, freshest={"day_ahead": 0})
+    first, second = (made(published, one, only="combination").marginals for one in (with_similar, without))
+    np.testing.assert_array_equal(first["system_price"].mean[:48], second["system_price"].mean[:48])
+    assert not np.allclose(first["day_ahead"].mean[24:], second["day_ahead"].mean[24:])  # nothing to follow there
 
 
 def test_a_published_day_is_its_price_and_the_day_after_it_is_forecast() -> None:
