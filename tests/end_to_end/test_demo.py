@@ -468,7 +468,9 @@ def test_fallbacks_are_kept_in_words(demo: Demo) -> None:
     assert "activation_DCL: assumed, 0.003125 MWh/MW in every half-hour, because nothing was measured" in notes
     assert "activation_DML: not forecast, nothing was measured and no figure is published" in notes
     assert "final-run prices used as features" in notes
-    assert re.search(r"day_ahead: \w+ chosen on the last 14 known days \(similar_day .* CRPS .*; combination .*\)", notes)
+    assert re.search(
+        r"day_ahead: \w+ chosen on the last 14 known days \(similar_day .* CRPS .*; combination .*\)", notes
+    )
 
 
 def test_scores_have_skill_where_the_sample_market_has_signal(beside: Demo) -> None:

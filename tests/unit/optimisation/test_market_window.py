@@ -12,7 +12,7 @@ from trading_frames import BATTERY
 
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.energy import optimise_energy
-from bess_pipeline.optimisation.market_window import WindowProblem, WindowService
+from bess_pipeline.optimisation.market_window import Allowance, WindowProblem, WindowService
 from bess_pipeline.optimisation.market_window_rows import window_arrays
 from bess_pipeline.optimisation.market_window_solve import dual_bound, optimise_window
 from bess_pipeline.optimisation.problem import ClosingState, EnergyProblem
@@ -71,7 +71,10 @@ def all_markets(seed: int = 1, **changes: Any) -> WindowProblem:
 
 
 def value_by_linprog(problem: WindowProblem) -> float:
-    """Written anew: states by sums from the start, imbalance and each half-hour's share of a contract as variables."""
+    """Written anew: states by sums from the start, imbalance and each half-hour's share of a contract as variables.
+
+    With allowances exact for one service a direction.
+    """
     n, b, h = problem.periods, problem.battery, 0.5
     wear, count = b.degradation_cost_gbp_per_mwh, len(problem.services)
     names = ["c", "d", "x", "i", "sold", "bought", *(f"m{k}" for k in range(count)), *(f"a{k}" for k in range(count))]
@@ -106,7 +109,7 @@ def value_by_linprog(problem: WindowProblem) -> float:
         bounds[m] = [(0.0, cap) for cap in one.cap_mw[one.window_of_period]]
         gain[m] = np.minimum(one.price_gbp_mw_h, 0.0) * h  # paid whatever is available, where it costs
         gain[available] = np.maximum(one.price_gbp_mw_h, 0.0) * h
-        gain[delivered] = -wear
+        gain[delivered] = one.sign * one.energy_price_gbp_mwh - wear
         state[:, delivered] = (
             -1 / b.discharge_efficiency if one.direction == "low" else b.charge_efficiency
         ) * identity
@@ -118,12 +121,16 @@ def value_by_linprog(problem: WindowProblem) -> float:
         row = np.zeros((n, size))
         row[:, available], row[:, m] = identity, -identity
         upper.append((row, np.zeros(n)))  # no more is available than contracted
-        for first, second in ((delivered, m), (available, delivered)):  # what is available delivers, at most all does
+        if not problem.may_miss:
+            upper.append((-row, np.zeros(n)))  # nor less
+        forced = np.broadcast_to(getattr(problem.allowance, f"undelivered_{one.direction}_mwh"), (n,))
+        for first, second, left in ((delivered, m, 0.0 * forced), (available, delivered, forced)):
+            # what is available delivers but for what was forced, at most all does
             row = np.zeros((n, size))
             scale = one.activation_mwh_per_mw[:, None]
             row[:, first] = identity * (scale if first is available else 1.0)
             row[:, second] = -identity * (scale if second is m else 1.0)
-            upper.append((row, np.zeros(n)))
+            upper.append((row, left))
         equal.append(_tied(one.window_of_period, m.start, size))
     stored = below @ state
     upper.append((stored, np.full(n, b.energy_max_mwh - problem.opening_energy_mwh[0])))
@@ -135,8 +142,8 @@ def value_by_linprog(problem: WindowProblem) -> float:
     upper.append(
         (need["high"] + held / b.charge_efficiency, np.full(n, (b.energy_max_mwh - opening) / b.charge_efficiency))
     )
-    upper.append((rating["low"], problem.contract_discharge_mw * h))
-    upper.append((rating["high"], problem.contract_charge_mw * h))
+    upper.append((rating["low"], (problem.contract_discharge_mw + problem.allowance.rating_low_mw) * h))
+    upper.append((rating["high"], (problem.contract_charge_mw + problem.allowance.rating_high_mw) * h))
     upper.append((day_row, problem.discharge_limit_of_day_mwh))
     row = np.zeros((n, size))
     for name, sign in (("d", 1.0), ("c", -1.0), ("x", -1.0), ("sold", -1.0), ("bought", 1.0), ("i", -1.0)):
@@ -181,6 +188,40 @@ def test_all_markets_earn_what_a_programme_written_anew_earns(seed: int) -> None
     assert found.service_mw.max() > 1.0
     assert found.bound_gbp == pytest.approx(value_by_linprog(problem), rel=1e-7)
     assert found.value_gbp + found.gap_gbp >= found.bound_gbp - 1e-6
+
+
+@pytest.mark.parametrize("may_miss", [True, False])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_was_forced_is_allowed_as_a_programme_written_anew_allows_it(seed: int, may_miss: bool) -> None:
+    rng = np.random.default_rng(seed)
+    low, high = rng.uniform(0.0, 0.5, (2, PERIODS)) * (rng.random((2, PERIODS)) < 0.3)
+    over_low, over_high = rng.uniform(0.0, 5.0, (2, PERIODS)) * (rng.random((2, PERIODS)) < 0.3)
+    plain = all_markets(seed, closing_value_gbp_mwh=60.0, may_miss=may_miss)
+    without = optimise_window(plain).bound_gbp
+    assert without == pytest.approx(value_by_linprog(plain), rel=1e-7)
+    for allowance in (
+        Allowance(low, high),
+        Allowance(0.0, 0.0, over_low, over_high),
+        Allowance(low, high, over_low, 0.0),
+    ):
+        problem = replace(plain, allowance=allowance)
+        bound = optimise_window(problem).bound_gbp
+        assert bound == pytest.approx(value_by_linprog(problem), rel=1e-7)
+        assert bound > without + 0.01
+
+
+@pytest.mark.parametrize("direction", ["low", "high"])
+def test_energy_of_reserve_is_paid_for_and_what_is_not_delivered_is_never_charged_for_less(direction: Any) -> None:
+    reserve = replace(
+        service("PQR", direction, 5, activation=0.1, required=0.5, share=0.2),
+        energy_price_gbp_mwh=np.where(np.arange(PERIODS) % 3, 120.0, -20.0),
+    )
+    held = all_markets(1, services=(reserve,), closing_value_gbp_mwh=60.0, may_miss=False)
+    assert optimise_window(held).bound_gbp == pytest.approx(value_by_linprog(held), rel=1e-7)
+    for problem in (replace(held, may_miss=True), replace(held, allowance=Allowance(0.2, 0.2))):
+        exact = value_by_linprog(problem)
+        assert exact > value_by_linprog(held)
+        assert optimise_window(problem).bound_gbp >= exact - 1e-6 * abs(exact)
 
 
 def test_more_options_never_earn_less() -> None:
