@@ -65,7 +65,7 @@ def main() -> None:
     """Run the weeks that do not stand yet, and print what came of all of them."""
     asked = _arguments()
     starts = [FIRST + timedelta(days=WEEK * asked.every * k) for k in range(asked.weeks)]
-    weeks = [week_of(start) for start in starts if week_of(start)[-1] <= LAST]
+    weeks = [[day for day in week_of(start) if day <= LAST] for start in starts if start <= LAST]
     chains = [week[0] for k, week in enumerate(weeks) if k == 0 or week[0] != weeks[k - 1][-1] + timedelta(days=1)]
     settings = settings_of(chains, reduced=asked.reduced, drawn=asked.drawn, cap_mw=asked.cap)
     name = "cap_default" if asked.cap is None else f"cap_{asked.cap:g}"

@@ -8,12 +8,17 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
 # Before NumPy is imported: tests run in several processes, whose threads of small matrix products only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A timing is never a test: a busy machine takes as long as it takes.
+hypothesis.settings.register_profile("bess", deadline=None)
+hypothesis.settings.load_profile("bess")
 
 PROJECT = Path(__file__).resolve().parents[1]
 REALDATA = PROJECT.parent / "shared" / "realdata"
