@@ -167,7 +167,7 @@ class StoredBounds:
         return (0.0,) if bound == foresight.STRATEGY or limit == 0 else (limit, 0.0)
 
     def _write(self, window: Window, rows: pd.DataFrame) -> None:
-        frames, stamps = {}, {}
+        frames, stamps, stated = {}, {}, self._inputs(window)
         for day in window.days:
             stored = self.lake.read(BOUND_TABLE, day, day)
             kept = stored[~stored["bound"].isin(window.bounds)]
@@ -175,7 +175,7 @@ class StoredBounds:
             frames[day] = pd.concat([kept, own], ignore_index=True) if len(kept) else own
             stamp = self.lake.stamp(BOUND_TABLE, day)
             before = {table: stamp[table] for table in (DISPATCH, MARKET_DISPATCH) if table in stamp}
-            made = before | {window.table: self._inputs(window)}
+            made = before | {window.table: stated}
             stamps[day] = made | {
                 "settings": self.settings.market_dispatch_fingerprint(),
                 "code": __version__,
