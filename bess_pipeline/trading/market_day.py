@@ -18,6 +18,7 @@ leaves no other way:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -40,7 +41,15 @@ from bess_pipeline.trading.market_physics import Asked, Done, carry_out, require
 from bess_pipeline.trading.timeline import DECISION_LEAD
 from bess_pipeline.trading_tables import SERVICE_COLUMNS
 
-__all__ = ["Expectation", "MarketDay", "dispatch_market_day", "expected_close_mwh", "expected_openings"]
+__all__ = [
+    "DecidedDay",
+    "Expectation",
+    "MarketDay",
+    "decide_market_day",
+    "dispatch_market_day",
+    "expected_close_mwh",
+    "expected_openings",
+]
 
 FIXED_AHEAD = DECISION_LEAD // gb_time.HALF_HOUR  # half-hours between the measured state and the one that is decided
 ROUNDING_MWH = 1e-9
@@ -48,7 +57,20 @@ SNAP_MWH = 1e-6  # the solver's rounding: a dispatch so near to the contract is 
 
 
 def dispatch_market_day(day: MarketDay) -> pd.DataFrame:
-    """`trading/market_dispatch` rows of a day.
+    """The rows of `decide_market_day`."""
+    return decide_market_day(day).rows
+
+
+@dataclass(frozen=True, eq=False)
+class DecidedDay:
+    """`trading/market_dispatch` rows, and what was decided before physics: charge and discharge (T, 2), MWh."""
+
+    rows: pd.DataFrame
+    decided_mwh: FloatArray
+
+
+def decide_market_day(day: MarketDay) -> DecidedDay:
+    """A day, half-hour by half-hour.
 
     Raises UserInputError in one sentence for inputs that do not fit together, SolverError where a decision has no
     answer or where the result breaks a limit of the battery by more than 1e-6.
@@ -58,7 +80,7 @@ def dispatch_market_day(day: MarketDay) -> pd.DataFrame:
         run.step(k)
     for k in range(len(run.done), day.periods):
         run.happen(k)
-    return run.rows()
+    return DecidedDay(run.rows(), run.decided)
 
 
 def expected_close_mwh(day: MarketDay, instant: datetime) -> float:
@@ -77,20 +99,22 @@ def expected_close_mwh(day: MarketDay, instant: datetime) -> float:
     return run.expected_close_mwh(decisions - 1)
 
 
-def expected_openings(day: MarketDay, dispatch: pd.DataFrame) -> tuple[float, float]:
-    """The state at the end of a day (its rows given) as its next day's first two decisions expect it, MWh.
+def expected_openings(day: MarketDay, decided_mwh: FloatArray, energy_mwh: FloatArray) -> tuple[float, float]:
+    """The state at the end of a day as its next day's first two decisions expect it, MWh.
 
-    They are made when the last two and the last half-hour of `day` are fixed but not over: rolled forward with expected
-    activation.
+    They are made when the last two and the last half-hour of `day` are fixed but not over: rolled forward from the
+    state `energy_mwh` (T,) at the end of what is over, with what was decided (T, 2), expected activation and outages as
+    announced by then.
     """
-    record, limits = _record(day), power_limits(day.battery, day.available, (day.periods,))
-    energy = dispatch["energy_mwh"].to_numpy(dtype="float64")
-    flows = dispatch[["charge_mw", "discharge_mw"]].to_numpy(dtype="float64") * HALF_HOUR_H
+    record, last = _record(day), len(day.start_utc) - 1
     found = []
     for ahead in range(FIXED_AHEAD, 0, -1):
-        state = float(energy[day.periods - ahead - 1])
-        for t in range(day.periods - ahead, day.periods):
-            state = _rolled(day.battery, state, flows[t], record, limits, t).energy_mwh
+        over = day.periods - ahead
+        announced = day.announced(min(over + FIXED_AHEAD, last))
+        limits = power_limits(day.battery, announced, (len(day.start_utc),))
+        state = float(energy_mwh[over - 1])
+        for t in range(over, day.periods):
+            state = _rolled(day.battery, state, decided_mwh[t], record, limits, t).energy_mwh
         found.append(state)
     return found[0], found[1]
 

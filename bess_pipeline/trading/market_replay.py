@@ -35,7 +35,12 @@ from bess_pipeline.trading.chains import chains, is_chain_start, named_starts
 from bess_pipeline.trading.condition import Condition, Opening
 from bess_pipeline.trading.dispatch import closing_energy_mwh, idle_day
 from bess_pipeline.trading.foresight_days import ForesightDays
-from bess_pipeline.trading.market_day import dispatch_market_day, expected_close_mwh, expected_openings
+from bess_pipeline.trading.market_day import (
+    decide_market_day,
+    dispatch_market_day,
+    expected_close_mwh,
+    expected_openings,
+)
 from bess_pipeline.trading.market_inputs import MarketDay
 from bess_pipeline.trading.market_status import UNPLANNED, due, planned_with, why_unplanned
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
@@ -191,11 +196,12 @@ class MarketReplay:
         if strategy == FORESIGHT_48H:
             return self._foreseen(day, battery, energy_mwh, market)
         given = self._given(day, strategy, battery, energy_mwh, market)
-        decided = rows = dispatch_market_day(given)
+        decided = decide_market_day(given)
+        rows = decided.rows
         mechanism = self.settings.balancing_mechanism
         if mechanism.enabled:
             rows = with_acceptances(
-                decided,
+                rows,
                 efa_rows(self.lake, "market/system_price", day, day),
                 battery,
                 mechanism,
@@ -203,8 +209,8 @@ class MarketReplay:
                 seed=self.settings.seed,
                 availability=self.condition.availability(day),
             )
-        measured = decided.assign(energy_mwh=rows["energy_mwh"].to_numpy())  # with what was accepted by then
-        return _Done(rows, COMPLETE, expected_opening_mwh=expected_openings(given, measured))
+        measured_mwh = rows["energy_mwh"].to_numpy(dtype="float64")  # with what was accepted by then
+        return _Done(rows, COMPLETE, expected_opening_mwh=expected_openings(given, decided.decided_mwh, measured_mwh))
 
     def _given(self, day: date, strategy: str, battery: Battery, energy_mwh: float, market: StoredMarket) -> MarketDay:
         """What the dispatch of a strategy that plans with scenarios is given."""

@@ -17,7 +17,13 @@ from bess_pipeline.ancillary.rows import FloatArray
 from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import UserInputError
-from bess_pipeline.trading.market_day import Expectation, MarketDay, dispatch_market_day, expected_openings
+from bess_pipeline.trading.market_day import (
+    Expectation,
+    MarketDay,
+    decide_market_day,
+    dispatch_market_day,
+    expected_openings,
+)
 
 H = 0.5
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -274,9 +280,42 @@ def test_the_first_decisions_expect_the_opening_that_was_expected_then() -> None
     step = 0.02 * (into - out)
     energy = column(rows, "energy_mwh")
     flow = H * (0.9 * column(rows, "charge_mw") - column(rows, "discharge_mw") / 0.95)
-    assert expected_openings(given, rows) == pytest.approx(
-        (energy[45] + 2 * step + flow[46:].sum(), energy[46] + step + flow[47])
+    assert openings(given) == pytest.approx((energy[45] + 2 * step + flow[46:].sum(), energy[46] + step + flow[47]))
+
+
+def openings(given: MarketDay) -> tuple[float, float]:
+    """What the first two decisions of the day after expect to open with."""
+    day = decide_market_day(given)
+    return expected_openings(given, day.decided_mwh, column(day.rows, "energy_mwh"))
+
+
+def last_hour(value: float, otherwise: float = 0.0) -> FloatArray:
+    return np.where(np.arange(48) >= 46, value, otherwise)
+
+
+def test_an_expected_opening_does_not_know_the_activation_that_clipped_the_last_hour() -> None:
+    """45 MW are sold and 5 MW of low response held while the store runs empty: what is activated cuts the sale."""
+    sold = np.where((np.arange(96) >= 46) & (np.arange(96) < 48), 45.0, 0.0)
+    low = services(5.0, 0.0, 0.0) | {"codes": ("DRL",), "services_mw": np.full((1, 96), 5.0)}
+    none = {"activation_mwh_per_mw": np.zeros((1, 48)), "expected_activation_mwh_per_mw": np.zeros((1, 96))}
+    given = a_day(
+        day_ahead_mw=sold, opening_energy_mwh=55.0, imbalance_cap_mw=0.0, margin_half_hours=0.0, **(low | none)
     )
+    stormy = replace(given, activation_mwh_per_mw=last_hour(1.5)[None, :])
+    assert (dispatch_market_day(stormy)["forced_imbalance_mwh"].iloc[46:] < -1.0).any()  # it does clip
+    assert openings(stormy)[0] == openings(given)[0]
+    assert openings(stormy)[1] < openings(given)[1]  # of the half-hour that is over by the second decision
+
+
+def test_an_expected_opening_knows_outages_that_were_announced_alone() -> None:
+    """77 MWh and a sale of 22.5 in each half-hour of the last hour, in which the asset is out."""
+    sold = np.where((np.arange(96) >= 46) & (np.arange(96) < 48), 45.0, 0.0)
+    out, known = Availability(1.0, last_hour(0.0, 1.0)), Availability(1.0, np.append(last_hour(0.0, 1.0), np.ones(48)))
+    given = a_day(day_ahead_mw=sold, opening_energy_mwh=77.0, imbalance_cap_mw=0.0, available=out)
+    energy = 77.0 - 22.5 / 0.95 * np.arange(3)
+    assert openings(given) == pytest.approx((energy[2], energy[1]))
+    told = replace(given, announced=lambda k: known if k >= 49 else ALWAYS)
+    assert openings(told) == pytest.approx((energy[2], energy[0]))  # the first of the two does not know of it yet
 
 
 def test_an_expected_opening_moves_the_first_two_decisions_and_no_state() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -322,6 +322,33 @@ def test_a_decision_knows_nothing_that_came_out_after_it(desk: MarketDesk, half_
         decided = slice(0, half_hour + 1)
         assert poisoned[DECIDED][decided].equals(rows[DECIDED][decided])
         assert not poisoned[DECIDED].equals(rows[DECIDED])  # absurd prices do move what is decided later
+
+
+def sudden_outage(desk: MarketDesk, day: date, known_utc: datetime) -> None:
+    """The asset is out in the last hour of an EFA day, which is announced at `known_utc`."""
+    end, path = gb_time.efa_day_bounds_utc(day)[1], desk.root / "outages.csv"
+    start, end, known = (f"{one:%Y-%m-%dT%H:%MZ}" for one in (end - timedelta(hours=1), end, known_utc))
+    columns = "start_utc,end_utc,available_fraction,kind,reason,known_utc"
+    path.write_text(f"{columns}\n{start},{end},0,forced,a trip,{known}\n")
+    desk.changes = {**desk.changes, "trading": {"availability_file": path}}
+    desk.replay.availability([day])
+
+
+@pytest.mark.parametrize("half_hour", [0, 1])
+def test_the_first_decisions_of_a_day_know_nothing_that_came_out_after_them(desk: MarketDesk, half_hour: int) -> None:
+    """They are made before the day begins: the close of the day before is not known yet, and is poisoned."""
+    before = {strategy: desk.rows(NEXT, strategy) for strategy in PLANNED}
+    closed = desk.rows(DAY, "co_optimised")
+    instant = timeline.decision_utc(gb_time.efa_half_hours(NEXT)[half_hour].to_pydatetime())
+    assert poison(desk.lake, instant, DAY - timedelta(days=1), LAST) > 0
+    sudden_outage(desk, DAY, instant + timedelta(minutes=1))
+    desk.market.dispatch([DAY, NEXT])
+    poisoned_close = desk.rows(DAY, "co_optimised")
+    assert poisoned_close["energy_mwh"].iloc[-1] != closed["energy_mwh"].iloc[-1]  # positive control
+    decided = ["charge_mw", "discharge_mw", "intraday_mwh"]
+    for strategy, rows in before.items():
+        poisoned = desk.rows(NEXT, strategy)
+        assert poisoned[decided][: half_hour + 1].equals(rows[decided][: half_hour + 1])
 
 
 def test_a_decision_does_know_what_came_out_before_it(desk: MarketDesk) -> None:
