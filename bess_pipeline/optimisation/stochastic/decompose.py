@@ -3,9 +3,10 @@
 What belongs here: the order of methods, and when an answer is good enough. What does not: the methods.
 
 The interior point method runs until a dispatch restored from its point (a lower bound of the objective) and the bound
-of its duals (an upper one) are close enough. Where it stops short, the whole problem goes to the simplex method as long
-as it is small enough for that to be quick; else, or where the formulation has another structure, cuts scenario by
-scenario close what is left (`multicut.py`), from the best plan found.
+of its duals (an upper one) are close enough. Where it stops short, or has nothing to say (no interior, as with a sold
+position that the imbalance cap leaves no choice about; another structure), the whole problem goes to the simplex method
+as long as it is small enough for that to be quick; else cuts scenario by scenario close what is left (`multicut.py`),
+from the best plan found.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ MOST_ITERATIONS = 120
 LOOK_FROM = 4.0  # look at the certificate once the method's own gap is within this many times the wanted one
 LITTLE_RESIDUAL = 1e-2
 QUICK_COLUMNS = 150_000  # of all scenarios: a hundred over 48 h, some ten seconds by simplex, far less than cuts take
+SIMPLEX = "interior_point+simplex"
 PATIENCE = 8  # iterations without a better certificate before cuts take over
 
 
@@ -79,7 +81,7 @@ def decompose(
     if found is not None and found.gap <= gap:
         return found
     left = max(time_limit_s - (perf_counter() - started), 0.0)
-    whole = _solve_whole(programme, risk, left) if found is not None and programme.cost.size <= QUICK_COLUMNS else None
+    whole = _solve_whole(programme, risk, left) if programme.cost.size <= QUICK_COLUMNS else None
     if whole is not None:
         return whole
     left = max(time_limit_s - (perf_counter() - started), 0.0)
@@ -92,7 +94,7 @@ def _solve_whole(programme: Programme, risk: RiskAversion, time_limit_s: float) 
         found = ExtensiveSession(programme, time_limit_s=max(time_limit_s, 1.0)).solve(risk)
     except SolverError:
         return None
-    return replace(found, method="interior_point+simplex")
+    return replace(found, method=SIMPLEX)
 
 
 def solve_interior(

@@ -90,13 +90,30 @@ def test_two_hundred_scenarios(weight: float) -> None:
     [{"ramp_limit_mw_per_hour": 40.0}, {"cycle_depth_cost_gbp_per_mwh": (0.0, 4.0, 9.0)}],
     ids=["ramp", "depth"],
 )
-def test_a_formulation_without_the_structure_is_decomposed_by_cuts(change: dict[str, object]) -> None:
+@pytest.mark.parametrize(("columns", "method"), [(150_000, "interior_point+simplex"), (0, "multicut")])
+def test_a_formulation_without_the_structure_is_solved_whole_or_beyond_a_size_by_cuts(
+    columns: int, method: str, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     problem, risk = coupled(5, periods=16, battery=replace(BATTERY, **change)), RiskAversion(0.4, 0.8)  # type: ignore[arg-type]
     programme = compile_programme(problem)
     assert structure_of(programme) is None
+    monkeypatch.setattr(decompose_module, "QUICK_COLUMNS", columns)
     found = decompose(programme, risk)
-    assert found.method == "multicut"
+    assert found.method == method
     whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    assert_proven(programme, risk, found, whole.objective_gbp)
+
+
+def test_a_problem_of_which_the_interior_point_method_says_nothing_is_solved_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with a sold position at an imbalance cap of 0: cuts alone stopped far from the optimum there."""
+    problem, risk = with_response(6, periods=16), RiskAversion(0.4, 0.8)
+    programme = compile_programme(problem)
+    whole = optimise_plan(problem, risk, method="extensive", exclusive=False)
+    monkeypatch.setattr(decompose_module, "solve_interior", lambda *args, **options: None)
+    found = decompose(programme, risk)
+    assert found.method == "interior_point+simplex"
     assert_proven(programme, risk, found, whole.objective_gbp)
 
 
@@ -178,6 +195,7 @@ def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatc
     linear = optimise_plan(problem, risk, method="decomposition", exclusive=False)
     programme = compile_programme(problem)
     assert overlaps(programme, netted(programme, linear)).size
+    monkeypatch.setattr(exclusive_module, "SCENARIO_LIMIT_S", 600.0)  # a busy machine is no reason to fail
     decided = optimise_plan(problem, risk, method="decomposition")
     monkeypatch.setattr(exclusive_module, "SCENARIO_LIMIT_S", 0.0)
     kept = optimise_plan(problem, risk, method="decomposition")
@@ -186,7 +204,7 @@ def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatc
         assert_feasible(programme, found)
     assert kept.bound_gbp == pytest.approx(decided.bound_gbp, rel=1e-9)
     assert kept.objective_gbp < decided.objective_gbp
-    assert kept.gap > decided.gap
+    assert kept.gap > 1e-6
 
 
 def test_further_rules_of_the_plan_are_kept_by_every_method() -> None:
