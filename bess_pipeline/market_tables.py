@@ -15,6 +15,7 @@ from bess_pipeline.schema_fields import amount_field, price_field
 from bess_pipeline.trading_tables import Dispatch
 
 MARKET_DISPATCH = "trading/market_dispatch"
+WITHOUT_NEXT_DAY = "without_next_day"  # in its stamp: dispatched before the day after was planned
 
 
 def _service(product: str, direction: str) -> Any:

@@ -24,6 +24,7 @@ import pyarrow
 from bess_pipeline import __version__, atomic, schemas
 from bess_pipeline.errors import BessError, UserInputError
 from bess_pipeline.lake import Lake
+from bess_pipeline.market_tables import MARKET_DISPATCH, WITHOUT_NEXT_DAY
 from bess_pipeline.workspace import Workspace, WorkspaceStamp, packaged
 
 LOCK_TIMEOUT_S = 600.0
@@ -134,6 +135,7 @@ def _build(file: Path, lake: Lake, stamp: WorkspaceStamp | None) -> None:
             for held in (table, *ALSO_LOADED.get(table, ())):
                 _load(connection, table, lake.files(held))
             _comment(connection, table)
+        _load_without_next_day(connection, lake)
         connection.execute(
             "INSERT INTO meta.publication VALUES (?, ?, ?, ?)",
             [schemas.SCHEMA_VERSION, __version__, stamp and stamp.origin, stamp and stamp.day_ahead],
@@ -160,6 +162,18 @@ def _load(connection: duckdb.DuckDBPyConnection, table: str, files: list[Path]) 
             f"SELECT {columns} FROM read_parquet($files, union_by_name = true, hive_partitioning = false)",
             {"files": [_literal_path(file) for file in files]},
         )
+
+
+def _load_without_next_day(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Days and strategies whose dispatch says in its stamp that it went without the contracts of the day after."""
+    found = [
+        (day, name.partition(".")[2])
+        for day in lake.days(MARKET_DISPATCH)
+        for name in lake.stamp(MARKET_DISPATCH, day)
+        if name.startswith(f"{WITHOUT_NEXT_DAY}.")
+    ]
+    if found:
+        connection.executemany("INSERT INTO meta.without_next_day VALUES (?, ?)", found)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: str) -> None:

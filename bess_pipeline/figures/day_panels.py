@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from bess_pipeline import gb_time
+from bess_pipeline.ancillary.products import PRODUCT_TABLE, Direction
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.figures import style
 from bess_pipeline.figures.day_axis import CLOCK_NOTES
@@ -76,9 +78,40 @@ def power_bars(axes: Axes, left: Array, dispatch: pd.DataFrame) -> None:
 
 def sold_line(axes: Axes, left: Array, sold_mw: Array) -> None:
     """The volume sold day-ahead as a dashed line."""
-    edges = np.append(left, left[-1] + STEP_H)
-    (sold,) = axes.step(edges, closed(sold_mw), where="post", color=style.BLACK, linewidth=1.0, label="sold day-ahead")
+    (sold,) = _steps(axes, left, sold_mw, "sold day-ahead")
     sold.set_linestyle((0, (3, 2)))
+
+
+def contract_line(axes: Axes, left: Array, sold_mw: Array) -> None:
+    """The volume sold in all markets together as a thin line."""
+    _steps(axes, left, sold_mw, "sold, with intraday")
+
+
+def _steps(axes: Axes, left: Array, power_mw: Array, label: str) -> list[Line2D]:
+    edges = np.append(left, left[-1] + STEP_H)
+    return axes.step(edges, closed(power_mw), where="post", color=style.BLACK, linewidth=1.0, label=label)
+
+
+def capacity_mw(rows: pd.DataFrame, direction: Direction) -> dict[str, Array]:
+    """Capacity by product of one direction, in the order of products; those the rows have no column for are out."""
+    columns = {code: f"{code.lower()}_mw" for code, product in PRODUCT_TABLE.items() if product.direction == direction}
+    return {
+        code: rows[column].fillna(0.0).to_numpy(dtype="float64") for code, column in columns.items() if column in rows
+    }
+
+
+def capacity_stack(axes: Axes, left: Array, base_mw: Array, capacity: dict[str, Array], sign: float) -> float:
+    """Bars of capacity outwards from a power, and how far they reach, MW; sign: 1.0 upwards, -1.0 downwards."""
+    level = base_mw.copy()
+    said = set(axes.get_legend_handles_labels()[1])
+    for code, amount in capacity.items():
+        if (amount > ACTIVE_MW).any():
+            service = PRODUCT_TABLE[code].service
+            colour = style.SERVICE_COLOURS[service]
+            axes.bar(left, sign * amount, STEP_H, bottom=sign * level, align="edge", color=colour,
+                     label=None if service in said else service)  # fmt: skip
+        level = level + amount
+    return float(level.max())
 
 
 def usable_range(axes: Axes, battery: Battery) -> None:

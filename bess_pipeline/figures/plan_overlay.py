@@ -13,15 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bess_pipeline import gb_time
-from bess_pipeline.ancillary.products import PRODUCT_TABLE, Direction
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.figures import day_panels, stream_words, style
 from bess_pipeline.figures.day_axis import clock_axis
-from bess_pipeline.figures.day_panels import ACTIVE_MW, STEP_H, Array
+from bess_pipeline.figures.day_panels import ACTIVE_MW, STEP_H, Array, capacity_mw, capacity_stack
 from bess_pipeline.figures.provenance import Provenance
 
 PRICES = (("day_ahead", style.BLACK, 2.2), ("system_price", style.ORANGE, 2.1))  # the day-ahead price lies on top
-CAPACITY_COLUMNS = {code: f"{code.lower()}_mw" for code in PRODUCT_TABLE}
 
 
 @style.styled
@@ -72,21 +70,10 @@ def _only_plan(plan: pd.DataFrame, price_rows: pd.DataFrame) -> tuple[date, str,
 
 def _activation(plan: pd.DataFrame) -> str:
     """The basis of the energy that response moves, or that no capacity is held."""
-    if not any(amount.any() for amount in _capacity(plan, "low").values()) and not any(
-        amount.any() for amount in _capacity(plan, "high").values()
-    ):
+    if not any(amount.any() for direction in ("low", "high") for amount in capacity_mw(plan, direction).values()):
         return "no response capacity"
     found = sorted({str(one) for one in plan["activation_basis"].dropna() if one})
     return f"response energy (activation): {'; '.join(found) or 'basis not stated'}"
-
-
-def _capacity(plan: pd.DataFrame, direction: Direction) -> dict[str, Array]:
-    """Committed MW by product of one direction, in the order of products; those the plan has no column for are out."""
-    return {
-        code: plan[CAPACITY_COLUMNS[code]].fillna(0.0).to_numpy(dtype="float64")
-        for code, product in PRODUCT_TABLE.items()
-        if product.direction == direction and CAPACITY_COLUMNS[code] in plan.columns
-    }
 
 
 def _price_panel(axes: Axes, rows: pd.DataFrame, day: date, provenance: Provenance) -> None:
@@ -113,8 +100,8 @@ def _price_panel(axes: Axes, rows: pd.DataFrame, day: date, provenance: Provenan
 def _power_panel(axes: Axes, left: Array, plan: pd.DataFrame, battery: Battery) -> None:
     """Capacity of low products stands on planned discharge, of high ones hangs below planned charge."""
     day_panels.power_bars(axes, left, plan)
-    highest = _stack(axes, left, plan["discharge_mw"].to_numpy(dtype="float64"), _capacity(plan, "low"), 1.0)
-    lowest = -_stack(axes, left, plan["charge_mw"].to_numpy(dtype="float64"), _capacity(plan, "high"), -1.0)
+    highest = capacity_stack(axes, left, plan["discharge_mw"].to_numpy(dtype="float64"), capacity_mw(plan, "low"), 1.0)
+    lowest = -capacity_stack(axes, left, plan["charge_mw"].to_numpy(dtype="float64"), capacity_mw(plan, "high"), -1.0)
     day_panels.sold_line(axes, left, plan["day_ahead_mw"].to_numpy(dtype="float64"))
     if np.isfinite(battery.power_mw):
         for bound, label in ((battery.power_mw, "rating"), (-battery.power_mw, None)):
@@ -125,20 +112,6 @@ def _power_panel(axes: Axes, left: Array, plan: pd.DataFrame, battery: Battery) 
     axes.set_ylim(-reach, reach)
     axes.set_ylabel("Power and capacity, MW\nlow response up, high down")
     day_panels.legend_above(axes, ncols=10)
-
-
-def _stack(axes: Axes, left: Array, base_mw: Array, capacity: dict[str, Array], sign: float) -> float:
-    """Bars of capacity outwards from the planned power, and how far they reach, MW."""
-    level = base_mw.copy()
-    said = set(axes.get_legend_handles_labels()[1])
-    for code, amount in capacity.items():
-        if (amount > ACTIVE_MW).any():
-            service = PRODUCT_TABLE[code].service
-            colour = style.SERVICE_COLOURS[service]
-            axes.bar(left, sign * amount, STEP_H, bottom=sign * level, align="edge", color=colour,
-                     label=None if service in said else service)  # fmt: skip
-        level = level + amount
-    return float(level.max())
 
 
 def _energy_panel(axes: Axes, left: Array, plan: pd.DataFrame, battery: Battery, opening_mwh: float | None) -> None:

@@ -28,8 +28,8 @@ from bess_pipeline.figures.stream_words import gate_label
 from bess_pipeline.figures.style import png_bytes, strategy_label
 from bess_pipeline.report import plan_tables
 from bess_pipeline.report.html import environment
-from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, day_ahead_prices, settled_window
-from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of
+from bess_pipeline.report.publish import FORECASTS_NAME, PLANS_NAME, REPORT_NAME, settled_window
+from bess_pipeline.report.window import Window, as_date, price_rows, provenance_of, rows_of
 from bess_pipeline.risk.frontier_rows import why_flat
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_days import CoOptimisedDays
@@ -86,7 +86,7 @@ class _Day:
         tables = (PLANS, "trading.orders", "trading.plan_explanation", PLAN_VALUES)
         rows = tuple(rows_of(workspace, table, Window(day, day)) for table in tables)
         forecast = rows_of(workspace, FORECASTS, Window(day, day))
-        return cls(day, rows, forecast, day_ahead_prices(workspace, day))
+        return cls(day, rows, forecast, price_rows(workspace, "market.day_ahead_price", day))
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from bess_pipeline import gb_time
 from bess_pipeline.atomic import write_bytes
 from bess_pipeline.battery.parameters import Battery
-from bess_pipeline.figures.dispatch import dispatch_overlay
 from bess_pipeline.figures.pnl import cumulative_pnl
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import save_png, strategy_label
@@ -28,6 +26,7 @@ from bess_pipeline.report.captured import capture_section, ladder_section, water
 from bess_pipeline.report.comparisons import comparisons
 from bess_pipeline.report.html import ReportInputs, build_report
 from bess_pipeline.report.not_included import comparison, not_included
+from bess_pipeline.report.overlays import overlays, telling_days
 from bess_pipeline.report.risk import risk_sections, warning_items
 from bess_pipeline.report.risk_figures import CAPTURE, LADDER, STREAMS, TAIL, WATERFALL, Shown, risk_pictures
 from bess_pipeline.report.risk_rows import RiskRows, first_common_day, risk_rows, stored_tables
@@ -37,7 +36,6 @@ from bess_pipeline.report.tables import Comparison
 from bess_pipeline.report.wear import wear_note, wear_table
 from bess_pipeline.report.window import Window, as_date, provenance_of, rows_of, sql_date
 from bess_pipeline.settings import Settings
-from bess_pipeline.trading import strategies
 from bess_pipeline.warehouse import query
 from bess_pipeline.workspace import Workspace
 
@@ -75,14 +73,11 @@ def write_figures(settings: Settings, workspace: Workspace, window: Window, as_o
         written[WEAR] = _figure_file(workspace, WEAR)
         states = _states_of_energy(workspace, window)
         save_png(wear_figure(degradation, states, battery.energy_mwh, provenance), written[WEAR])
-    overlaid = {*strategies.NAMES, risk.leading(pnl["strategy"])}
-    for day in _telling_days(workspace, window):
-        dispatch = rows_of(workspace, "trading.dispatch", Window(day, day))
-        prices = day_ahead_prices(workspace, day)
-        for strategy, rows in dispatch[dispatch["strategy"].isin(overlaid)].groupby("strategy", sort=True):
-            name = f"dispatch_{strategy}_{day.isoformat()}"
+    for day in telling_days(workspace, window):
+        for strategy, picture in overlays(workspace, day, risk.leading, battery, provenance):
+            name = f"dispatch_{strategy}_{day.day.isoformat()}"
             written[name] = _figure_file(workspace, name)
-            save_png(dispatch_overlay(rows.reset_index(drop=True), prices, battery, provenance), written[name])
+            save_png(picture, written[name])
     write_bytes(_figure_index(workspace), json.dumps(list(written), indent=1).encode())
     copy_figures(written.values(), settings.report.copy_figures_to)
     return written
@@ -136,15 +131,6 @@ def write_report(
 def daily_pnl(workspace: Workspace, window: Window) -> pd.DataFrame:
     """`risk/daily_pnl` rows of the window, from the warehouse."""
     return rows_of(workspace, "risk.daily_pnl", window)
-
-
-def day_ahead_prices(workspace: Workspace, day: date) -> pd.DataFrame:
-    """`market/day_ahead_price` rows of the two settlement dates that an EFA day lies in, from the warehouse."""
-    return query(
-        workspace.database,
-        "SELECT * FROM market.day_ahead_price WHERE settlement_date "
-        f"BETWEEN {sql_date(day - timedelta(days=1))} AND {sql_date(day)} ORDER BY start_utc",
-    )
 
 
 def window_comparisons(workspace: Workspace, window: Window, risk: RiskRows | None = None) -> list[Comparison]:
@@ -211,15 +197,6 @@ def _figure_file(workspace: Workspace, name: str) -> Path:
 
 def _figure_index(workspace: Workspace) -> Path:
     return workspace.reports / "figures" / "newest.json"
-
-
-def _telling_days(workspace: Workspace, window: Window) -> list[date]:
-    """The last complete day and every complete clock-change day of the window."""
-    status = rows_of(workspace, "trading.run_status", window)
-    complete = status.groupby("efa_date")["status"].agg(lambda values: bool((values == "complete").all()))
-    days = [as_date(day) for day, whole in complete.items() if whole]
-    changes = [day for day in days if len(gb_time.efa_half_hours(day)) != 48]
-    return sorted({*changes, *days[-1:]})
 
 
 def _states_of_energy(workspace: Workspace, window: Window) -> pd.DataFrame:

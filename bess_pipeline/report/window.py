@@ -7,7 +7,7 @@ What belongs here: what all pages need to ask the warehouse. What does not: whic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 
@@ -34,6 +34,15 @@ def rows_of(workspace: Workspace, table: str, window: Window) -> pd.DataFrame:
     )
     rows["efa_date"] = rows["efa_date"].map(as_date).astype(object)
     return rows
+
+
+def price_rows(workspace: Workspace, table: str, day: date) -> pd.DataFrame:
+    """Rows of a half-hourly table of prices of the two settlement dates that an EFA day lies in."""
+    return query(
+        workspace.database,
+        f"SELECT * FROM {table} WHERE settlement_date "
+        f"BETWEEN {sql_date(day - timedelta(days=1))} AND {sql_date(day)} ORDER BY start_utc",
+    )
 
 
 def provenance_of(workspace: Workspace, as_of: datetime) -> Provenance:

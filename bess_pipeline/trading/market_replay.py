@@ -27,7 +27,7 @@ from bess_pipeline.battery.limits import ALWAYS, Availability
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError, UserInputError
 from bess_pipeline.lake import Lake
-from bess_pipeline.market_tables import MARKET_DISPATCH
+from bess_pipeline.market_tables import MARKET_DISPATCH, WITHOUT_NEXT_DAY
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.balancing_mechanism import with_acceptances
 from bess_pipeline.trading.chain_workers import work_through
@@ -169,6 +169,8 @@ class MarketReplay:
             stamp |= {f"status.{strategy}": done.status, f"reason.{strategy}": done.reason}
             stamp |= {f"inputs.{strategy}": self._inputs(day, strategy, opening)}
             stamp |= {f"{UNPLANNED}.{strategy}": "yes" if why_unplanned(self.lake, day, strategy) else ""}
+            if done.status == COMPLETE and market.goes_without_next_day(day, strategy):
+                stamp[f"{WITHOUT_NEXT_DAY}.{strategy}"] = "yes"
             if done.rows is not None:
                 rows.append(done.rows)
                 orders.append(done.orders)

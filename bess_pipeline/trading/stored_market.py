@@ -89,8 +89,7 @@ class StoredMarket:
         energy = accepted_day_ahead_mw(orders, horizon)
         services = accepted_capacity_mw(orders, codes, horizon)
         _require_results(day, energy[:periods], codes, services[:, :periods])
-        within_day = self._source(day) in timeline.WITHIN_DAY_SOURCES
-        planned = not why_unplanned(self.lake, day + ONE_DAY, strategy) and not within_day
+        planned = self._next_day_binds(day) and not why_unplanned(self.lake, day + ONE_DAY, strategy)
         energy_from = _known_from(horizon, timeline.day_ahead_result_utc(day + ONE_DAY))
         services_from = _known_from(
             horizon, timeline.response_result_utc(day + ONE_DAY, self.settings.data.response_result_clock)
@@ -108,6 +107,14 @@ class StoredMarket:
             energy_from if energy_known else None,
             services_from if services_known else None,
         )
+
+    def goes_without_next_day(self, day: date, strategy: str) -> bool:
+        """Whether a day lacks contracts of the day after that bind it as soon as that one is planned."""
+        return self._next_day_binds(day) and bool(why_unplanned(self.lake, day + ONE_DAY, strategy))
+
+    def _next_day_binds(self, day: date) -> bool:
+        """Not where a within-day index stands in for the day-ahead price: its result is not out before the day."""
+        return self._source(day) not in timeline.WITHIN_DAY_SOURCES
 
     def market_day(
         self,

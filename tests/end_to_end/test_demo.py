@@ -43,6 +43,7 @@ from bess_pipeline.workspace import Workspace
 BESS = Path(sys.executable).with_name("bess")
 DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
+LOWEST_PRICE_DAY = date(2026, 4, 3)  # below zero
 STRATEGIES = small_workspace.STRATEGIES
 MARKET_DAYS = DAYS[-7:]  # those that are planned by the strategies of all markets
 GATES = ("day_ahead", "response")
@@ -300,6 +301,7 @@ def test_figures_are_pictures_of_a_sane_size(demo: Demo) -> None:
     days = (SHORT_DAY, DEMO_LAST_DAY)
     names = {f"dispatch_{strategy}_{day}.png" for strategy in STRATEGIES for day in days}
     names |= {f"dispatch_co_optimised_cvar_{day}.png" for day in (DEMO_LAST_DAY,)}
+    names |= {f"dispatch_{strategy}_{LOWEST_PRICE_DAY}.png" for strategy in ("day_ahead_rolling", "rule_based")}
     names |= {"cumulative_pnl.png", "coverage.png", "wear.png"} | FORECAST_FIGURES | PLAN_FIGURES
     of_risk = {path.name for path in figures if path.name.startswith(RISK_FIGURES)}
     assert {path.name for path in figures} - of_risk == names

@@ -82,6 +82,7 @@ def fill_a_day(place: Workspace, price: float) -> None:
 def test_tables_are_those_of_the_schemas_with_their_types(database: Path) -> None:
     tables = warehouse.tables(database)
     meta = tables.pop("meta.publication")
+    assert tables.pop("meta.without_next_day") == {"efa_date": "DATE", "strategy": "VARCHAR"}
     assert tables == {table.replace("/", "."): schemas.duckdb_types(table) for table in schemas.TABLES}
     assert all(list(types) == list(schemas.columns(name.replace(".", "/"))) for name, types in tables.items())
     assert list(meta) == ["schema_version", "code_version", "origin", "day_ahead"]

@@ -1,8 +1,8 @@
-"""The sentence on chains that begin anew: sums by strategy, shares, and silence where there is one chain."""
+"""The sentences on seams: what chains that begin anew give by strategy, which days knew nothing of the next."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 from storage_frames import daily_pnl
@@ -41,3 +41,15 @@ def test_a_loss_a_missing_price_and_no_p_and_l_are_told_apart() -> None:
         ": idle 5.0 MWh, £350; rule_based -20.0 MWh, £-1,000 (-25.0% of its P&L after wear); "
         "unpriced 45.0 MWh, 1 of 1 without a price."
     )
+
+
+def test_days_that_knew_nothing_of_the_next_are_named_and_no_start_of_a_chain() -> None:
+    closed = [(FEBRUARY, "a"), *((FEBRUARY + timedelta(days=n), "b") for n in range(10, 16))]
+    unseen = pd.DataFrame(closed, columns=["closed_on", "strategy"]).assign(difference_mwh=0.0, worth_gbp=0.0)
+    unseen["efa_date"] = [day + timedelta(days=1) for day, _ in closed]
+    (sentence,) = seam_sentences(unseen.assign(kind="next day unplanned"), PNL, lambda name: f"<{name}>")
+    assert sentence.endswith(": <a> 2024-02-01; <b> on 6 days from 2024-02-11 to 2024-02-16.")
+    assert "begin anew" not in sentence
+    start = seams((MARCH, "a", 45.0, 3_000.0)).assign(kind="chain start", closed_on=FEBRUARY)
+    both = seam_sentences(pd.concat([start, unseen.assign(kind="next day unplanned")]), PNL, str)
+    assert ["begin anew once" in one for one in both] == [True, False]

@@ -15,7 +15,7 @@ from market_desk import DAYS, SYSTEM, MarketDesk, planned_desk, raise_system_pri
 from plan_desk import AUCTIONS, LAST, NEXT, PRICES, without_day
 from poisoned_lake import poison
 
-from bess_pipeline import gb_time
+from bess_pipeline import gb_time, warehouse
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.checks import energy_balance_error_mwh, market_cash_difference_gbp, opening_gaps
@@ -28,6 +28,7 @@ from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, RUN_STATUS
 from bess_pipeline.trading.status import DayStatus
 from bess_pipeline.trading.stored_market import StoredMarket
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
+from bess_pipeline.workspace import Workspace
 
 DECIDED = ["charge_mw", "discharge_mw", "intraday_mwh", "energy_mwh"]
 DISPATCHED = ["charge_mw", "discharge_mw", "energy_mwh", "metered_mwh", "contracted_mwh", "imbalance_mwh"]
@@ -382,6 +383,50 @@ def test_contracts_of_the_day_after_are_known_from_their_results_on(desk: Market
     assert not alone.day_ahead_mw[48:].any()
     assert not alone.services_mw[:, 48:].any()
     assert alone.day_ahead_mw[:48].tolist() == found.day_ahead_mw[:48].tolist()
+
+
+def test_a_day_dispatched_before_the_next_is_planned_says_so_and_is_not_dispatched_again(desk: MarketDesk) -> None:
+    """The desk is planned for both days: dispatched with the second day's plan, and without it until it is back."""
+    tables = (CO_OPTIMISED_PLAN, ORDERS)
+    kept = {table: desk.lake.path(table, NEXT).read_bytes() for table in tables}
+    desk.market.dispatch([DAY])
+    assert _notes(desk) == []
+    for table in tables:
+        desk.lake.path(table, NEXT).unlink()
+    desk.run([DAY])
+    assert _notes(desk) == sorted(PLANNED)
+    assert _seams(desk).empty, "as long as there is no later day"
+    for table, content in kept.items():
+        desk.lake.path(table, NEXT).write_bytes(content)
+    assert desk.market.finished(DAY)
+    found = _seams(desk)
+    assert found["strategy"].tolist() == sorted(PLANNED)
+    assert found[["efa_date", "closed_on", "kind"]].drop_duplicates().to_numpy().tolist() == [
+        [NEXT, DAY, "next day unplanned"]
+    ]
+    assert (found["difference_mwh"] == 0.0).all()
+    desk.market.dispatch([DAY])
+    assert _notes(desk) == [], "asked for again, it knows the next"
+
+
+def _notes(desk: MarketDesk) -> list[str]:
+    """Strategies whose stamp of the first day says that it went without the next."""
+    names = [name.split(".") for name in desk.lake.stamp(MARKET_DISPATCH, DAY)]
+    return sorted(parts[1] for parts in names if parts[0] == "without_next_day")
+
+
+def _seams(desk: MarketDesk) -> pd.DataFrame:
+    return warehouse.query(warehouse.publish(Workspace(desk.root)), "SELECT * FROM trading.seam")
+
+
+def test_where_the_index_binds_no_next_day_there_is_nothing_to_say(desk: MarketDesk) -> None:
+    for day in (DAY - timedelta(days=1), DAY):
+        prices = desk.lake.read(PRICES, day, day)
+        desk.lake.write(PRICES, day, prices.assign(source="elexon_mid"))
+    for table in (CO_OPTIMISED_PLAN, ORDERS):
+        desk.lake.path(table, NEXT).unlink()
+    market = StoredMarket(desk.settings, desk.lake, desk.market.condition, [DAY])
+    assert not market.goes_without_next_day(DAY, "co_optimised")
 
 
 def test_where_the_index_stands_in_there_is_no_trade_within_the_day(desk: MarketDesk) -> None:
