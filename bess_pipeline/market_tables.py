@@ -29,8 +29,9 @@ def _share(direction: str) -> Any:
 class MarketDispatch(Dispatch):
     """What the battery of a strategy of all markets did, per half-hour.
 
-    contracted = day-ahead + intraday; imbalance = metered - contracted - absvd - accepted, of which physics forced the
-    forced part. The baseline (charge, discharge) holds neither response nor reserve energy, but holds acceptances.
+    contracted = day-ahead + intraday; imbalance = metered - contracted - absvd - accepted, of which physics, or
+    a trade that was not filled, forced the forced part. The baseline (charge, discharge) holds neither response nor
+    reserve energy, but holds acceptances.
     """
 
     day_ahead_mwh: float = amount_field("net energy sold day-ahead, MWh")

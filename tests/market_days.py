@@ -48,9 +48,10 @@ def knowing(day_ahead: FloatArray, system: FloatArray, index: FloatArray) -> Cal
 
 
 def market(index: FloatArray, volume_mwh: float = 1000.0, *, share: float = 0.05, **settings: Any) -> IntradayMarket:
-    """A market within the day of this index, with the same expected volume in every half-hour."""
+    """A market within the day of this index, with the same volume expected, and coming out, in every half-hour."""
     given = IntradaySettings(max_share_of_index_volume=share, **settings)
-    return IntradayMarket(given, index, np.full(index.size, volume_mwh))
+    volume = np.full(index.size, volume_mwh)
+    return IntradayMarket(given, index, volume, volume)
 
 
 def a_day(day: date = DAY, **changes: Any) -> MarketDay:

@@ -70,15 +70,16 @@ def problems_metadata(lines: Sequence[str]) -> dict[str, Any]:
     """The days that are not complete, each with its reason, as a list in the UI."""
     if not lines:
         return {"not_complete": 0}
-    return {"not_complete": len(lines), "reasons": _listed(lines)}
+    return {"not_complete": len(lines), "reasons": listed(lines)}
 
 
 def notes_metadata(lines: Sequence[str]) -> dict[str, Any]:
     """Fallbacks and other remarks, as a list in the UI; nothing without any."""
-    return {"notes": _listed(lines)} if lines else {}
+    return {"notes": listed(lines)} if lines else {}
 
 
-def _listed(lines: Sequence[str]) -> dg.MetadataValue:
+def listed(lines: Sequence[str]) -> dg.MetadataValue:
+    """Lines as a list in the UI, the first of many."""
     shown = [f"- {line}" for line in lines[:_LISTED]]
     if len(lines) > _LISTED:
         shown.append(f"- and {len(lines) - _LISTED} more")

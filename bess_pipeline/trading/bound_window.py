@@ -226,7 +226,7 @@ class BoundWindow:
             own = self.day_index == n
             market = self._market.intraday(day, self.horizon.start_utc[own])
             if market is not None:
-                price[own], most[own] = np.nan_to_num(market.index_price_gbp_mwh), market.most_mwh
+                price[own], most[own] = np.nan_to_num(market.index_price_gbp_mwh), market.as_it_came_out().most_mwh
         return price, most
 
     # --- services

@@ -136,14 +136,10 @@ class StoredBounds:
 
     def opening_mwh(self, window: Window) -> tuple[FloatArray, tuple[str, ...]]:
         """State that each half-hour opens with where the chain of the strategies begins (T,), NaN elsewhere; notes."""
+        first = self.opening_chain(window)
         chains = {name: self.chain(window, name) for name in _names(window.table)}
-        known = {name: chain for name, chain in chains.items() if chain}
-        if not known:
-            fallback = self.condition.new_battery.initial_energy_mwh
-            known = {"": ((window.days[0], fallback),)}
-        first = next(iter(known.values()))
-        other = sorted(name for name, chain in known.items() if not same_chain(chain, first))
-        notes = tuple(f"{name} opened with another state: it is not compared with this bound" for name in other)
+        other = sorted(name for name, chain in chains.items() if chain and not same_chain(chain, first))
+        notes = tuple(f"{name} opened with another state than this bound" for name in other)
         opening, begins = [], dict(first)
         for day in window.days:
             own = np.full(len(gb_time.efa_half_hours(day)), np.nan)
@@ -151,8 +147,19 @@ class StoredBounds:
             opening.append(own)
         return np.concatenate(opening), notes
 
+    def opening_chain(self, window: Window) -> tuple[tuple[date, float], ...]:
+        """The days on which the bounds open with a state of their own: those of the first strategy with one."""
+        chains = (self.chain(window, name) for name in _names(window.table))
+        fallback = self.condition.new_battery.initial_energy_mwh
+        return next((chain for chain in chains if chain), ((window.days[0], fallback),))
+
     def chain(self, window: Window, strategy: str) -> tuple[tuple[date, float], ...]:
         """The days of a window on which a strategy opens with a state of its own: (day, MWh); empty without a state."""
+        found = self.starts(window, strategy)
+        return found if found and found[0][0] == window.days[0] else ()
+
+    def starts(self, window: Window, strategy: str) -> tuple[tuple[date, float], ...]:
+        """The same where the first day of the window has no state, too."""
         found = []
         for day in window.days:
             stamp = self.lake.stamp(window.table, day)
@@ -160,7 +167,7 @@ class StoredBounds:
             begins = stamp.get(f"chain_start.{strategy}") == day.isoformat()
             if text and text != "None" and (begins or day == window.days[0]):
                 found.append((day, float(text)))
-        return tuple(found) if found and found[0][0] == window.days[0] else ()
+        return tuple(found)
 
     def _caps_mw(self, bound: str) -> tuple[float, ...]:
         limit = self.settings.co_optimisation.imbalance_limit_of(self.condition.new_battery.power_mw)

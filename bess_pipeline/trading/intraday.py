@@ -2,15 +2,16 @@
 
 What belongs here: the rules of `[intraday]`. What does not: which trade is chosen (`dispatch_problem.py`).
 
-There is no public order book: a trade is filled whole at the realised market index less (sold) or plus (bought) half a
-spread, which is why it is kept small against the volume behind the index. A half-hour without an index, or without an
-expected volume, has no market.
+There is no public order book: a trade is filled at the realised market index less (sold) or plus (bought) half a
+spread, which is why it is kept small against the volume behind the index: when it is decided, against the expected
+volume, and when it is filled, against the realised one. What is not filled is forced imbalance. A half-hour without an
+expected volume has no market; one whose index turns out to be missing fills nothing.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,14 +27,16 @@ MINUTES_PER_HALF_HOUR = 30
 class IntradayMarket:
     """Trade for P half-hours from the start of a trading day.
 
-    index_price_gbp_mwh (P,): as it came out, NaN where there is none; it fills trades and is seen by no decision, which
-    knows only whether there is one. expected_volume_mwh (P,): volume that is expected behind the index, known before
-    the day (for example the mean of the same half-hour on past days), NaN where nothing is expected.
+    index_price_gbp_mwh (P,): as it came out, NaN where there is none; realised_volume_mwh (P,): behind it, NaN where it
+    is not known. They fill trades and are seen by no decision, not even whether they are there. expected_volume_mwh
+    (P,): volume that is expected behind the index, known before the day (for example the mean of the same half-hour on
+    past days), NaN where nothing is expected.
     """
 
     settings: IntradaySettings
     index_price_gbp_mwh: FloatArray
     expected_volume_mwh: FloatArray
+    realised_volume_mwh: FloatArray
 
     @property
     def lead_periods(self) -> int:
@@ -42,11 +45,25 @@ class IntradayMarket:
 
     @property
     def most_mwh(self) -> FloatArray:
-        """Most that may be bought or sold in each half-hour, MWh, (P,)."""
+        """Most that a decision may buy or sell in each half-hour, MWh, (P,)."""
         own = self.settings.max_mw * HALF_HOUR_H
-        volume = np.where(np.isfinite(self.index_price_gbp_mwh), self.expected_volume_mwh, 0.0)
-        share = self.settings.max_share_of_index_volume * np.nan_to_num(volume, nan=0.0)
+        share = self.settings.max_share_of_index_volume * np.nan_to_num(self.expected_volume_mwh, nan=0.0)
         return np.asarray(np.minimum(own, np.maximum(share, 0.0)))
+
+    def filled_mwh(self, wanted_mwh: FloatArray) -> FloatArray:
+        """What is filled of trades (+ sold) of the first half-hours, MWh."""
+        first = slice(wanted_mwh.size)
+        most = self.settings.max_share_of_index_volume * self.realised_volume_mwh[first]
+        most = np.where(np.isfinite(most), most, np.inf)
+        most = np.where(np.isfinite(self.index_price_gbp_mwh[first]), most, 0.0)
+        return np.asarray(np.clip(wanted_mwh, -most, most))
+
+    def as_it_came_out(self) -> IntradayMarket:
+        """The same for who knows the outcome: nothing is decided that will not be filled."""
+        expected, realised = self.expected_volume_mwh, self.realised_volume_mwh
+        volume = np.minimum(expected, np.where(np.isnan(realised), expected, realised))
+        known = np.isfinite(self.index_price_gbp_mwh)
+        return replace(self, expected_volume_mwh=np.asarray(np.where(known, volume, 0.0)))
 
     def fill_price_gbp_mwh(self, period: int, traded_mwh: float) -> float:
         """Price of a trade (+ sold) for a half-hour; NaN without one."""

@@ -292,13 +292,14 @@ class _Run:
         ]
         reserve = self._asked.reserve_export_mwh * shares[0] - self._asked.reserve_import_mwh * shares[1]
         absvd = reserve + ((low - high - reserve) if day.absvd_applies else 0.0)
-        day_ahead, traded = day.day_ahead_mwh[:periods], self.traded[:periods]
+        day_ahead, wanted = day.day_ahead_mwh[:periods], self.traded[:periods]
+        traded = day.intraday.filled_mwh(wanted) if day.intraday else wanted
         metered = net + low - high
         decided = self.decided[:, 1] - self.decided[:, 0]
         cap = day.imbalance_cap_mw * HALF_HOUR_H
-        deviation = decided - day_ahead - traded
+        deviation = decided - day_ahead - wanted
         beyond = deviation - np.clip(deviation, -cap, cap)
-        forced = net - decided + np.where(np.abs(beyond) > SNAP_MWH, beyond, 0.0)
+        forced = net - decided + np.where(np.abs(beyond) > SNAP_MWH, beyond, 0.0) + (wanted - traded)
         missing = np.maximum(
             self.record.missing_mwh(np.append(day.opening_energy_mwh, energy[:-1])),
             self._without_power_mwh(discharge_most, charge_most),

@@ -135,6 +135,9 @@ class StoredMarket:
         expected = self._expected_activation(day, contract.codes, horizon)
         if knows_outcome:
             expected[:, :periods] = happened
+        intraday = self.intraday(day, horizon)
+        if intraday is not None and knows_outcome:
+            intraday = intraday.as_it_came_out()
         value = terminal_value_gbp_mwh(expect(0).day_ahead_gbp_mwh, battery, settings.rolling)
         return MarketDay(
             efa_date=day,
@@ -157,7 +160,7 @@ class StoredMarket:
             expected_opening_mwh=expected_opening_mwh,
             available=self.condition.availability(day),
             announced=self._announced(day, horizon, knows_all=knows_outcome),
-            intraday=self.intraday(day, horizon),
+            intraday=intraday,
             margin_half_hours=0.0 if knows_outcome else UNSEEN_HALF_HOURS,
             absvd_applies=settings.ancillary.absvd_applies,
             baseline_adds_headroom=settings.ancillary.baseline_adds_headroom,
@@ -210,15 +213,17 @@ class StoredMarket:
         return rows[rows["gate"] == gate].sort_values("start_utc", ignore_index=True)
 
     def intraday(self, day: date, horizon: pd.DatetimeIndex) -> IntradayMarket | None:
-        """Trade within the day, for its own half-hours alone; None without."""
-        if not has_intraday_market(self.settings.intraday, self._source(day)):
-            return None
+        """Trade within the day, for its own half-hours alone; None without, as on a day without any index."""
         index = efa_rows(self.lake, INDEX, day, day)
+        if index.empty or not has_intraday_market(self.settings.intraday, self._source(day)):
+            return None
         past = efa_rows(self.lake, INDEX, day - timedelta(days=VOLUME_DAYS + 1), day - 2 * ONE_DAY)
         price = values_at(index, "market_index_price_gbp_mwh", horizon)
         mean = past["market_index_volume_mwh"].astype("float64").groupby(_clock(past["start_utc"])).mean()
-        volume = np.asarray(mean.reindex(_clock(pd.Series(horizon))).to_numpy(dtype="float64"), dtype=np.float64)
-        return IntradayMarket(self.settings.intraday, price, volume)
+        volume = mean.reindex(_clock(pd.Series(horizon))).to_numpy(dtype="float64")
+        own = ~_after(horizon, len(gb_time.efa_half_hours(day)))
+        realised = values_at(index, "market_index_volume_mwh", horizon)
+        return IntradayMarket(self.settings.intraday, price, np.where(own, volume, np.nan), realised)
 
     def _source(self, day: date) -> str:
         """Where the day-ahead prices of a day came from; empty where there are none."""

@@ -9,17 +9,20 @@ bound over more days is another problem. Dependencies are day on day (`trading.p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import dagster as dg
 
 from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.market_tables import MARKET_DISPATCH
 from bess_pipeline.orchestration import metadata
 from bess_pipeline.orchestration.assets.publish import PUBLISH_POOL
-from bess_pipeline.orchestration.assets.trading import check_result, common
+from bess_pipeline.orchestration.assets.trading import common
 from bess_pipeline.orchestration.partitions import requested_days
 from bess_pipeline.orchestration.resources import RUNTIME, one_sentence, restates, skips_finished
 from bess_pipeline.runtime import Runtime
-from bess_pipeline.trading.bound_checks import bound_failures
+from bess_pipeline.trading.bound_checks import Comparison, compared_nowhere, comparisons, failures
 from bess_pipeline.trading.bounds import READ, SolvedBound, StoredBounds
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, DISPATCH, RUN_STATUS
 
@@ -46,7 +49,7 @@ def _bound(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         kinds={"python", "highs"},
         description=f"{metadata.describe(BOUND_TABLE)} All outcomes known, every option that a strategy has.",
         check_specs=[
-            dg.AssetCheckSpec("bound_holds", asset=key, description="No strategy earned more than its bound and gap.")
+            dg.AssetCheckSpec("bound_holds", asset=key, description="No strategy beats its bound; all are compared.")
         ],
     )
     @one_sentence
@@ -55,18 +58,37 @@ def _bound(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         bounds, days = make_bounds(runtime), requested_days(context)
         lake = runtime.workspace.lake
         solved = bounds.make(days, again=not (skips_finished(context) or restates(context)))
-        failures = [words for window in bounds.windows(days) for words in bound_failures(bounds, window)]
-        for words in failures:
+        found = [one for window in bounds.windows(days) for one in comparisons(bounds, window)]
+        for words in failures(found):
             context.log.error(words)
-        found = metadata.rows_metadata(context, lake, BOUND_TABLE, days)
+        for words in compared_nowhere(found):
+            context.log.warning(f"compared nowhere: {words}")
+        told = metadata.rows_metadata(context, lake, BOUND_TABLE, days)
         return dg.MaterializeResult(
-            metadata=found | metadata.notes_metadata([_words(one) for one in solved]),
-            check_results=[
-                check_result(key, "bound_holds", not failures, {"beaten_by": "; ".join(failures) or "none"})
-            ],
+            metadata=told | metadata.notes_metadata([_words(one) for one in solved]),
+            check_results=[bound_holds(key, found)],
         )
 
     return bound
+
+
+def bound_holds(key: dg.AssetKey, found: Sequence[Comparison]) -> dg.AssetCheckResult:
+    """The check: an error where a bound is beaten, a warning where a strategy was compared over no part of a window."""
+    beaten, nowhere = failures(found), compared_nowhere(found)
+    without = [one.words for one in found if one.reason]
+    told: dict[str, Any] = {
+        "beaten_by": "; ".join(beaten) or "none",
+        "compared": len(found) - len(without),
+        "not_compared": len(without),
+        "compared_nowhere": "; ".join(nowhere) or "none",
+    }
+    return dg.AssetCheckResult(
+        check_name="bound_holds",
+        asset_key=key,
+        passed=not (beaten or nowhere),
+        severity=dg.AssetCheckSeverity.WARN if nowhere and not beaten else dg.AssetCheckSeverity.ERROR,
+        metadata=told | ({"not_compared_because": metadata.listed(without)} if without else {}),
+    )
 
 
 def _words(one: SolvedBound) -> str:

@@ -15,7 +15,7 @@ from plan_desk import NEXT
 from bess_pipeline import gb_time
 from bess_pipeline.bound_tables import BOUND_TABLE
 from bess_pipeline.market_tables import MARKET_DISPATCH
-from bess_pipeline.trading.bound_checks import bound_failures
+from bess_pipeline.trading.bound_checks import comparisons, failures
 from bess_pipeline.trading.bounds import SolvedBound, StoredBounds, Window, compared
 from bess_pipeline.trading.stamps import DAILY_PNL, DISPATCH
 
@@ -87,7 +87,9 @@ def test_no_strategy_beats_its_bound(made: tuple[MarketDesk, list[SolvedBound]])
     desk, _ = made
     bounds = bounds_of(desk)
     assert [one.table for one in bounds.windows()] == [DISPATCH, MARKET_DISPATCH]
-    assert [bound_failures(bounds, one) for one in bounds.windows()] == [[], []]
+    found = [one for window in bounds.windows() for one in comparisons(bounds, window)]
+    assert [one for one in found if one.failure or one.reason] == []
+    assert len(found) == 2 * sum(len(compared(bound)) for one in bounds.windows() for bound in one.bounds)
     assert set(compared("perfect_foresight")) > set(compared("energy_perfect_foresight")) == {"day_ahead_imbalance"}
 
 
@@ -104,7 +106,7 @@ def test_cash_that_is_too_good_is_told(
     planted = (rows["strategy"] == strategy) & (rows["stream"] == "imbalance")
     rows.loc[planted, "pnl_gbp"] += most
     desk.lake.write(DAILY_PNL, NEXT, rows, desk.lake.stamp(DAILY_PNL, NEXT))
-    words = bound_failures(bounds_of(desk), WINDOW)
+    words = failures(comparisons(bounds_of(desk), WINDOW))
     assert any(one.startswith(f"{strategy} earned") and f"its bound {bound} with its gap" in one for one in words)
     assert all(one.startswith(f"{strategy} earned") for one in words)
 
@@ -132,7 +134,9 @@ def test_a_day_without_all_prices_is_idle(settled: MarketDesk, tmp_path: Path) -
     assert np.abs(rows.loc[NEXT, "cash_gbp"]).max() < 1e-9
     assert (rows.loc[NEXT, "opening_energy_mwh"] - rows.loc[NEXT, "closing_energy_mwh"]).abs().max() < 1e-6
     assert any(f"a price is missing on 1 days, the first {NEXT}" in words for one in solved for words in one.notes)
-    assert bound_failures(bounds_of(desk), WINDOW) == []  # those that traded on it are not compared
+    found = comparisons(bounds_of(desk), WINDOW)
+    assert failures(found) == []
+    assert {one.part for one in found if not one.reason} == {f"{DAY}..{DAY}"}  # those that traded on it: up to it
 
 
 def test_a_day_that_was_not_dispatched_ends_the_window(settled: MarketDesk, tmp_path: Path) -> None:

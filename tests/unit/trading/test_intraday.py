@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,23 @@ from bess_pipeline.trading.intraday import has_intraday_market
 
 def test_the_most_is_the_smaller_of_power_and_share_of_the_expected_volume() -> None:
     trade = market(np.array([50.0, np.nan]), 300.0, share=0.05, max_mw=20.0)
-    assert trade.most_mwh.tolist() == [10.0, 0.0]
+    assert trade.most_mwh.tolist() == [10.0, 10.0]  # whether there will be an index is not known
     assert market(np.array([50.0]), 100.0, share=0.05, max_mw=20.0).most_mwh.tolist() == [5.0]
     assert market(np.array([50.0]), np.nan).most_mwh.tolist() == [0.0]
+
+
+def test_a_fill_is_cut_to_the_share_of_the_volume_that_came_out() -> None:
+    trade = replace(
+        market(np.array([50.0, 50.0, 50.0, np.nan]), 300.0), realised_volume_mwh=np.array([40, 0, np.nan, 9])
+    )
+    assert trade.filled_mwh(np.array([-4.0, 4.0, 4.0, 4.0])).tolist() == [-2.0, 0.0, 4.0, 0.0]
+    assert trade.filled_mwh(np.array([1.5])).tolist() == [1.5]
+
+
+def test_who_knows_the_outcome_decides_nothing_that_is_not_filled() -> None:
+    index, realised = np.array([50.0, 50.0, 50.0, 50.0, np.nan]), np.array([40.0, 900.0, np.nan, 0.0, 300.0])
+    trade = replace(market(index, 100.0, max_mw=50.0), realised_volume_mwh=realised).as_it_came_out()
+    assert trade.most_mwh.tolist() == [2.0, 5.0, 5.0, 0.0, 0.0]
 
 
 def test_half_the_spread_is_lost_either_way_and_at_a_negative_index_too() -> None:

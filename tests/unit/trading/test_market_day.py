@@ -481,19 +481,39 @@ def test_a_trade_is_filled_at_the_index_that_comes_out_by_hand() -> None:
     assert not dispatch_market_day(replace(given, intraday=None))["intraday_mwh"].any()
 
 
-def test_there_is_no_trade_without_an_index_or_an_expected_volume() -> None:
+@pytest.mark.parametrize("minutes", [60, 120])
+def test_what_is_not_filled_is_forced_and_changes_no_decision(minutes: int) -> None:
     flat = np.full(96, 60.0)
     expected = np.where(np.arange(96) % 2 == 0, 20.0, 150.0)
-    index = expected.copy()
-    index[10:20] = np.nan
-    trade = market(index)
+    index, volume = expected.copy(), np.full(96, 1000.0)
+    index[10:20], volume[20:30], volume[30:40] = np.nan, 0.0, 40.0
+    trade = market(expected, notification_minutes=minutes)
+    given = a_day(expect=knowing(flat, flat, expected), intraday=trade, imbalance_cap_mw=0.0)
+    whole = dispatch_market_day(given)
+    thin = replace(trade, index_price_gbp_mwh=index, realised_volume_mwh=volume)
+    cut = dispatch_market_day(replace(given, intraday=thin))
+    for name in ("charge_mw", "discharge_mw", "energy_mwh", "metered_mwh"):
+        assert column(cut, name).tolist() == column(whole, name).tolist()
+    wanted, filled = column(whole, "intraday_mwh"), column(cut, "intraday_mwh")
+    assert np.abs(wanted[10:40]).min() > 2.0
+    assert not filled[10:30].any()
+    assert np.abs(filled[30:40]) == pytest.approx(2.0)
+    assert filled[40:].tolist() == wanted[40:].tolist()
+    assert column(cut, "forced_imbalance_mwh") == pytest.approx(wanted - filled)
+    assert column(cut, "imbalance_mwh") == pytest.approx(wanted - filled)
+    assert np.isnan(column(cut, "intraday_price_gbp_mwh")[10:30]).all()
+
+
+def test_there_is_no_trade_without_an_expected_volume() -> None:
+    flat = np.full(96, 60.0)
+    expected = np.where(np.arange(96) % 2 == 0, 20.0, 150.0)
+    trade = market(expected)
     volume = trade.expected_volume_mwh.copy()
     volume[30:40] = np.nan
     rows = dispatch_market_day(
         a_day(expect=knowing(flat, flat, expected), intraday=replace(trade, expected_volume_mwh=volume))
     )
     traded = column(rows, "intraday_mwh") != 0
-    assert not traded[10:20].any()
     assert not traded[30:40].any()
     assert traded[:10].any()
     assert traded[40:].any()

@@ -30,7 +30,7 @@ from bess_pipeline.trading.stored_market import StoredMarket
 from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, FORESIGHT_ORDERS, ORDERS
 from bess_pipeline.workspace import Workspace
 
-DECIDED = ["charge_mw", "discharge_mw", "intraday_mwh", "energy_mwh"]
+DECIDED = ["charge_mw", "discharge_mw", "energy_mwh"]
 DISPATCHED = ["charge_mw", "discharge_mw", "energy_mwh", "metered_mwh", "contracted_mwh", "imbalance_mwh"]
 
 
@@ -322,6 +322,8 @@ def test_a_decision_knows_nothing_that_came_out_after_it(desk: MarketDesk, half_
         poisoned = desk.rows(NEXT, strategy)
         decided = slice(0, half_hour + 1)
         assert poisoned[DECIDED][decided].equals(rows[DECIDED][decided])
+        wanted = [one["intraday_mwh"] + one["forced_imbalance_mwh"] for one in (rows, poisoned)]  # filled, and the rest
+        assert wanted[1][decided].tolist() == pytest.approx(wanted[0][decided].tolist())
         assert not poisoned[DECIDED].equals(rows[DECIDED])  # absurd prices do move what is decided later
 
 
