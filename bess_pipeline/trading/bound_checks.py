@@ -5,9 +5,8 @@ What belongs here: what of a window can be compared, and the comparison, in sent
 
 Both sides are P&L after wear. Fees are left out: the bound pays none, and a guaranteed floor is no market. Over a whole
 window each side has the change of its stored energy added, at the price that the bound states. Over a part of it (each
-month; with a day that cannot be compared, the longest part before that day) a strategy may be ahead by no more than a
-full battery at the part's largest price for each end at which it may hold another state than the bound: otherwise the
-bound would do better to do the same in that part.
+month; with a day that cannot be compared, the longest part before that day) a strategy may be ahead by no more than the
+usable energy at the part's largest price: what the bound may have bought or kept for another part of the window.
 """
 
 from __future__ import annotations
@@ -59,8 +58,8 @@ class _Pair:
     """A strategy and a bound over a window.
 
     earned: by day, missing where there is no P&L; status: `trading/run_status` rows, bound: `risk/bound` rows, both by
-    day; largest_gbp: of a full battery at the largest price of each day. starts_alike, starts_apart: days on which the
-    chains of both start with one state, and on which only one does, or each with its own.
+    day; largest_gbp: of a full battery at the largest price of each day. starts_apart: days on which the chain of only
+    one starts, or each with a state of its own.
     """
 
     strategy: str
@@ -70,7 +69,6 @@ class _Pair:
     status: pd.DataFrame
     bound: pd.DataFrame
     largest_gbp: pd.Series
-    starts_alike: frozenset[date]
     starts_apart: frozenset[date]
 
     def told(self, part: str, *, reason: str = "", failure: str = "") -> Comparison:
@@ -121,16 +119,15 @@ def _pairs(bounds: StoredBounds, window: Window) -> list[_Pair]:
         for strategy in (one for one in compared(name) if one in seen):
             earned = daily[daily.index.get_level_values("strategy") == strategy].droplevel("strategy")
             days = status[status["strategy"] == strategy].set_index("efa_date").sort_index()
-            alike, apart = _starts(chain, dict(bounds.starts(window, strategy)))
+            apart = _starts_apart(chain, dict(bounds.starts(window, strategy)))
             by_day = own.set_index("efa_date")
-            found.append(_Pair(strategy, name, window, earned, days, by_day, largest_gbp, alike, apart))
+            found.append(_Pair(strategy, name, window, earned, days, by_day, largest_gbp, apart))
     return found
 
 
-def _starts(one: dict[date, float], other: dict[date, float]) -> tuple[frozenset[date], frozenset[date]]:
-    days = {*one, *other}
+def _starts_apart(one: dict[date, float], other: dict[date, float]) -> frozenset[date]:
     alike = {day for day in one if day in other and same_chain([(day, one[day])], [(day, other[day])])}
-    return frozenset(alike), frozenset(days - alike)
+    return frozenset({*one, *other} - alike)
 
 
 def _reasons(pair: _Pair) -> dict[date, str]:
@@ -200,10 +197,9 @@ def _part(pair: _Pair, reasons: dict[date, str], label: str, days: list[date]) -
     reason = _why_not(pair, reasons, days, days[1:])
     if reason:
         return pair.told(label, reason=reason)
-    ends = 1 if days[0] in pair.starts_alike else 2
     own = float(pair.earned.reindex(days).sum())
     most = float(pair.bound["pnl_gbp"].reindex(days).sum()) + _gap_gbp(pair)
-    slack = ends * float(pair.largest_gbp.reindex(days).max()) + TOLERANCE_GBP * len(days)
+    slack = float(pair.largest_gbp.reindex(days).max()) + TOLERANCE_GBP * len(days)
     if own <= most + slack:
         return pair.told(label)
     words = (

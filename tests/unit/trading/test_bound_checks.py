@@ -116,13 +116,13 @@ def test_a_provisional_last_day_hides_no_month_that_is_too_rich(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("day", "full", "ahead"),
     [
-        (FIRST, 0.99, []),  # the part opens as the bound does
+        (FIRST, 0.99, []),
         (FIRST, 1.01, [JANUARY]),
-        (THIRD, 1.99, []),  # it opens and closes with a state of its own
-        (THIRD, 2.01, [FEBRUARY]),
+        (THIRD, 0.99, []),
+        (THIRD, 1.01, [FEBRUARY]),
     ],
 )
-def test_each_end_with_another_state_explains_a_full_battery(
+def test_another_state_explains_a_full_battery_by_month(
     tmp_path: Path, day: date, full: float, ahead: list[str]
 ) -> None:
     found = stored(tmp_path, {day: Day(earned=1000.0 + full * FULL_GBP)})
@@ -153,8 +153,8 @@ def test_a_month_after_a_day_that_cannot_be_compared_is(tmp_path: Path) -> None:
     assert [one.part for one in found if one.failure] == [FEBRUARY]
 
 
-def test_a_strategy_that_opened_otherwise_has_two_ends_of_its_own(tmp_path: Path) -> None:
-    found = stored(tmp_path, {FIRST: Day(earned=1000.0 + 1.99 * FULL_GBP, opening=5.0)})
+def test_a_strategy_that_opened_otherwise_is_compared_in_parts(tmp_path: Path) -> None:
+    found = stored(tmp_path, {FIRST: Day(earned=1000.0 + 0.99 * FULL_GBP, opening=5.0)})
     assert [(one.part, bool(one.reason)) for one in found] == [
         (WHOLE, True),
         (JANUARY, False),
