@@ -148,7 +148,9 @@ def _ladder(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
     parts = []
     for basis in ("cash", "after_wear"):
         table = wide(own, f"{basis}_gbp")
-        rows = ladder(table, _bounds(own), POWER_MW, SETTINGS, 1)
+        stored = pd.DataFrame(0.0, index=table.index, columns=table.columns)
+        stored.iloc[-1] = 40.0 * np.arange(1, len(table.columns) + 1)  # no two end alike
+        rows = ladder(table, _bounds(own), POWER_MW, SETTINGS, 1, stored)
         ahead = {
             name: lead(table, str(name), YARDSTICK, POWER_MW, SETTINGS, 1)
             for name in rows["strategy"]

@@ -1,8 +1,8 @@
 """The ladder of strategies: what each is worth a year, what share of its bound it captures and by how much it leads
 another, each with an interval of the same resampled days.
 
-What belongs here: comparisons of several strategies over the same days. What does not: capture of one window as a plain
-ratio with closing energy (`capture.py`), measures of one strategy (`summary.py`) and the picture (`figures/ladder.py`).
+What belongs here: comparisons of several strategies over the same days. What does not: measures of one strategy
+(`summary.py`) and the picture (`figures/ladder.py`).
 
 Days are those that *all* compared strategies have: a day without P&L of one is left out for all, and counted.
 """
