@@ -58,8 +58,8 @@ def ladder_figure(
         f"P&L with the change of stored energy, £k/MW/year; {confidence:.0%} intervals of a stationary block bootstrap"
     )
     axes.xaxis.set_major_formatter(style.thousands())
-    figure.text(NUMBER_X, 1 - 0.86 / height, "£k/MW/year", fontsize=8.5, color=style.GREY)
-    figure.text(CAPTURE_X, 1 - 0.86 / height, share, fontsize=8.5, color=style.GREY)
+    for x, words in ((NUMBER_X, "£k/MW/year"), (CAPTURE_X, share.replace(" at ", "\nat "))):
+        figure.text(x, 1 - 0.86 / height, words, fontsize=8.5, color=style.GREY, va="bottom")
     style.heading(
         figure,
         f"What each strategy is worth a year, {window_label(dates)}",
