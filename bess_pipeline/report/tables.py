@@ -73,7 +73,8 @@ def capture_words(capture: Mapping[str, float], cap_mw: float | None = None) -> 
     return (
         "Capture is P&L after wear with the change of stored energy, at the mean day-ahead price of the bound's "
         "window, over the same of the strategy's upper bound, as stored of the very days of the row: "
-        f"risk.capture_by_month, or risk.latest_ladder for the days that all share{cap}."
+        f"risk.capture_by_month, or risk.latest_ladder for the days that all share{cap}. The bound is one problem over "
+        "its window (risk.bound); day-ahead perfect foresight as a row of this table is its replay day by day."
     )
 
 

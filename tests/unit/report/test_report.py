@@ -169,10 +169,10 @@ def test_terminal_table() -> None:
     assert lines[4].split()[-9:] == ["30,000", "0", "30,000", "0", "30,000", "1", "600.00", "219.0", "-"]
     assert len({len(line) for line in lines[1:-1]}) == 1
     assert "risk.capture_by_month" in lines[-1]
-    assert "cap" not in lines[-1].split("share")[-1]
+    assert "imbalance cap" not in lines[-1]
     assert "Capture" not in pnl_tables_text([dataclasses.replace(COMPARISON, capture={})])
     of_months = pnl_tables_text([dataclasses.replace(COMPARISON, cap_mw=2.5)]).splitlines()[-1]
-    assert of_months.endswith("imbalance cap 2.5 MW where one applies.")
+    assert "share; imbalance cap 2.5 MW where one applies." in of_months
     assert pnl_tables_text([]).startswith("no settled day")
 
 
