@@ -58,6 +58,11 @@ def _cap() -> Any:
     return number_field("largest imbalance of the bound, MW; null without a bound", limit=1e6, lowest=0, nullable=True)
 
 
+def _traded_cap() -> Any:
+    words = "imbalance cap that the strategy traded under, MW; null for a bound and where none applies"
+    return number_field(words, limit=1e6, lowest=0, nullable=True)
+
+
 def _day_price(which: str, name: str) -> Any:
     return price_field(f"{which} {name} price of the day, GBP/MWh; null where none is stored", nullable=True)
 
@@ -110,14 +115,18 @@ class Ladder(Table):
     as_of: pandas_engine.Date = _as_of()
     basis: str = _basis()
     imbalance_cap_mw: float = _cap()
+    traded_cap_mw: float = _traded_cap()
     strategy: str = strategy_field()  # type: ignore[assignment]
     kind: str = pa.Field(isin=["strategy", "bound"], description="whether it is a strategy or an upper bound")
-    unit: str = pa.Field(description="of value and lead: GBP/MW/year")
+    unit: str = pa.Field(description="of value, worth and lead: GBP/MW/year")
     value: float = _number("what it earned, as of a year")
     ci_low: float = _number("lower end of its interval")
     ci_high: float = _number("upper end of its interval")
+    worth: float = _number("the same with what the change of stored energy is worth, at one price for all")
+    worth_low: float = _number("lower end of its interval")
+    worth_high: float = _number("upper end of its interval")
     bound: str = pa.Field(nullable=True, description="upper bound that capture is a share of")
-    capture: float = _number("share of the bound")
+    capture: float = _number("worth over that of the bound: only at the traded cap a capture, else a share")
     capture_low: float = _number("lower end of its interval")
     capture_high: float = _number("upper end of its interval")
     yardstick: str = pa.Field(nullable=True, description="strategy that the lead is over")
@@ -139,6 +148,7 @@ class Capture(Table):
     strategy: str = strategy_field()  # type: ignore[assignment]
     bound: str = pa.Field(description="upper bound that it is a share of")
     imbalance_cap_mw: float = _cap()
+    traded_cap_mw: float = _traded_cap()
     capture: float = _number("share of the bound, stored energy counted on both sides")
     pnl_gbp: float = cash_field("of the strategy, after wear, GBP")
     bound_gbp: float = cash_field("of the bound on the same days, after wear, GBP")
@@ -161,8 +171,9 @@ class Waterfall(Table):
     from_basis: str = pa.Field(nullable=True, description="cash or after_wear")
     to_replay: str = pa.Field(description="stored replay after the step")
     to_basis: str = _basis()
-    change_gbp: float = _number("P&L after the step less P&L before it, GBP; null for the start")
-    level_gbp: float = cash_field("P&L after the step, GBP")
+    change_gbp: float = _number("level after the step less the level before it, GBP; null for the start")
+    level_gbp: float = cash_field("P&L of the replay with what its change of stored energy is worth, GBP")
+    stored_gbp: float = cash_field("what of the level is the change of stored energy, GBP")
     first_date: pandas_engine.Date = date_field("first of the days that all these replays have")
     days: int = _days("how many such days there are")
     imbalance_cap_mw: float = _cap()

@@ -40,6 +40,8 @@ STREAMS = {
 }  # fmt: skip
 BOUNDS = {"energy_perfect_foresight": 6400.0, "perfect_foresight": 8600.0}  # GBP a day, after wear
 BOUND_WEAR = 1200.0
+TRADED_CAP_MW = 2.5
+CAPPED = ("day_ahead_imbalance", "co_optimised", "co_optimised_cvar", "perfect_foresight_48h")
 
 
 def daily_pnl(first: date, days: int, *, missing: dict[str, int] | None = None) -> pd.DataFrame:
@@ -137,11 +139,18 @@ def _bounds(own: pd.DataFrame) -> dict[str, str]:
     return {name: one.bound for name, one in known.items() if one is not None and one.bound is not None}
 
 
+def _traded(names: pd.Series) -> pd.Series:
+    """`TRADED_CAP_MW` of strategies of the imbalance market."""
+    return names.map(lambda name: TRADED_CAP_MW if name in CAPPED else np.nan).astype("float64")
+
+
 def _ladder(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
     parts = []
     for basis in ("cash", "after_wear"):
         table = wide(own, f"{basis}_gbp")
-        rows = ladder(table, _bounds(own), POWER_MW, SETTINGS, 1)
+        stored = pd.DataFrame(0.0, index=table.index, columns=table.columns)
+        stored.iloc[-1] = 40.0 * np.arange(1, len(table.columns) + 1)  # no two end alike
+        rows = ladder(table, _bounds(own), POWER_MW, SETTINGS, 1, stored)
         ahead = {
             name: lead(table, str(name), YARDSTICK, POWER_MW, SETTINGS, 1)
             for name in rows["strategy"]
@@ -153,6 +162,7 @@ def _ladder(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
                 as_of=as_of,
                 basis=basis,
                 imbalance_cap_mw=cap,
+                traded_cap_mw=_traded(names),
                 unit="GBP/MW/year",
                 kind=["bound" if find(str(name)).bound is None else "strategy" for name in names],
                 bound=[_bounds(own).get(str(name)) for name in names],
@@ -169,6 +179,7 @@ def _capture(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
     bounds, table = _bounds(own), wide(own, "after_wear_gbp")
     rows = capture_by_month(table, bounds)
     rows = rows.assign(as_of=as_of, bound=rows["strategy"].map(bounds), imbalance_cap_mw=cap)
+    rows["traded_cap_mw"] = _traded(rows["strategy"])
     pairs = [
         table.loc[[day.replace(day=1) == month for day in table.index], [name, bound]].dropna().sum()
         for month, name, bound in zip(rows["month"], rows["strategy"], rows["bound"], strict=True)
@@ -199,7 +210,7 @@ def _waterfall(own: pd.DataFrame, as_of: date, cap: float) -> pd.DataFrame:
         parts.append(
             rows.assign(
                 as_of=as_of, strategy=strategy, place=range(len(rows)), first_date=own["efa_date"].min(), days=days,
-                imbalance_cap_mw=cap,
+                imbalance_cap_mw=cap, stored_gbp=0.0,
             )
         )  # fmt: skip
     return pd.concat(parts)[list(schemas.columns("risk/waterfall"))]

@@ -129,7 +129,7 @@ def make_report(settings: Settings, first: date | None, last: date | None) -> tu
     page = write_report(settings, workspace, window, figures, runtime.now())
     write_forecast_page(settings, workspace, window, runtime.now())
     compared, pnl = window_comparisons(workspace, window), daily_pnl(workspace, window)
-    share = compared[-1].capture.share  # of each strategy's own days, as the sums below are
+    share = compared[-1].capture  # of each strategy's own days, as the sums below are
     summed = totals(pnl).reset_index().to_dict("records") if len(pnl) else []
     records = [
         {str(name): value for name, value in row.items()} | {"capture": share.get(row["strategy"])} for row in summed

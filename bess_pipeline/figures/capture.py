@@ -1,6 +1,6 @@
 """Capture by month: what share of its bound each strategy earned, month by month.
 
-What belongs here: the drawing. What does not: the shares (`risk/ladder.py`, `risk/capture.py`).
+What belongs here: the drawing. What does not: the shares (`risk/ladder.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from bess_pipeline.figures import style
+from bess_pipeline.figures.caps import cap_label, share_label, traded_cap_mw
 from bess_pipeline.figures.provenance import Provenance
 
 LEGEND_COLUMNS = 3
@@ -25,7 +26,8 @@ def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: P
     A month without a capture (its bound earned nothing, or no day) is a gap. A month whose days are fewer than the
     longest month's is drawn hollow: it is partial.
     """
-    names = capture["strategy"].unique()
+    names, traded = capture["strategy"].unique(), traded_cap_mw(capture)
+    share = share_label(imbalance_cap_mw, traded)
     height = 4.1 + 0.19 * style.legend_rows(len(names) + 1, LEGEND_COLUMNS)
     figure = Figure(figsize=(10.0, height))
     axes = figure.subplots()
@@ -52,8 +54,8 @@ def capture_figure(capture: pd.DataFrame, imbalance_cap_mw: float, provenance: P
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.6 / height), ncols=LEGEND_COLUMNS)
     style.heading(
         figure,
-        "Capture by month",
-        f"P&L over that of the strategy's own upper bound; {style.imbalance_cap_label(imbalance_cap_mw)}; "
+        f"{share[:1].upper()}{share[1:]} by month",
+        f"Worth over that of the strategy's own upper bound; {cap_label(imbalance_cap_mw, traded)}; "
         f"{provenance.origin_label}; {provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from bess_pipeline.figures import style
+from bess_pipeline.figures.caps import cap_label, is_capture, share_label, traded_cap_mw
 from bess_pipeline.figures.days import window_label
 from bess_pipeline.figures.provenance import Provenance
 
@@ -33,13 +34,15 @@ def ladder_figure(
     imbalance_cap_mw: float,
     provenance: Provenance,
 ) -> Figure:
-    """Values with intervals of `risk.ladder.ladder` rows, the best on top, and capture in figures beside them.
+    """Worths with intervals of `risk.ladder.ladder` rows, the best on top, and capture in figures beside them.
 
-    confidence: of the intervals. A strategy without an interval has its value alone.
+    confidence: of the intervals. A strategy without an interval has its worth alone.
     """
-    rows = ladder.sort_values("value", kind="stable")
+    rows = ladder.sort_values("worth", kind="stable")
     figure = Figure(figsize=(10.0, 1.95 + ROW * max(len(rows), 1)))
     height = figure.get_figheight()
+    traded = traded_cap_mw(rows)
+    share = "capture of its bound" if is_capture(imbalance_cap_mw, traded) else share_label(imbalance_cap_mw, traded)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.26, right=0.715, top=1 - 0.92 / height, bottom=0.8 / height)
     colours = style.strategy_colours(rows["strategy"])
@@ -51,14 +54,16 @@ def ladder_figure(
     axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"£k/MW/year, with {confidence:.0%} intervals of a stationary block bootstrap")
+    axes.set_xlabel(
+        f"P&L with the change of stored energy, £k/MW/year; {confidence:.0%} intervals of a stationary block bootstrap"
+    )
     axes.xaxis.set_major_formatter(style.thousands())
-    figure.text(NUMBER_X, 1 - 0.86 / height, "£k/MW/year", fontsize=8.5, color=style.GREY)
-    figure.text(CAPTURE_X, 1 - 0.86 / height, "capture of its bound", fontsize=8.5, color=style.GREY)
+    for x, words in ((NUMBER_X, "£k/MW/year"), (CAPTURE_X, share.replace(" at ", "\nat "))):
+        figure.text(x, 1 - 0.86 / height, words, fontsize=8.5, color=style.GREY, va="bottom")
     style.heading(
         figure,
         f"What each strategy is worth a year, {window_label(dates)}",
-        f"{_days(rows)}; {style.imbalance_cap_label(imbalance_cap_mw)}; {provenance.origin_label}; "
+        f"{_days(rows)}; {cap_label(imbalance_cap_mw, traded)}; {provenance.origin_label}; "
         f"{provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)
@@ -70,7 +75,7 @@ def _wrapped(label: str) -> str:
 
 
 def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> None:
-    value, low, high = (row[name] / 1000.0 for name in ("value", "ci_low", "ci_high"))
+    value, low, high = (row[name] / 1000.0 for name in ("worth", "worth_low", "worth_high"))
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [place, place], color=colour, linewidth=5.0, alpha=0.35, solid_capstyle="butt")
         axes.plot([low, low, np.nan, high, high], [place - 0.12, place + 0.12, np.nan, place - 0.12, place + 0.12],

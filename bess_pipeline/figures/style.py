@@ -6,7 +6,6 @@ What belongs here: appearance and PNG files. What does not: what is drawn (`disp
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Iterable
 from functools import wraps
 from itertools import cycle
@@ -148,11 +147,6 @@ def footer(figure: Figure, provenance: Provenance) -> None:
     origin = provenance.origin_label
     text = f"{origin[:1].upper()}{origin[1:]}. {provenance.attribution}"
     figure.text(0.012, 0.08 / figure.get_figheight(), text, fontsize=7.5, color=GREY, va="bottom")
-
-
-def imbalance_cap_label(cap_mw: float) -> str:
-    """The imbalance cap of bounds as a subtitle says it; NaN where no bound of several markets is stored."""
-    return "bound of the day-ahead market alone" if math.isnan(cap_mw) else f"imbalance cap {cap_mw:g} MW"
 
 
 def thousands() -> FuncFormatter:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bess_pipeline.figures import style
+from bess_pipeline.figures.caps import cap_label
 from bess_pipeline.figures.days import window_label
 from bess_pipeline.figures.provenance import Provenance
 
@@ -51,13 +52,13 @@ def waterfall_figure(
     axes.set_ylim(
         (lowest - (0.08 * span if lowest < 0.0 else 0.0)) / 1000.0, (max(*levels, 0.0) + 0.12 * span) / 1000.0
     )
-    axes.set_ylabel("P&L over the window, £k")
+    axes.set_ylabel("P&L with the change of stored energy, £k")
     axes.yaxis.set_major_formatter(style.thousands())
     reached = style.strategy_label(steps["to_replay"].iloc[-1], provenance)
     style.heading(
         figure,
         f"From perfect foresight to {reached}, {window_label(days)}",
-        f"{style.imbalance_cap_label(imbalance_cap_mw)}; battery rated {power_mw:g} MW; {provenance.origin_label}; "
+        f"{cap_label(imbalance_cap_mw)}; battery rated {power_mw:g} MW; {provenance.origin_label}; "
         f"{provenance.day_ahead_label}",
     )
     style.footer(figure, provenance)

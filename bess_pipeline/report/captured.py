@@ -13,28 +13,29 @@ from typing import Any
 
 import pandas as pd
 
-from bess_pipeline.figures.style import imbalance_cap_label
+from bess_pipeline.figures.caps import cap_label, is_capture, share_label, traded_cap_mw
 from bess_pipeline.report.risk_rows import AFTER_WEAR, CASH, RiskRows
 from bess_pipeline.report.sections import ReportFigure, Section, TextTable, plain, share, with_interval
 from bess_pipeline.report.tables import NONE
 
 Label = Callable[[str], str]
 NO_WATERFALL = "no_waterfall"  # kind of the warning
-LADDER_COLUMNS = (
-    "strategy",
-    "after wear, £k/MW/year",
-    "cash, £k/MW/year",
-    "capture of its bound",
-    "bound",
-    "lead over the yardstick, £k/MW/year",
+WATERFALL_COLUMNS = ("step", "from", "to", "change, £", "level, £", "of it stored energy, £")
+STORED = (
+    "the change of stored energy counts, the same price for all: the mean day-ahead price of the window of the bound "
+    "of the most markets"
 )
-WATERFALL_COLUMNS = ("step", "from", "to", "change, £", "level, £")
 LADDER_NOTE = (
     "Intervals: stationary block bootstrap of the days, the same days for all, so that capture and lead know how two "
-    "strategies move together. Capture is P&L after wear over that of the strategy's upper bound, and empty where the "
-    "bound is not positive; in it, and in the lead, the change of stored energy counts on both sides, at the mean "
-    "day-ahead price of the bound's window. A bound is made with the outcome prices: nobody could have traded it. With "
-    "an imbalance cap, a bound bets on cash-out with hindsight; at cap 0 it does not."
+    f"strategies move together. After wear, {STORED}; in cash it does not. Capture is the value after wear over that "
+    "of the strategy's upper bound, and empty where the bound is not positive. A bound is made with the outcome "
+    "prices: nobody could have traded it. With an imbalance cap, a bound bets on cash-out with hindsight; at cap 0 it "
+    "does not."
+)
+SHARE_NOTE = (
+    " Beside a bound at another cap than strategies traded under there is a share of that bound and no capture: they "
+    "had an imbalance that the bound may not have. Strategies of the day-ahead market alone are under every cap, and "
+    "their capture is the same at each."
 )
 
 
@@ -57,7 +58,7 @@ def ladder_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]
             items=_left_out(rows, label),
             tables=tables,
             figures=figures,
-            note=LADDER_NOTE,
+            note=LADDER_NOTE + _share_note(rows.ladder),
         )
     ]
 
@@ -75,7 +76,8 @@ def waterfall_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigu
         Section(
             title=f"From perfect foresight to {label(leading)}",
             lead="Every step is the difference of two stored replays over the same days, in a fixed order; nothing is "
-            "left over.",
+            "left over. In every level the change of stored energy counts at one price, as it does in captures: who "
+            "ends with an empty battery has no lead for it.",
             tables=tables,
             figures=figures,
             note="The order decides how effects that act together are shared. Those of the other strategies: "
@@ -94,10 +96,15 @@ def capture_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure
             title="Capture by month",
             tables=[_months_table(at_cap(rows.capture, float(cap)), float(cap), label) for cap in caps],
             figures=figures,
-            note="Share of the bound after wear, stored energy counted on both sides, and in brackets the days of the "
-            "month that both have.",
+            note="Share of the bound after wear, stored energy counted on both sides at the mean day-ahead price of "
+            "the bound's window, and in brackets the days of the month that both have." + _share_note(rows.capture),
         )
     ]
+
+
+def _share_note(rows: pd.DataFrame) -> str:
+    traded = traded_cap_mw(rows)
+    return "" if all(is_capture(float(cap), traded) for cap in rows["imbalance_cap_mw"].unique()) else SHARE_NOTE
 
 
 def _left_out(rows: RiskRows, label: Label) -> list[str]:
@@ -111,20 +118,26 @@ def _left_out(rows: RiskRows, label: Label) -> list[str]:
 
 def _ladder_table(ladder: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:
     cash = ladder[ladder["basis"] == CASH].set_index("strategy")["value"]
-    own = ladder[ladder["basis"] == AFTER_WEAR].sort_values("value", ascending=False, kind="stable")
+    own = ladder[ladder["basis"] == AFTER_WEAR].sort_values("worth", ascending=False, kind="stable")
     days, left_out = (int(own[name].max()) if len(own) else 0 for name in ("days", "left_out"))
     words = f", {left_out} left out that one of them lacks" if left_out else ""
+    traded = traded_cap_mw(ladder)
+    share_of = "capture of its bound" if is_capture(cap_mw, traded) else share_label(cap_mw, traded)
+    columns = (
+        *("strategy", "after wear with stored energy, £k/MW/year", "cash, £k/MW/year"),
+        *(share_of, "bound", "lead over the yardstick, £k/MW/year"),
+    )
     return TextTable(
-        LADDER_COLUMNS,
+        columns,
         [_rung(row, cash.get(str(row["strategy"]), math.nan), label) for row in own.to_dict("records")],
-        title=f"{_titled(cap_mw)}; {days} days{words}",
+        title=f"{_titled(cap_mw, traded)}; {days} days{words}",
     )
 
 
 def _rung(row: Mapping[Hashable, Any], cash: float, label: Label) -> list[str]:
     worth, lead = (
         [row[name] / 1000.0 for name in names]
-        for names in (("value", "ci_low", "ci_high"), ("lead", "lead_low", "lead_high"))
+        for names in (("worth", "worth_low", "worth_high"), ("lead", "lead_low", "lead_high"))
     )
     over = with_interval(lead[0], lead[1], lead[2], 1)
     return [
@@ -146,6 +159,7 @@ def _steps_table(own: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:
             _replay(row["to_replay"], row["to_basis"], label),
             plain(row["change_gbp"]),
             plain(row["level_gbp"]),
+            plain(row["stored_gbp"]),
         ]
         for row in ordered.to_dict("records")
     ]
@@ -154,8 +168,8 @@ def _steps_table(own: pd.DataFrame, cap_mw: float, label: Label) -> TextTable:
     return TextTable(WATERFALL_COLUMNS, rows, title=title)
 
 
-def _titled(cap_mw: float) -> str:
-    words = imbalance_cap_label(cap_mw)
+def _titled(cap_mw: float, traded_mw: float = math.nan) -> str:
+    words = cap_label(cap_mw, traded_mw)
     return words[:1].upper() + words[1:]
 
 
@@ -173,5 +187,7 @@ def _months_table(capture: pd.DataFrame, cap_mw: float, label: Label) -> TextTab
         [f"{month:%B %Y}", *(cell.get((month, strategy), NONE) for strategy in strategies)]
         for month in sorted(set(capture["month"]))
     ]
-    title = _titled(cap_mw)
+    traded = traded_cap_mw(capture)
+    words = "" if is_capture(cap_mw, traded) else f": {share_label(cap_mw, traded)}"
+    title = f"{_titled(cap_mw, traded)}{words}"
     return TextTable(["month", *(label(strategy) for strategy in strategies)], rows, title=title)

@@ -1,83 +1,77 @@
 """P&L of strategies side by side: over the days that all of them have, and each over all its own days.
 
-What belongs here: which days a table of strategies covers, and where its captures come from. What does not: sums
-(`risk/pnl.py`), capture itself (`risk/capture.py`) and the table's format (`tables.py`).
+What belongs here: which days a table of strategies covers, and which stored captures are of those days. What does not:
+sums (`risk/pnl.py`), captures themselves (`risk/stored_measures.py`) and the table's format (`tables.py`).
 """
 
 from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
-from bess_pipeline.report.risk_rows import RiskRows
+from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
 from bess_pipeline.report.tables import Comparison
-from bess_pipeline.risk.capture import Capture, capture
-from bess_pipeline.trading.strategies import find
+from bess_pipeline.risk.pnl import DAYS_PER_YEAR
 
 SAME_GBP = 0.01
 WHOLE_TITLE = "P&L by strategy and stream, £"
 
 
-def comparisons(
-    pnl: pd.DataFrame, run_status: pd.DataFrame, energy_prices: pd.DataFrame, rows: RiskRows
-) -> list[Comparison]:
+def comparisons(pnl: pd.DataFrame, rows: RiskRows) -> list[Comparison]:
     """One table where all strategies have the same days, else one of the days they share and one of each one's own.
 
-    pnl, run_status: `risk/daily_pnl` and `trading/run_status` of the window; energy_prices: efa_date and price (mean
-    day-ahead price of the day) and weight (its half-hours), what stored energy is valued at.
+    pnl: `risk/daily_pnl` of the window.
     """
     days = _days_of(pnl)
     if len(set(days.values())) <= 1:
-        return [_over(WHOLE_TITLE, pnl, run_status, energy_prices, rows)]
+        return [_over(WHOLE_TITLE, pnl, rows)]
     shared = frozenset.intersection(*days.values())
     found = []
     if shared:
         title = f"P&L by strategy and stream over the {len(shared)} days that all strategies have, £"
-        own, status, prices = (frame[frame["efa_date"].isin(shared)] for frame in (pnl, run_status, energy_prices))
-        found.append(_over(title, own, status, prices, rows))
+        found.append(_over(title, pnl[pnl["efa_date"].isin(shared)], rows))
     title = "Each strategy over all its own days, £ (compare rows of the same number of days alone)"
-    return [*found, _over(title, pnl, run_status, energy_prices, rows)]
+    return [*found, _over(title, pnl, rows)]
 
 
-def _over(
-    title: str, pnl: pd.DataFrame, run_status: pd.DataFrame, energy_prices: pd.DataFrame, rows: RiskRows
-) -> Comparison:
-    """Captures are made of these rows; where the bound has no days here, of `risk/capture` rows of the same days.
-
-    A strategy has a capture where it has the same days as its bound; all at one price of stored energy.
-    """
-    price = _mean(energy_prices)
-    share: dict[str, float] = {}
-    for strategy in sorted(set(pnl["strategy"])):
-        known = find(str(strategy))
-        pair = pnl[pnl["strategy"].isin([strategy, known.bound if known else None])]
-        days = _days_of(pair)
-        if len(set(days.values())) == 1:
-            share |= capture(pair, run_status[run_status["efa_date"].isin(days[strategy])], price).share
-    cap = rows.caps_mw[0] if rows.caps_mw else float("nan")
-    others = _of_months(pnl, rows.capture[rows.capture["imbalance_cap_mw"] == cap], set(share))
-    return Comparison(title, pnl, Capture(share | others, price), cap if others else None)
+def _over(title: str, pnl: pd.DataFrame, rows: RiskRows) -> Comparison:
+    """With the captures that are stored of just the days of each strategy: months of its own, or the ladder's days."""
+    months, ladder = _traded(rows.capture), _traded(rows.ladder[rows.ladder["basis"] == AFTER_WEAR])
+    share = _of_ladder(pnl, ladder) | _of_months(pnl, months)
+    held = pd.concat([frame[frame["strategy"].isin(share)]["traded_cap_mw"] for frame in (months, ladder)]).dropna()
+    return Comparison(title, pnl, share, float(held.max()) if len(held) else None)
 
 
-def _of_months(pnl: pd.DataFrame, months: pd.DataFrame, done: set[str]) -> dict[str, float]:
+def _traded(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of bounds at the cap that the strategy traded under; where none applied, those of one cap."""
+    own = rows[rows["traded_cap_mw"].isna() | (rows["traded_cap_mw"] == rows["imbalance_cap_mw"])]
+    keys = [name for name in ("strategy", "month") if name in own]
+    return own.sort_values("imbalance_cap_mw", kind="stable").drop_duplicates(keys)
+
+
+def _of_months(pnl: pd.DataFrame, months: pd.DataFrame) -> dict[str, float]:
     """Captures of whole histories from their months, of strategies whose months hold just the P&L of these days."""
     earned = pnl.groupby("strategy")["pnl_gbp"].sum()
     found = {}
     for strategy, own in months.groupby("strategy"):
-        if strategy in done or strategy not in earned or (own["bound_gbp"] + own["bound_stored_gbp"]).sum() <= 0.0:
-            continue
-        if abs(own["pnl_gbp"].sum() - earned[strategy]) < SAME_GBP:
-            found[str(strategy)] = float(
-                (own["pnl_gbp"].sum() + own["stored_gbp"].sum()) / (own["bound_gbp"] + own["bound_stored_gbp"]).sum()
-            )
+        bound = (own["bound_gbp"] + own["bound_stored_gbp"]).sum()
+        if strategy in earned and bound > 0.0 and abs(own["pnl_gbp"].sum() - earned[strategy]) < SAME_GBP:
+            found[str(strategy)] = float((own["pnl_gbp"] + own["stored_gbp"]).sum() / bound)
     return found
+
+
+def _of_ladder(pnl: pd.DataFrame, ladder: pd.DataFrame) -> dict[str, float]:
+    """Captures of the ladder, of strategies whose days here are as many and earned as much as those of the ladder."""
+    days = pnl.groupby("strategy")["efa_date"].nunique()
+    yearly = pnl.groupby("strategy")["pnl_gbp_per_mw"].sum() / days * DAYS_PER_YEAR
+    return {
+        str(row["strategy"]): float(row["capture"])
+        for row in ladder.dropna(subset="capture").to_dict("records")
+        if days.get(row["strategy"]) == row["days"] and np.isclose(yearly[row["strategy"]], row["value"], atol=SAME_GBP)
+    }
 
 
 def _days_of(pnl: pd.DataFrame) -> dict[str, frozenset[date]]:
     return {str(strategy): frozenset(own) for strategy, own in pnl.groupby("strategy")["efa_date"]}
-
-
-def _mean(energy_prices: pd.DataFrame) -> float:
-    weight = energy_prices["weight"].sum()
-    return float((energy_prices["price"] * energy_prices["weight"]).sum() / weight) if weight else float("nan")

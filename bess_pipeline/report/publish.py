@@ -134,19 +134,8 @@ def daily_pnl(workspace: Workspace, window: Window) -> pd.DataFrame:
 
 
 def window_comparisons(workspace: Workspace, window: Window, risk: RiskRows | None = None) -> list[Comparison]:
-    """The tables of P&L by strategy of the window, stored energy at the mean day-ahead price of their days.
-
-    risk: `risk_rows` of the window, read when absent.
-    """
-    prices = query(
-        workspace.database,
-        "SELECT efa_date_of(start_utc) AS efa_date, avg(day_ahead_price_gbp_mwh) AS price, count(*) AS weight "
-        f"FROM market.day_ahead_price WHERE efa_date_of(start_utc) BETWEEN {sql_date(window.first)} "
-        f"AND {sql_date(window.last)} GROUP BY ALL ORDER BY ALL",
-    )
-    prices["efa_date"] = prices["efa_date"].map(as_date).astype(object)
-    status = rows_of(workspace, "trading.run_status", window)
-    return comparisons(daily_pnl(workspace, window), status, prices, risk or risk_rows(workspace, window))
+    """The tables of P&L by strategy of the window. risk: `risk_rows` of the window, read when absent."""
+    return comparisons(daily_pnl(workspace, window), risk or risk_rows(workspace, window))
 
 
 def _sections(

@@ -15,11 +15,12 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bess_pipeline.figures.caps import cap_label, share_label, traded_cap_mw
 from bess_pipeline.figures.capture import capture_figure
 from bess_pipeline.figures.ladder import ladder_figure
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.stream_pnl import stream_pnl
-from bess_pipeline.figures.style import imbalance_cap_label, strategy_label
+from bess_pipeline.figures.style import strategy_label
 from bess_pipeline.figures.tail_contribution import tail_contribution
 from bess_pipeline.figures.waterfall import waterfall_figure
 from bess_pipeline.report.captured import at_cap
@@ -72,9 +73,11 @@ def _ladders(rows: RiskRows, dates: list[date], confidence: float, provenance: P
     own = rows.ladder[rows.ladder["basis"] == AFTER_WEAR]
     for cap in rows.caps_mw if len(own) else []:
         part = at_cap(own, cap)
+        traded = traded_cap_mw(part)
+        words = share_label(cap, traded)
         yield Shown(
             _at(LADDER, cap, rows.caps_mw),
-            f"What each strategy is worth a year after wear, and its capture; {imbalance_cap_label(cap)}",
+            f"What each strategy is worth a year after wear, and its {words}; {cap_label(cap, traded)}",
             partial(ladder_figure, part, dates, confidence, cap, provenance),
         )
 
@@ -91,7 +94,7 @@ def _waterfalls(rows: RiskRows, power_mw: float, provenance: Provenance) -> Iter
         level, dates = float(start["level_gbp"].iloc[0]), [start["first_date"].iloc[0], start["as_of"].iloc[0]]
         yield Shown(
             _at(f"{WATERFALL}_{leading}", cap, caps),
-            f"From perfect foresight to {strategy_label(str(leading))}; {imbalance_cap_label(cap)}",
+            f"From perfect foresight to {strategy_label(str(leading))}, stored energy counted; {cap_label(cap)}",
             partial(waterfall_figure, steps, level, dates, power_mw, cap, provenance),
         )
 
@@ -100,9 +103,11 @@ def _captures(rows: RiskRows, provenance: Provenance) -> Iterator[Shown]:
     caps = sorted(set(rows.capture["imbalance_cap_mw"].dropna()), reverse=True) or [math.nan]
     for cap in caps if len(rows.capture) else []:
         part = at_cap(rows.capture, cap)
+        traded = traded_cap_mw(part)
+        words = share_label(cap, traded)
         yield Shown(
             _at(CAPTURE, cap, caps),
-            f"Capture by month; {imbalance_cap_label(cap)}",
+            f"{words[:1].upper()}{words[1:]} by month; {cap_label(cap, traded)}",
             partial(capture_figure, part, cap, provenance),
         )
 

@@ -133,6 +133,7 @@ def _newest(workspace: Workspace, window: Window, table: str, stored: set[str]) 
 def _as_of(workspace: Workspace, table: str, day: date) -> pd.DataFrame:
     key = "efa_date" if table == ATTRIBUTION else "as_of"
     rows = query(workspace.database, f"SELECT * FROM {_name(table)} WHERE {key} = {sql_date(day)} ORDER BY ALL")
+    rows = rows.reindex(columns=list(schemas.columns(table)))  # an older version has fewer
     dates = [name for name, column in schemas.columns(table).items() if str(column.dtype) == "date"]
     return rows.assign(**{name: rows[name].map(as_date, na_action="ignore").astype(object) for name in dates})
 

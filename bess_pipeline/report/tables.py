@@ -5,13 +5,12 @@ What belongs here: column choice, order and number format. What does not: the su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from bess_pipeline.figures.style import strategy_label
-from bess_pipeline.risk.capture import Capture
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR, totals
 
 CONVENTION = (
@@ -36,17 +35,17 @@ DECIMALS = {"after_wear_gbp_per_mw_day": 2, "after_wear_kgbp_per_mw_year": 1}
 class Comparison:
     """P&L of strategies over days that make them comparable, or each over its own.
 
-    title: what the table shows; pnl: `risk/daily_pnl` rows; capture: of those days; cap_mw: imbalance cap of the bounds
-    of strategies that trade in more than the day-ahead market, None where the table has no capture of any.
+    title: what the table shows; pnl: `risk/daily_pnl` rows; capture: strategy to share of its bound, of those days;
+    cap_mw: imbalance cap of strategies and bounds that have one, None where the table has no capture of any.
     """
 
     title: str
     pnl: pd.DataFrame
-    capture: Capture
+    capture: Mapping[str, float]
     cap_mw: float | None = None
 
 
-def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
+def pnl_table(pnl: pd.DataFrame, capture: Mapping[str, float]) -> pd.DataFrame:
     """Text cells: a row per strategy (`risk/daily_pnl` rows summed), cash streams, the summary, the capture.
 
     A stream that never moved is left out, but for day-ahead and imbalance.
@@ -61,24 +60,21 @@ def pnl_table(pnl: pd.DataFrame, capture: Capture) -> pd.DataFrame:
     for column in [*streams, *SUMMARY_LABELS]:
         label = SUMMARY_LABELS.get(column, column.replace("_", "-"))
         cells[label] = [number(value, DECIMALS.get(column, 0)) for value in total[column]]
-    shares = [capture.share.get(str(s)) for s in total.index]
+    shares = [capture.get(str(s)) for s in total.index]
     cells["capture"] = [NONE if share is None else f"{share:.1%}" for share in shares]
     return pd.DataFrame(cells)
 
 
-def capture_words(capture: Capture, cap_mw: float | None = None) -> str:
+def capture_words(capture: Mapping[str, float], cap_mw: float | None = None) -> str:
     """What the column `capture` means; empty when no strategy has one. cap_mw: see `Comparison`."""
-    if not capture.share:
+    if not capture:
         return ""
-    words = (
-        "Capture is P&L after wear over that of the strategy's upper bound, the change of stored energy at "
-        f"{number(capture.energy_price_gbp_mwh, 2)} £/MWh (mean day-ahead price) on both sides; imbalance cap 0 MW."
-    )
-    if cap_mw is None:
-        return words
+    cap = "" if cap_mw is None else f"; imbalance cap {cap_mw:g} MW where one applies"
     return (
-        f"{words[:-1]}; of strategies of more than the day-ahead market from risk.capture_by_month, stored energy at "
-        f"the mean day-ahead price of the bound's window, imbalance cap {cap_mw:g} MW."
+        "Capture is P&L after wear with the change of stored energy, at the mean day-ahead price of the bound's "
+        "window, over the same of the strategy's upper bound, as stored of the very days of the row: "
+        f"risk.capture_by_month, or risk.latest_ladder for the days that all share{cap}. The bound is one problem over "
+        "its window (risk.bound); day-ahead perfect foresight as a row of this table is its replay day by day."
     )
 
 

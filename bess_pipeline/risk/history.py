@@ -9,6 +9,7 @@ many there are is warned of). A refused, stale or missing day is left out for th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -70,6 +71,15 @@ class History:
         """`risk/daily_pnl` rows of a strategy."""
         return self.daily[self.daily["strategy"] == strategy]
 
+    def bounds_at(self, cap_mw: float | None) -> pd.DataFrame:
+        """Rows of `bound` at a cap, one a bound and day.
+
+        No cap applies to the day-ahead market alone: its bound is the same at every cap.
+        """
+        everywhere = self.bound["bound"] == foresight.STRATEGY
+        rows = self.bound[everywhere | (self.bound["imbalance_cap_mw"] == cap_mw)]
+        return rows.sort_values("imbalance_cap_mw", kind="stable").drop_duplicates(["bound", "efa_date"])
+
     def wide(self, basis: str, cap_mw: float | None) -> pd.DataFrame:
         """P&L in GBP, a row per day and a column per strategy and bound at a cap; NaN where one has no such day.
 
@@ -77,27 +87,23 @@ class History:
         problem over the window, it is that.
         """
         table = wide(self.totals, f"{basis}_gbp")
-        rows = self.bound[self.bound["imbalance_cap_mw"] == cap_mw]
-        if cap_mw is None or rows.empty:
+        rows = self.bounds_at(cap_mw)
+        if rows.empty:
             return table
         bounds = rows.pivot(index="efa_date", columns="bound", values=BASIS_COLUMNS[basis]).rename_axis(columns=None)
         return table.drop(columns=bounds.columns, errors="ignore").join(bounds, how="left").sort_index()
 
-    def stored_gbp(self, cap_mw: float | None) -> pd.DataFrame:
+    def stored_gbp(self, cap_mw: float | None, valuing: str | None) -> pd.DataFrame:
         """What each day adds to the worth of stored energy, GBP, in the form of `wide`: nobody gains by ending full.
 
-        (closing - opening) x the price that the bounds of the day's window value it at; 0 where none is stored, or a
-        day has no states.
+        (closing - opening) x the price that the bound `valuing` values it at on that day, the same for all columns; 0
+        where there is no such price, or a day has no states.
         """
-        rows = self.bound[self.bound["imbalance_cap_mw"] == cap_mw]
-        price = rows.groupby("efa_date")["energy_price_gbp_mwh"].first()
-        parts = [
-            (self.status, "strategy", self.status["efa_date"].map(price)),
-            (rows, "bound", rows["energy_price_gbp_mwh"]),
-        ]
+        rows = self.bounds_at(cap_mw)
+        price = rows[rows["bound"] == valuing].set_index("efa_date")["energy_price_gbp_mwh"].astype("float64")
         tables = []
-        for part, name, worth in parts:
-            change = (part["closing_energy_mwh"] - part["opening_energy_mwh"]) * worth
+        for part, name in ((self.status, "strategy"), (rows, "bound")):
+            change = (part["closing_energy_mwh"] - part["opening_energy_mwh"]) * part["efa_date"].map(price)
             one = part[["efa_date"]].assign(column=part[name], change=change.astype("float64"))
             tables.append(one.pivot(index="efa_date", columns="column", values="change"))
         bounds = tables[1].columns
@@ -117,6 +123,19 @@ def bounds_of(strategies: list[str]) -> dict[str, str]:
     """Strategy to the bound that it is compared with; bounds and unknown names have none."""
     known = {name: find(name) for name in strategies if name not in BOUND_NAMES}
     return {name: one.bound for name, one in known.items() if one is not None and one.bound is not None}
+
+
+def widest_bound(names: Iterable[str]) -> str | None:
+    """The bound of the most markets among these columns: its price of stored energy serves to compare them all."""
+    there = set(names)
+    return next((name for name in reversed(BOUND_NAMES) if name in there), None)
+
+
+def traded_caps_mw(strategies: Iterable[str], cap_mw: float) -> dict[str, float]:
+    """The imbalance cap that each strategy trades under, MW: `cap_mw`, or NaN for bounds and where none applies."""
+    known = {name: find(name) for name in strategies}
+    capped = {name for name, one in known.items() if one and one.bound and "imbalance" in one.markets}
+    return {name: cap_mw if name in capped else float("nan") for name in known}
 
 
 def is_bound(name: str) -> bool:

@@ -1,8 +1,8 @@
 """The ladder of strategies: what each is worth a year, what share of its bound it captures and by how much it leads
 another, each with an interval of the same resampled days.
 
-What belongs here: comparisons of several strategies over the same days. What does not: capture of one window as a plain
-ratio with closing energy (`capture.py`), measures of one strategy (`summary.py`) and the picture (`figures/ladder.py`).
+What belongs here: comparisons of several strategies over the same days. What does not: measures of one strategy
+(`summary.py`) and the picture (`figures/ladder.py`).
 
 Days are those that *all* compared strategies have: a day without P&L of one is left out for all, and counted.
 """
@@ -25,6 +25,9 @@ LADDER_COLUMNS = [
     "value",
     "ci_low",
     "ci_high",
+    "worth",
+    "worth_low",
+    "worth_high",
     "capture",
     "capture_low",
     "capture_high",
@@ -55,29 +58,32 @@ def ladder(
         capture (NaN).
     power_mw : the rating.
     seed : of the bootstrap; block length from the mean over strategies.
-    stored_gbp : what each day adds to the worth of stored energy, in the same form; counted in captures alone.
+    stored_gbp : what each day adds to the worth of stored energy, in the same form; worth and capture
+        count it, value does not.
 
     Returns
     -------
     DataFrame
-        `LADDER_COLUMNS`, value in GBP/MW/year; days used and days left out. NaN ends for fewer than two days.
+        `LADDER_COLUMNS`, value (P&L) and worth (with the change of stored energy) in GBP/MW/year; capture is worth
+        over the bound's worth; days used and days left out. NaN ends for fewer than two days.
     """
     pnl, left_out = _common(daily_gbp)
     if pnl.empty:
         return pd.DataFrame(columns=LADDER_COLUMNS)
     place = {str(name): n for n, name in enumerate(pnl.columns)}
     paired = [(name, bound) for name, bound in bounds.items() if name in place and bound in place]
-    shares = [_share(len(place) + place[a], len(place) + place[b]) for a, b in paired]
-    statistics = [_yearly(n, power_mw) for n in place.values()] + shares
+    count = len(place)
+    shares = [_share(count + place[a], count + place[b]) for a, b in paired]
+    statistics = [_yearly(n, power_mw) for n in range(2 * count)] + shares
     found = _intervals(statistics, pnl, settings, seed, valued(pnl, stored_gbp))
-    capture = {name: one for (name, _), one in zip(paired, found[len(place) :], strict=True)}
+    capture = {name: one for (name, _), one in zip(paired, found[2 * count :], strict=True)}
     nothing = Interval(float("nan"), float("nan"), float("nan"))
     rows = []
-    for name, worth in zip(place, found, strict=False):
-        share = capture.get(name, nothing)
-        numbers = (worth.value, worth.low, worth.high, share.value, share.low, share.high)
+    for name, n in place.items():
+        intervals_of = (found[n], found[count + n], capture.get(name, nothing))
+        numbers = [number for one in intervals_of for number in (one.value, one.low, one.high)]
         rows.append((name, *numbers, len(pnl), left_out))
-    return pd.DataFrame(rows, columns=LADDER_COLUMNS).sort_values("value", kind="stable", ignore_index=True)
+    return pd.DataFrame(rows, columns=LADDER_COLUMNS).sort_values("worth", kind="stable", ignore_index=True)
 
 
 def valued(daily_gbp: pd.DataFrame, stored_gbp: pd.DataFrame | None) -> pd.DataFrame:

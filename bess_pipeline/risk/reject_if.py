@@ -1,7 +1,7 @@
 """Results that are too good to be true: the reject-if list of the domain reference (9), as warnings in words.
 
 What belongs here: one function per check; each returns its warnings, none when there is nothing to say. What does not:
-bounds and their gap (`optimisation/`), capture (`capture.py`), physics of a schedule (`battery/physics.py`).
+bounds and their gap (`optimisation/`), capture (`ladder.py`), physics of a schedule (`battery/physics.py`).
 """
 
 from __future__ import annotations

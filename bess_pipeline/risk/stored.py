@@ -25,7 +25,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.risk import stored_days, stored_measures, stored_tail
 from bess_pipeline.risk.day_parts import read_parts
 from bess_pipeline.risk.history import History, last_counted_day, read_history
-from bess_pipeline.risk.stored_warnings import history_warnings, warning_rows
+from bess_pipeline.risk.stored_warnings import capture_warnings, history_warnings, rich_warnings, warning_rows
 from bess_pipeline.risk_tables import (
     ATTRIBUTION,
     CAPTURE,
@@ -107,12 +107,16 @@ class StoredRisk:
         ex_ante = stored_days.ex_ante_forecasts(history, self.lake, worth)
         held = [frame for frame in (ex_ante, historical) if len(frame)]
         forecasts = pd.concat(held, ignore_index=True) if held else historical
+        measured = stored_measures.measures(history, power, settings, seed)
+        ladder = stored_measures.ladder(history, power, settings, seed, traded_cap_mw=cap)
+        captures = stored_measures.capture_months(history, traded_cap_mw=cap)
         warned = history_warnings(history, self.battery, cap, self.lake) + missing + parts.warnings
+        warned += rich_warnings(history, measured, self.battery) + capture_warnings(ladder, captures)
         return {
-            MEASURE: stored_measures.measures(history, power, settings, seed),
+            MEASURE: measured,
             DRAWDOWN: stored_measures.drawdowns(history, power),
-            LADDER: stored_measures.ladder(history, power, settings, seed),
-            CAPTURE: stored_measures.capture_months(history),
+            LADDER: ladder,
+            CAPTURE: captures,
             WATERFALL: waterfalls,
             ATTRIBUTION: stored_tail.attribution(history, parts, settings),
             TAIL_DAY: worst,

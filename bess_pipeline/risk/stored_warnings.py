@@ -6,6 +6,10 @@ of half-hours (`day_parts.py`) and writing (`stored.py`).
 A bound plus its gap is at least every strategy it is compared with. Stored energy may cross over from what lies outside
 the compared days, or outside the window of the bound's one problem: each unbroken run of days within one window allows
 usable energy times the largest price.
+
+What is too good to be true is looked for in the rows as they are stored: the ladder, captures by month, measures of
+each window, months of cash. One bad month must not hide in a good year; a part of the history has to hold `PART_DAYS`,
+for a few lucky days prove nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +26,14 @@ from bess_pipeline.risk import reject_if
 from bess_pipeline.risk.day_parts import DAY_AHEAD, DAY_AHEAD_COLUMN, SYSTEM, SYSTEM_COLUMN
 from bess_pipeline.risk.history import COUNTED, History, bounds_of
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR
+from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.stamps import efa_rows
 
 Warned = tuple[str, str, str]  # kind, strategy, words
 SAME_GBP = 0.01
+PART_DAYS = 14  # fewest days of a month or window that is looked at by itself
+ANNUALISED = "annualised_gbp_per_mw_year"
 
 
 def warning_rows(as_of: date, found: Iterable[Warned]) -> pd.DataFrame:
@@ -37,7 +44,7 @@ def warning_rows(as_of: date, found: Iterable[Warned]) -> pd.DataFrame:
 
 
 def history_warnings(history: History, battery: Battery, cap_mw: float, lake: Lake) -> list[Warned]:
-    """Of every strategy: provisional days, too rich, above its bound, capturing too much."""
+    """Of every strategy: provisional days, and whether it is above its bound."""
     found: list[Warned] = []
     for name in history.strategies:
         status = history.status[history.status["strategy"] == name]
@@ -45,22 +52,58 @@ def history_warnings(history: History, battery: Battery, cap_mw: float, lake: La
         if waiting:
             days = "day is" if waiting == 1 else "days are"
             found.append(("provisional", name, f"{waiting} {days} counted whose cash still lacks a price"))
-        days_of = history.days_of(name)
-        dates, mean = days_of["efa_date"], float(days_of["cash_gbp"].mean())
-        yearly = mean * DAYS_PER_YEAR / battery.power_mw / 1000.0
-        duration = battery.energy_mwh / battery.power_mw
-        rich = reject_if.too_rich(name, yearly, dates.iloc[0], dates.iloc[-1], duration)
-        found += [("too_rich", name, words) for words in rich]
     loose = [cap for cap in history.caps_mw if cap >= cap_mw]
     for cap in loose or (None,):
-        found += _against_bounds(history, cap, battery, lake)
+        found += _above_bounds(history, cap, battery, lake)
     return found
 
 
-def _against_bounds(history: History, cap_mw: float | None, battery: Battery, lake: Lake) -> list[Warned]:
-    """Strategies above their bound, over the whole window and by month, and strategies that capture too much."""
+def capture_warnings(ladder: pd.DataFrame, capture: pd.DataFrame) -> list[Warned]:
+    """Captures of `risk/ladder` (after wear) and `risk/capture` rows that no forecast allows.
+
+    Of bounds at the cap that a strategy traded under or a looser one: at a tighter one it may have more than its bound.
+    """
+    found: list[Warned] = []
+    whole = ladder[ladder["basis"] == "after_wear"] if len(ladder) else ladder
+    for rows, least in ((whole, 0), (capture, PART_DAYS)):
+        for row in rows.to_dict("records"):
+            name, cap = str(row["strategy"]), row["imbalance_cap_mw"]
+            tighter = pd.notna(cap) and cap < row["traded_cap_mw"]
+            if tighter or row["days"] < least or name == FORESIGHT_48H:
+                continue
+            when = f"in {row['month']:%Y-%m}" if "month" in row else f"over {row['days']} days shared with others"
+            much = reject_if.captures_too_much({name: row["capture"]})
+            found += [("captures_too_much", name, f"{when}: {words}") for words in much]
+    return list(dict.fromkeys(found))  # a bound without a cap stands at each
+
+
+def rich_warnings(history: History, measure: pd.DataFrame, battery: Battery) -> list[Warned]:
+    """Cash of a window (`risk/measure` rows) or a month, as of a year, that no battery has earned."""
+    yearly = measure[(measure["measure"] == ANNUALISED) & (measure["basis"] == "cash")] if len(measure) else measure
+    found: list[Warned] = []
+    for row in yearly.to_dict("records"):
+        name, days = str(row["strategy"]), list(history.days_of(str(row["strategy"]))["efa_date"])
+        if row["window"] == WHOLE or row["days"] >= PART_DAYS:
+            found += _rich(name, row["value"], days[-row["days"] :], f"window {row['window']}", battery)
+    for name in history.strategies:
+        cash = history.days_of(name).set_index("efa_date")["cash_gbp"]
+        for month, part in cash.groupby([day.replace(day=1) for day in cash.index]):
+            if len(part) >= PART_DAYS:
+                value = float(part.mean()) * DAYS_PER_YEAR / battery.power_mw
+                found += _rich(name, value, list(part.index), f"in {month:%Y-%m}", battery)
+    return found
+
+
+def _rich(name: str, gbp_per_mw_year: float, days: list[date], when: str, battery: Battery) -> list[Warned]:
+    duration_h = battery.energy_mwh / battery.power_mw
+    rich = reject_if.too_rich(name, gbp_per_mw_year / 1000.0, days[0], days[-1], duration_h)
+    return [("too_rich", name, f"{when}: {words}") for words in rich]
+
+
+def _above_bounds(history: History, cap_mw: float | None, battery: Battery, lake: Lake) -> list[Warned]:
+    """Strategies above their bound, over the whole window and by month."""
     table = history.wide("after_wear", cap_mw)
-    solved = history.bound[history.bound["imbalance_cap_mw"] == cap_mw]
+    solved = history.bounds_at(cap_mw)
     highest = _highest_prices(lake, history)
     found: list[Warned] = []
     for name, bound in bounds_of(list(table.columns)).items():
@@ -81,10 +124,6 @@ def _against_bounds(history: History, cap_mw: float | None, battery: Battery, la
             sums = {str(key): float(value) for key, value in part.sum().items()}
             above = reject_if.above_bound(sums, {name: bound}, gap, tolerance)
             found += [("above_bound", name, f"{part.index[0]} to {part.index[-1]}: {words}") for words in above]
-        total = pair.sum()
-        if name != FORESIGHT_48H and total[bound] > 0.0:
-            much = reject_if.captures_too_much({name: float(total[name] / total[bound])})
-            found += [("captures_too_much", name, words) for words in much]
     return found
 
 

@@ -3,11 +3,12 @@
 What belongs here: the order of the steps and their sizes. What does not: replays and their P&L (`trading/`,
 `pnl.py`) and the picture (`figures/waterfall.py`).
 
-Every bar is the P&L of one named replay less that of the named replay before it, so that the bars sum to the difference
-of the two ends by construction. The order is a convention (it decides how effects that act together are shared): first
-what a horizon of 48 h costs against one over the whole window, then what forecasts cost against the outcome, then
-risk aversion, then access to markets that the strategy does not use (services, then imbalance), then wear. A bar may be
-positive: a bound is one of P&L after wear, and luck is not ruled out.
+Every bar is the worth of one named replay (its P&L and what its change of stored energy is worth, at one price for
+all) less that of the named replay before it, so that the bars sum to the difference of the two ends by construction,
+and a replay gains nothing by ending empty. The order is a convention (it decides how effects that act together are
+shared): first what a horizon of 48 h costs against one over the whole window, then what forecasts cost against the
+outcome, then risk aversion, then access to markets that the strategy does not use (services, then imbalance), then
+wear. A bar may be positive: a bound is one of P&L after wear, and luck is not ruled out.
 """
 
 from __future__ import annotations
@@ -57,12 +58,12 @@ def levels_to(strategy: str) -> tuple[Level, ...]:
     return (*levels, Level(strategy, AFTER_WEAR, "wear"))
 
 
-def waterfall(pnl_gbp: Mapping[tuple[str, str], float], levels: Sequence[Level]) -> pd.DataFrame:
+def waterfall(worth_gbp: Mapping[tuple[str, str], float], levels: Sequence[Level]) -> pd.DataFrame:
     """Steps between levels.
 
     Parameters
     ----------
-    pnl_gbp : P&L over one and the same window of each (replay, basis), GBP.
+    worth_gbp : P&L with the worth of the change of stored energy, of each (replay, basis) over the same days, GBP.
     levels : at least one, in order; the first is where the waterfall starts.
 
     Returns
@@ -76,7 +77,7 @@ def waterfall(pnl_gbp: Mapping[tuple[str, str], float], levels: Sequence[Level])
     UserInputError
         A replay of the levels that is not stored.
     """
-    missing = sorted({level.replay for level in levels if (level.replay, level.basis) not in pnl_gbp})
+    missing = sorted({level.replay for level in levels if (level.replay, level.basis) not in worth_gbp})
     if missing:
         raise UserInputError(
             f"a waterfall to {levels[-1].replay} needs the replay of {', '.join(missing)} over the same days: "
@@ -84,8 +85,8 @@ def waterfall(pnl_gbp: Mapping[tuple[str, str], float], levels: Sequence[Level])
         )
     rows = []
     for before, after in pairwise(levels):
-        level = pnl_gbp[after.replay, after.basis]
-        change = level - pnl_gbp[before.replay, before.basis]
+        level = worth_gbp[after.replay, after.basis]
+        change = level - worth_gbp[before.replay, before.basis]
         rows.append((after.step, before.replay, before.basis, after.replay, after.basis, change, level))
     columns = ["step", "from_replay", "from_basis", "to_replay", "to_basis", "change_gbp", "level_gbp"]
     return pd.DataFrame(rows, columns=columns)

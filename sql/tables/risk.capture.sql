@@ -4,6 +4,7 @@ CREATE TABLE risk.capture (
     strategy         VARCHAR NOT NULL,
     bound            VARCHAR NOT NULL,
     imbalance_cap_mw DOUBLE,
+    traded_cap_mw    DOUBLE,
     capture          DOUBLE,
     pnl_gbp          DOUBLE NOT NULL,
     bound_gbp        DOUBLE NOT NULL,

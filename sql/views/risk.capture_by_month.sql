@@ -6,6 +6,7 @@ SELECT
     capture."month",
     capture.bound,
     capture.imbalance_cap_mw,
+    capture.traded_cap_mw,
     capture.capture,
     capture.pnl_gbp,
     capture.bound_gbp,

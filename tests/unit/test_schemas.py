@@ -26,7 +26,19 @@ UNITLESS |= {"statistic", "p_value", "power", "expected_exceptions"}
 MAY_BE_NULL = {"confidence", "imbalance_cap_mw"}  # keys of rows that have none: a mean, a strategy without a bound
 OF_A_MARKET = {"limit_price", "clearing_price", "expected_price", "displaced_value", "margin"}  # GBP/MWh or GBP/MW/h
 OF_A_UNIT = {"value", "mean", *map(quantile_column, LEVELS)}  # each row's stream, or its column unit, says which
-OF_A_UNIT |= {"ci_low", "ci_high", "lead", "lead_low", "lead_high", "measured", "allowed", "excess"}
+OF_A_UNIT |= {
+    "ci_low",
+    "ci_high",
+    "worth",
+    "worth_low",
+    "worth_high",
+    "lead",
+    "lead_low",
+    "lead_high",
+    "measured",
+    "allowed",
+    "excess",
+}
 
 
 @pytest.mark.parametrize("table", sorted(schemas.TABLES))

@@ -87,6 +87,7 @@ def test_waterfall_bars_start_where_the_last_one_ended() -> None:
     for part in ("+£0.5k", "-£10.5k", "-£0.5k", "£9.0k", "-£1.5k", "horizon", "forecast", "wear"):
         assert part in words(figure)
     assert axes.get_ylim()[0] < -1.5
+    assert "with the change of stored energy" in axes.get_ylabel()
 
 
 def attribution() -> pd.DataFrame:
@@ -125,13 +126,16 @@ BOUNDS = {"rule_based": "day_ahead_perfect_foresight"}
 
 
 def test_ladder_shows_value_interval_and_capture() -> None:
-    table = ladder(wide(100), BOUNDS, 50.0, RiskSettings(bootstrap_replicates=100), 1)
+    stored = wide(100) * 0.1
+    table = ladder(wide(100), BOUNDS, 50.0, RiskSettings(bootstrap_replicates=100), 1, stored)
+    assert table["worth"].tolist() == pytest.approx((table["value"] * 1.1).tolist())
     figure = ladder_figure(table, wide(100).index, 0.95, 2.5, PROVENANCE)
     (axes,) = figure.axes
     best = table.iloc[-1]
     drawn = [line for line in axes.get_lines() if line.get_linewidth() == 5.0]
-    assert list(drawn[1].get_xdata()) == pytest.approx([best["ci_low"] / 1000, best["ci_high"] / 1000])
-    assert f"{best['value'] / 1000:,.1f}" in words(figure)
+    assert list(drawn[1].get_xdata()) == pytest.approx([best["worth_low"] / 1000, best["worth_high"] / 1000])
+    assert f"{best['worth'] / 1000:,.1f}" in words(figure)
+    assert "with the change of stored energy" in axes.get_xlabel()
     assert "50.0%  (50% to 50%)" in words(figure)
     assert "100 days; imbalance cap 2.5 MW" in words(figure)
 

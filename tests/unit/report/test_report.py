@@ -16,7 +16,6 @@ from bess_pipeline.report.html import ReportInputs, build_report
 from bess_pipeline.report.not_included import comparison, not_included
 from bess_pipeline.report.sections import ReportFigure, Section, TextTable
 from bess_pipeline.report.tables import Comparison, number, pnl_tables_text
-from bess_pipeline.risk.capture import Capture
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.status import status_row
 
@@ -47,7 +46,7 @@ STATUS = pd.concat(
     ignore_index=True,
 )
 PROVENANCE = Provenance("recorded", "elexon_mid", 2026)
-COMPARISON = Comparison("P&L by strategy and stream, £", PNL, Capture({"rule_based": 0.3115}, 61.5))
+COMPARISON = Comparison("P&L by strategy and stream, £", PNL, {"rule_based": 0.3115})
 INPUTS = ReportInputs(
     first=FIRST,
     last=FIRST + timedelta(days=1),
@@ -169,10 +168,11 @@ def test_terminal_table() -> None:
     assert lines[3].split() == ["rule-based", "10,346", "0", "10,345", "-1,000", "9,345", "2", "93.45", "34.1", "31.1%"]
     assert lines[4].split()[-9:] == ["30,000", "0", "30,000", "0", "30,000", "1", "600.00", "219.0", "-"]
     assert len({len(line) for line in lines[1:-1]}) == 1
-    assert "at 61.50 £/MWh" in lines[-1]
-    assert "Capture" not in pnl_tables_text([dataclasses.replace(COMPARISON, capture=Capture({}, 61.5))])
+    assert "risk.capture_by_month" in lines[-1]
+    assert "imbalance cap" not in lines[-1]
+    assert "Capture" not in pnl_tables_text([dataclasses.replace(COMPARISON, capture={})])
     of_months = pnl_tables_text([dataclasses.replace(COMPARISON, cap_mw=2.5)]).splitlines()[-1]
-    assert "stored energy at the mean day-ahead price of the bound's window, imbalance cap 2.5 MW." in of_months
+    assert "share; imbalance cap 2.5 MW where one applies." in of_months
     assert pnl_tables_text([]).startswith("no settled day")
 
 
@@ -180,7 +180,7 @@ def test_a_stream_that_never_moved_has_no_column_and_two_tables_stand_apart() ->
     pnl = pnl_rows(
         (0, "co_optimised", "day_ahead", 10.0), (0, "co_optimised", "reserve", 0.0), (0, "co_optimised", "fee", -2.0)
     )
-    text = pnl_tables_text([Comparison("first", pnl, Capture({}, 61.5)), COMPARISON])
+    text = pnl_tables_text([Comparison("first", pnl, {}), COMPARISON])
     first, second = text.split("\n\n")
     assert first.startswith("first\n")
     assert "reserve" not in first

@@ -12,13 +12,15 @@ import duckdb
 import pandas as pd
 import pytest
 import risk_rows as made
+from matplotlib.figure import Figure
 from storage_frames import day_ahead_price
 
 from bess_pipeline import gb_time, schemas, warehouse
 from bess_pipeline.figures import style
 from bess_pipeline.figures.provenance import Provenance
 from bess_pipeline.figures.style import png_bytes, strategy_label
-from bess_pipeline.report.captured import capture_section, ladder_section, waterfall_section
+from bess_pipeline.report.captured import at_cap, capture_section, ladder_section, waterfall_section
+from bess_pipeline.report.comparisons import comparisons
 from bess_pipeline.report.not_included import comparison, not_included
 from bess_pipeline.report.publish import settled_window, window_comparisons, write_figures, write_report
 from bess_pipeline.report.risk import risk_sections, warning_items
@@ -56,6 +58,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     tables = made.store(place.lake, PNL)
     warehouse.publish(place)
     return Stored(place, tables, risk_rows(place, WINDOW))
+
+
+def words_of(figure: Figure) -> str:
+    return " | ".join(text.get_text() for text in figure.texts)
 
 
 def cells(section: Section, table: int = 0) -> dict[str, list[str]]:
@@ -105,26 +111,70 @@ def test_strategies_are_compared_over_the_days_they_share(stored: Stored) -> Non
     assert set(shared.pnl["efa_date"]) == {FIRST + timedelta(days=n) for n in range(LATE, DAYS)}
     assert shared.pnl["pnl_gbp"].sum() == pytest.approx(LATER["pnl_gbp"].sum())
     assert shared.cap_mw == 2.5
-    days, all_days = daily_totals(LATER), daily_totals(PNL)
-    bounds = made.bound_pnl(PNL, 2.5).groupby("strategy")["after_wear_gbp"].sum()
-    value, whole = (part.groupby("strategy")["after_wear_gbp"].sum() for part in (days, all_days))
-    of_all_markets = {
-        name: value[name] / bounds["perfect_foresight"]
-        for name in ("co_optimised", "co_optimised_cvar", "perfect_foresight_48h")
-    } | {"day_ahead_imbalance": value["day_ahead_imbalance"] / bounds["energy_perfect_foresight"]}
-    for one, own_value in ((shared, value), (own, whole)):
-        bound = own_value["day_ahead_perfect_foresight"]
-        day_ahead = {name: own_value[name] / bound for name in ("rule_based", "day_ahead_rolling")}
-        assert one.capture.share == pytest.approx(day_ahead | of_all_markets)
     assert "compare rows of the same number of days alone" in own.title
     assert len(own.pnl) == len(PNL)
 
 
-def test_strategies_of_the_same_days_make_one_table(stored: Stored) -> None:
+def test_the_printed_captures_are_stored_captures_of_the_same_days(stored: Stored) -> None:
+    """Of the shared days as the ladder has them, of all days as the months do; at the cap that was traded under."""
+    shared, own = window_comparisons(stored.workspace, WINDOW)
+    ladder, months = (
+        warehouse.query(stored.workspace.database, f"SELECT * FROM risk.{view} WHERE imbalance_cap_mw = 2.5")
+        for view in ("latest_ladder", "capture_by_month")
+    )
+    ladder = ladder[ladder["basis"] == "after_wear"].set_index("strategy")["capture"].dropna()
+    assert set(shared.capture) == set(ladder.index) == {*LATE_ONES, "rule_based", "day_ahead_rolling"}
+    assert months["month"].nunique() == 1
+    months = months.set_index("strategy")["capture"]
+    assert own.capture == pytest.approx(months.to_dict())
+    for name in ("rule_based", "day_ahead_rolling"):  # the ladder's days are not all of theirs
+        assert shared.capture[name] == pytest.approx(ladder[name])
+        assert shared.capture[name] != pytest.approx(months[name], abs=1e-6)
+
+
+def test_days_that_no_stored_capture_is_of_have_none(stored: Stored) -> None:
     (one,) = window_comparisons(stored.workspace, Window(FIRST, FIRST + timedelta(days=LATE - 1)))
     assert one.title == "P&L by strategy and stream, £"
-    assert set(one.capture.share) == {"rule_based", "day_ahead_rolling"}
-    assert one.cap_mw is None, "days that no statement of the other strategies is of"
+    assert (one.capture, one.cap_mw) == ({}, None)
+    shorter = stored.rows.capture.assign(pnl_gbp=stored.rows.capture["pnl_gbp"] + 1.0)
+    ladder = stored.rows.ladder.assign(days=stored.rows.ladder["days"] + 1)
+    for found in comparisons(PNL, replace(stored.rows, capture=shorter, ladder=ladder)):
+        assert found.capture == {}
+
+
+def test_a_share_of_a_bound_at_another_cap_is_no_capture(stored: Stored) -> None:
+    (section,) = ladder_section(stored.rows, strategy_label, ())
+    loose, tight = section.tables
+    assert loose.columns[3] == "capture of its bound"
+    assert tight.columns[3] == "share of the bound at cap 0 MW"
+    assert tight.title.startswith("Bound at an imbalance cap of 0 MW, strategies traded under 2.5 MW; ")
+    assert "no capture: they had an imbalance" in section.note
+    (months,) = capture_section(stored.rows, strategy_label, ())
+    assert [table.title for table in months.tables] == [
+        "Imbalance cap 2.5 MW",
+        "Bound at an imbalance cap of 0 MW, strategies traded under 2.5 MW: share of the bound at cap 0 MW",
+    ]
+    only_tight = at_cap(stored.rows.ladder, 0.0), at_cap(stored.rows.capture, 0.0)
+    for found in comparisons(PNL, replace(stored.rows, ladder=only_tight[0], capture=only_tight[1])):
+        assert set(found.capture) == {"rule_based", "day_ahead_rolling"}
+    pictures = risk_pictures(stored.rows, PNL, FIRST, 50.0, made.SETTINGS, Provenance("live", "neso_n2ex", 2026))
+    shown = {one.name: one for one in pictures}
+    for name in ("ladder_cap_0_mw", "capture_by_month_cap_0_mw"):
+        assert "hare of the bound at cap 0 MW" in shown[name].caption
+        assert "strategies traded under 2.5 MW" in shown[name].caption
+        assert "traded under 2.5 MW" in words_of(shown[name].draw())
+        assert "apture" not in words_of(shown[name].draw())
+    assert "apture" in words_of(shown["ladder"].draw())
+
+
+def test_a_workspace_at_cap_0_has_true_captures(stored: Stored) -> None:
+    at_0 = at_cap(stored.rows.ladder, 0.0)
+    at_0 = at_0.assign(traded_cap_mw=at_0["traded_cap_mw"].where(at_0["traded_cap_mw"].isna(), 0.0))
+    (section,) = ladder_section(replace(stored.rows, ladder=at_0), strategy_label, ())
+    (table,) = section.tables
+    assert table.title.startswith("Imbalance cap 0 MW; ")
+    assert table.columns[3] == "capture of its bound"
+    assert "no capture" not in section.note
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -132,14 +182,15 @@ def test_strategies_of_the_same_days_make_one_table(stored: Stored) -> None:
 
 def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> None:
     (section,) = ladder_section(stored.rows, strategy_label, ())
-    assert [table.title.split(";")[0] for table in section.tables] == ["Imbalance cap 2.5 MW", "Imbalance cap 0 MW"]
+    assert section.tables[0].title.startswith("Imbalance cap 2.5 MW; ")
     assert f"{DAYS - LATE} days, {LATE} left out" in section.tables[0].title
     for place, cap in enumerate((2.5, 0.0)):
         rows = stored.tables["risk/ladder"]
         rows = rows[rows["imbalance_cap_mw"] == cap].set_index(["strategy", "basis"])
         row, cash = rows.loc[("co_optimised", "after_wear")], rows.loc[("co_optimised", "cash")]
         found = cells(section, place)["co-optimised, risk-neutral"]
-        assert found[0] == f"{row['value'] / 1e3:.1f}\n{row['ci_low'] / 1e3:.1f} to {row['ci_high'] / 1e3:.1f}"
+        assert found[0] == f"{row['worth'] / 1e3:.1f}\n{row['worth_low'] / 1e3:.1f} to {row['worth_high'] / 1e3:.1f}"
+        assert row["worth"] != pytest.approx(row["value"])
         assert found[1] == f"{cash['value'] / 1e3:.1f}"
         assert found[2] == f"{row['capture']:.1%}\n{row['capture_low']:.1%} to {row['capture_high']:.1%}"
         assert found[3] == "perfect foresight of all markets (upper bound)"
@@ -159,7 +210,7 @@ def test_the_steps_of_the_waterfall_lead_from_its_first_level_to_its_last(stored
     (section,) = waterfall_section(stored.rows, strategy_label, ())
     assert section.title == "From perfect foresight to co-optimised, mean and CVaR"
     for table in section.tables:
-        amounts = [[float(cell.replace(",", "")) if cell != "-" else None for cell in row[3:]] for row in table.rows]
+        amounts = [[float(cell.replace(",", "")) if cell != "-" else None for cell in row[3:5]] for row in table.rows]
         start, *steps = amounts
         assert start[0] is None
         assert start[1] + sum(change for change, _ in steps) == pytest.approx(steps[-1][1], abs=len(steps))

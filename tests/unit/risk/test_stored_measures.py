@@ -16,7 +16,13 @@ from bess_pipeline import schemas
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk import stored_measures
 from bess_pipeline.risk.history import History
-from bess_pipeline.risk.stored_warnings import history_warnings, warning_rows
+from bess_pipeline.risk.stored_warnings import (
+    PART_DAYS,
+    capture_warnings,
+    history_warnings,
+    rich_warnings,
+    warning_rows,
+)
 from bess_pipeline.risk_settings import RiskSettings
 
 POWER_MW, SETTINGS = 50.0, RiskSettings(bootstrap_replicates=100)
@@ -76,14 +82,16 @@ def test_a_lead_counts_what_was_taken_from_the_store_by_hand() -> None:
     status, last = given.status.copy(), given.as_of
     status.loc[(status["efa_date"] == last) & (status["strategy"] == "co_optimised"), "closing_energy_mwh"] = 10.0
     history = History(last, given.daily, given.totals, status, given.bound.assign(energy_price_gbp_mwh=20.0))
-    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1).set_index(["basis", "strategy"])
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP).set_index(
+        ["basis", "strategy"]
+    )
     ahead = 3000.0 - 1560.0
     assert rows.loc[("after_wear", "co_optimised"), "lead"] == pytest.approx((ahead - 40.0 * 20.0) / 4 * 365 / 50.0)
     assert rows.loc[("cash", "co_optimised"), "lead"] == pytest.approx(ahead / 4 * 365 / 50.0)
 
 
 def test_the_ladder_holds_bounds_captures_and_leads() -> None:
-    rows = stored_measures.ladder(full_history(), POWER_MW, SETTINGS, seed=1)
+    rows = stored_measures.ladder(full_history(), POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
     after = rows[rows["basis"] == "after_wear"].set_index("strategy")
     assert after.loc["co_optimised", "value"] == pytest.approx(750.0 * 365 / 50.0)
     assert after.loc["co_optimised", "capture"] == pytest.approx(3000.0 / 3980.0)
@@ -103,14 +111,14 @@ def test_each_cap_has_a_ladder_of_its_own() -> None:
     tighter = bound_rows("perfect_foresight", series([900.0, 900.0, 900.0, 900.0]), cap_mw=0.0)
     both = pd.concat([history.bound, tighter], ignore_index=True)
     history = History(history.as_of, history.daily, history.totals, history.status, both)
-    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1)
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
     assert sorted(rows["imbalance_cap_mw"].unique()) == [0.0, CAP]
     capture = rows[(rows["strategy"] == "co_optimised") & (rows["basis"] == "after_wear")].set_index("imbalance_cap_mw")
     assert capture.loc[0.0, "capture"] == pytest.approx(3000.0 / 3600.0)
 
 
 def test_capture_by_month_with_the_pounds_on_both_sides() -> None:
-    rows = stored_measures.capture_months(full_history())
+    rows = stored_measures.capture_months(full_history(), traded_cap_mw=CAP)
     january = rows[(rows["strategy"] == "co_optimised") & (rows["month"] == date(2026, 1, 1))].iloc[0]
     assert (january["pnl_gbp"], january["bound_gbp"], january["days"]) == (1500.0, 1990.0, 2)
     assert january["capture"] == pytest.approx(1500.0 / 1990.0)
@@ -124,21 +132,92 @@ def test_captures_count_stored_energy_on_both_sides() -> None:
     plain = history_of({"co_optimised": series([500.0, 500.0])}, bound=bound)
     status = plain.status.assign(closing_energy_mwh=[60.0, 50.0])
     history = replace(plain, status=status)
-    (month,) = stored_measures.capture_months(history).to_dict("records")
+    (month,) = stored_measures.capture_months(history, traded_cap_mw=CAP).to_dict("records")
     assert (month["pnl_gbp"], month["stored_gbp"], month["bound_stored_gbp"]) == (1000.0, 800.0, 400.0)
     assert month["capture"] == pytest.approx(1800.0 / 2400.0)
-    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1)
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
     own = rows[(rows["strategy"] == "co_optimised") & (rows["basis"] == "after_wear")].iloc[0]
     assert own["capture"] == pytest.approx(1800.0 / 2400.0)
     assert own["value"] == pytest.approx(500.0 * 365 / 50.0)  # what it earned holds no energy
+    assert own["worth"] == pytest.approx(900.0 * 365 / 50.0)  # what it is worth does
+
+
+def test_the_bound_stands_above_a_strategy_that_emptied_the_store() -> None:
+    """The bound earned less and kept 45 MWh at GBP 80: in worth it is ahead, and capture is worth over worth."""
+    bound = bound_rows("day_ahead_perfect_foresight", series([300.0] * 5), cap_mw=0.0)
+    bound.loc[4, "closing_energy_mwh"] = 95.0
+    rows = stored_measures.ladder(
+        history_of({"rule_based": series([400.0] * 5)}, bound=bound), POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP
+    )
+    after = rows[rows["basis"] == "after_wear"].set_index("strategy")
+    assert list(after.index) == ["rule_based", "day_ahead_perfect_foresight"]  # ordered by worth
+    assert after.loc["day_ahead_perfect_foresight", "value"] < after.loc["rule_based", "value"]
+    assert after.loc["day_ahead_perfect_foresight", "worth"] == pytest.approx((1500.0 + 45.0 * 80.0) / 5 * 365 / 50.0)
+    assert after.loc["rule_based", "capture"] == pytest.approx(2000.0 / 5100.0)
+
+
+def two_families() -> History:
+    """Bounds of all markets at two caps and of the day-ahead market at cap 0 alone, over windows of other prices."""
+    days = {
+        "co_optimised": series([500.0] * 6),
+        "perfect_foresight_48h": series([800.0] * 6),
+        "rule_based": series([200.0] * 6),
+        "day_ahead_perfect_foresight": series([290.0] * 6),  # the replay, which is not the bound
+    }
+    day_ahead = bound_rows("day_ahead_perfect_foresight", series([300.0] * 6), cap_mw=0.0)
+    day_ahead["energy_price_gbp_mwh"] = 60.0
+    day_ahead.loc[5, "closing_energy_mwh"] = 70.0
+    loose = bound_rows("perfect_foresight", series([1000.0] * 6), cap_mw=CAP)
+    loose.loc[5, "closing_energy_mwh"] = 90.0
+    tight = bound_rows("perfect_foresight", series([700.0] * 6), cap_mw=0.0)
+    history = history_of(days, wear_gbp=10.0, bound=pd.concat([day_ahead, loose, tight], ignore_index=True))
+    last = (history.status["efa_date"] == history.as_of) & (history.status["strategy"] == "co_optimised")
+    return replace(history, status=history.status.assign(closing_energy_mwh=np.where(last, 20.0, 50.0)))
+
+
+def test_no_capture_moves_between_caps_without_imbalance() -> None:
+    rows = stored_measures.ladder(two_families(), POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
+    months = stored_measures.capture_months(two_families(), traded_cap_mw=CAP)
+    for name, captures in (("rule_based", 1), ("co_optimised", 2)):
+        ladder = rows[(rows["strategy"] == name) & (rows["basis"] == "after_wear")]
+        for found in (ladder, *(part for _, part in months[months["strategy"] == name].groupby("month"))):
+            assert sorted(found["imbalance_cap_mw"]) == [0.0, CAP]
+            assert found["capture"].round(12).nunique() == captures
+            assert found["traded_cap_mw"].isna().all() if captures == 1 else set(found["traded_cap_mw"]) == {CAP}
+    bound = rows[(rows["strategy"] == "day_ahead_perfect_foresight") & (rows["basis"] == "after_wear")]
+    assert bound["value"].tolist() == pytest.approx([300.0 * 7.3] * 2)
+    assert bound["traded_cap_mw"].isna().all()
+    february = months[(months["strategy"] == "rule_based") & (months["month"] == date(2026, 2, 1))]
+    assert february["capture"].tolist() == pytest.approx([800.0 / (1200.0 + 20.0 * 60.0)] * 2)
+
+
+def test_levels_of_the_waterfall_divided_are_captures() -> None:
+    """Of the bound in cash, as the ladder has them; the bound keeps 40 MWh and the strategy takes 30, at GBP 80."""
+    history = two_families()
+    steps, _ = stored_measures.waterfalls(history, CAP)
+    own = steps[steps["strategy"] == "co_optimised"].set_index("step")
+    assert own["level_gbp"].to_dict() == pytest.approx(
+        {"start": 6060.0 + 3200.0, "horizon": 4860.0, "forecast": 3060.0 - 2400.0, "wear": 3000.0 - 2400.0}
+    )
+    assert own["stored_gbp"].to_dict() == {"start": 3200.0, "horizon": 0.0, "forecast": -2400.0, "wear": -2400.0}
+    rows = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
+    at_cap = rows[rows["imbalance_cap_mw"] == CAP].set_index(["basis", "strategy"])
+    share = own["level_gbp"] / own.loc["start", "level_gbp"]
+    assert share["forecast"] == pytest.approx(at_cap.loc[("cash", "co_optimised"), "capture"])
+    assert share["horizon"] == pytest.approx(at_cap.loc[("cash", "perfect_foresight_48h"), "capture"])
+    bound_wear = 60.0
+    after = own.loc["wear", "level_gbp"] / (own.loc["start", "level_gbp"] - bound_wear)
+    assert after == pytest.approx(at_cap.loc[("after_wear", "co_optimised"), "capture"])
 
 
 def test_a_strategy_with_few_days_does_not_shorten_the_ladder() -> None:
     days = {"a": series([1.0] * 10), "b": series([2.0] * 10), "new": series([5.0] * 2)}
-    rows = stored_measures.ladder(history_of(days), POWER_MW, SETTINGS, seed=1)
+    rows = stored_measures.ladder(history_of(days), POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
     assert set(rows["strategy"]) == {"a", "b"}
     assert set(rows["days"]) == {10}
-    longer = stored_measures.ladder(history_of(days | {"new": series([5.0] * 5)}), POWER_MW, SETTINGS, seed=1)
+    longer = stored_measures.ladder(
+        history_of(days | {"new": series([5.0] * 5)}), POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP
+    )
     assert set(longer["strategy"]) == {"a", "b", "new"}
     assert set(zip(longer["days"], longer["left_out"], strict=True)) == {(5, 5)}
 
@@ -195,11 +274,20 @@ def test_a_strategy_above_its_bound_and_gap_is_warned_of(tmp_path: Path) -> None
     assert above(history_of(days, bound=looser), lake) == []
 
 
+def rows_of(history: History) -> list[tuple[str, str, str]]:
+    """Warnings of what is stored of a history."""
+    ladder = stored_measures.ladder(history, POWER_MW, SETTINGS, seed=1, traded_cap_mw=CAP)
+    months = stored_measures.capture_months(history, traded_cap_mw=CAP)
+    measured = stored_measures.measures(history, POWER_MW, SETTINGS, seed=1)
+    return capture_warnings(ladder, months) + rich_warnings(history, measured, BATTERY)
+
+
 def test_too_rich_too_good_and_provisional_days_are_warned_of(tmp_path: Path) -> None:
     rich = 50.0 * 260_000.0 / 365
     days = {"co_optimised": series([rich, rich]), "perfect_foresight_48h": series([rich, rich])}
     bounds = bound_rows("perfect_foresight", series([rich, rich]))
-    found = history_warnings(history_of(days, bound=bounds, status="provisional"), BATTERY, CAP, prices(tmp_path, 5.0))
+    history = history_of(days, bound=bounds, status="provisional")
+    found = history_warnings(history, BATTERY, CAP, prices(tmp_path, 5.0)) + rows_of(history)
     kinds = {(kind, strategy) for kind, strategy, _ in found}
     assert {("too_rich", "co_optimised"), ("captures_too_much", "co_optimised")} <= kinds
     assert ("captures_too_much", "perfect_foresight_48h") not in kinds  # it sees prices, and may
@@ -208,3 +296,45 @@ def test_too_rich_too_good_and_provisional_days_are_warned_of(tmp_path: Path) ->
     assert len(rows) == len(found)
     schemas.validate("risk/warning", rows)
     assert warning_rows(date(2026, 1, 31), []).empty
+
+
+@pytest.mark.parametrize(("days", "warned"), [(PART_DAYS, True), (PART_DAYS - 1, False)])
+def test_one_bad_month_of_a_good_history_is_warned_of(days: int, warned: bool) -> None:
+    """January earns too much, and 97 % of its bound; February makes the whole look plausible."""
+    much = 50.0 * 300_000.0 / 365
+    earned, most = [0.97 * much] * days + [1000.0] * 28, [much] * days + [5000.0] * 28
+    first = date(2026, 2, 1) - timedelta(days=days)
+    bound = bound_rows("perfect_foresight", series(most, first))
+    history = history_of({"co_optimised": series(earned, first)}, bound=bound)
+    whole = sum(earned) / sum(most)
+    assert sum(earned) / len(earned) * 7.3 < 250_000.0
+    assert whole < 0.95
+    found = rows_of(history)
+    january = [(kind, words.split(":")[0]) for kind, _, words in found]
+    wanted = [("captures_too_much", "in 2026-01"), ("too_rich", "in 2026-01")]
+    assert january == (wanted if warned else [])
+
+
+def test_a_trailing_window_that_is_too_rich_is_warned_of() -> None:
+    """Neither of its months is: one began lean, the other is too short."""
+    much = 50.0 * 300_000.0 / 365
+    lean = series([100.0] * 60, date(2025, 11, 21))
+    rich = series([much] * 25, date(2026, 1, 20))
+    quiet = RiskSettings(bootstrap_replicates=100, windows_days=(25,))
+    history = history_of({"co_optimised": pd.concat([lean, rich])})
+    measured = stored_measures.measures(history, POWER_MW, quiet, seed=1)
+    found = rich_warnings(history, measured, BATTERY)
+    assert [(kind, words.split(":")[0]) for kind, _, words in found] == [("too_rich", "window 25d")]
+
+
+def test_a_capture_counts_stored_energy_before_it_is_too_much() -> None:
+    """99 % in money alone; the bound kept 45 MWh at GBP 80. At a tighter cap than was traded under all is allowed."""
+    bound = bound_rows("perfect_foresight", series([1000.0] * 5))
+    bound.loc[4, "closing_energy_mwh"] = 95.0
+    assert rows_of(history_of({"co_optimised": series([990.0] * 5)}, bound=bound)) == []
+    tight = bound_rows("perfect_foresight", series([900.0] * 5), cap_mw=0.0)
+    both = pd.concat([bound, tight], ignore_index=True)
+    assert rows_of(history_of({"co_optimised": series([990.0] * 5)}, bound=both)) == []
+    plain = bound_rows("perfect_foresight", series([1000.0] * 5))
+    (kind, _, words) = rows_of(history_of({"co_optimised": series([990.0] * 5)}, bound=plain))[0]
+    assert (kind, words.split(":")[0]) == ("captures_too_much", "over 5 days shared with others")
