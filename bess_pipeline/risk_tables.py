@@ -223,7 +223,7 @@ class VarBacktest(Table):
     exceptions: int = _days("days that lost more than their VaR")
     expected_exceptions: float = number_field("if the model is true", limit=1e6, lowest=0.0)
     days: int = _days("days with forecast and P&L")
-    power: float = _number("chance of rejecting a VaR and CVaR that are 20 % too small")
+    power: float = _number("chance of rejecting a VaR and CVaR that are 20 % too close to the expected P&L")
     verdict: str = pa.Field(description="rejected, not rejected, insufficient data or no exceptions")
     note: str = pa.Field(description="what a reader must know; empty when nothing")
 

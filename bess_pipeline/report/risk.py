@@ -183,8 +183,9 @@ def _backtests(rows: RiskRows, label: Label, confidence: float) -> list[Section]
             lead="What was expected of each day before it came, against what came.",
             tables=[TextTable(BACKTEST_COLUMNS, [_backtest_row(row, label) for row in own.to_dict("records")])],
             items=notes,
-            note="Power: the chance of rejecting a VaR and CVaR that are 20 % too small. A test that is not rejected "
-            "with little power says little. Below the least number of days there is no statistic: insufficient data. "
+            note="Power: the chance of rejecting a VaR and CVaR that are 20 % too close to the expected P&L. A test "
+            "that is not rejected with little power says little. Below the least number of days there is no "
+            "statistic: insufficient data. "
             "At other confidences: risk.latest_backtest.",
         )
     ]

@@ -10,13 +10,16 @@ that no formula gives come from drawing P&L from the forecast distributions, see
 chance of an exception is at most 1 - confidence and somewhat less with few scenarios: the simulated p-values know
 that, Kupiec's does not and may then reject for too *few* exceptions.
 
-Power is the chance that a test rejects, at its level, a model whose VaR and CVaR are 20 % too small while P&L is drawn
-from the forecasts: a test of little power that does not reject says little.
+Power is the chance that a test rejects, at its level, a model that is 20 % too narrow while P&L is drawn from the
+forecasts: a test of little power that does not reject says little. Too narrow is meant about the expected P&L m of each
+day, VaR' = 0.8 (VaR + m) - m and CVaR' alike, so that it is the same for a battery that loses on its bad days, one
+that earns on them and all between; where m is 0, VaR and CVaR are 20 % too small. A factor on VaR itself would make the
+negative VaR of a bad day that earns larger, not smaller.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +31,8 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 INSUFFICIENT, REJECTED, NOT_REJECTED, NO_EXCEPTIONS = "insufficient data", "rejected", "not rejected", "no exceptions"
 MIN_DAYS = 250  # fewer than a trading year of other markets say nothing about a 5 % tail
-UNDERSTATED = 0.8  # the alternative of the power: VaR and CVaR are 20 % too small
+UNDERSTATED = 0.8  # the alternative of the power: VaR and CVaR are 20 % too close to the expected P&L
+ABOUT_MEAN = "of P&L about its forecast mean"
 
 
 @dataclass(frozen=True)
@@ -128,26 +132,27 @@ def backtest(
 
     Notes
     -----
-    Z1 and Z2 divide by CVaR. Where it is not positive on some day (a battery whose bad days still earn), both are
-    taken of P&L about its forecast mean: VaR and CVaR are translation equivariant, so exceptions stay and the mean
-    under a true model stays 0. The note then says so. The model of the power is understated about the same point.
+    P&L, VaR and CVaR are measured from the forecast mean of their day, always: VaR and CVaR are translation
+    equivariant, so exceptions stay, and nothing depends on whether bad days lose or still earn. Z1 and Z2 divide by
+    CVaR, which is above 0 from there, and keep their mean of 0 under a true model; their notes say so. ValueError
+    where a day's forecast has a single outcome: it has no tail.
     """
     pnl = np.asarray(pnl_gbp, dtype="float64")
     if pnl.shape != forecasts.var_gbp.shape or not np.isfinite(pnl).all():
         raise ValueError(f"{forecasts.days} forecasts need as many finite P&Ls, not an array of shape {pnl.shape}")
-    centre, note = _centre(forecasts)
-    observed = _Sample(pnl - centre, forecasts.var_gbp + centre, forecasts.cvar_gbp + centre, forecasts.confidence)
+    mean = forecasts.mean_gbp
+    observed = _Sample(pnl - mean, forecasts.var_gbp + mean, forecasts.cvar_gbp + mean, forecasts.confidence)
     if pnl.size < min_days:
         return [_insufficient(test, observed, min_days) for test in _TESTS]
-    drawn = forecasts.draw(simulations, seed) - centre
-    true = _Sample(drawn, observed.var, observed.cvar, forecasts.confidence)
+    drawn = forecasts.draw(simulations, seed) - mean
+    true = replace(observed, pnl=drawn)
     low = _Sample(drawn, observed.var * UNDERSTATED, observed.cvar * UNDERSTATED, forecasts.confidence)
-    return [_tested(test, observed, true, low, level, note) for test in _TESTS]
+    return [_tested(test, observed, true, low, level) for test in _TESTS]
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """P&L (..., T) about some point beside the VaR and CVaR (T,) about the same."""
+    """P&L (..., T) about the forecast mean beside the VaR and CVaR (T,) about the same."""
 
     pnl: FloatArray
     var: FloatArray
@@ -175,7 +180,7 @@ _DEGREES = {"kupiec": 1, "christoffersen_independence": 1, "christoffersen_condi
 _TESTS = (*_DEGREES, "acerbi_szekely_z1", "acerbi_szekely_z2")
 
 
-def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: float, note: str) -> Backtest:
+def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: float) -> Backtest:
     statistic = float(observed.statistic(test))
     understated = low.statistic(test)
     if test in _DEGREES:
@@ -183,7 +188,7 @@ def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: fl
         p_value = float(chdtrc(degrees, statistic))
         rejects = understated > chdtri(degrees, level)
     else:
-        under_model = true.statistic(test)
+        note, under_model = ABOUT_MEAN, true.statistic(test)
         under_model = under_model[np.isfinite(under_model)]
         p_value = (1.0 + np.sum(under_model <= statistic)) / (1.0 + under_model.size)
         rejects = understated <= (np.quantile(under_model, level) if under_model.size else -np.inf)
@@ -207,15 +212,6 @@ def _result(
     expected = (1.0 - observed.confidence) * days
     hits = int(observed.hits.sum())
     return Backtest(test, observed.confidence, statistic, p_value, hits, expected, days, power, verdict, note)
-
-
-def _centre(forecasts: ForecastPnl) -> tuple[FloatArray, str]:
-    """What P&L is measured from: 0, or the forecast mean where a CVaR is no loss."""
-    earning = int((forecasts.cvar_gbp <= 0.0).sum())
-    if not earning:
-        return np.zeros(forecasts.days), ""
-    days = "day" if earning == 1 else "days"
-    return forecasts.mean_gbp, f"about the forecast mean: CVaR is no loss on {earning} {days}"
 
 
 def _losses_over_shortfall(pnl_gbp: ArrayLike, var_gbp: ArrayLike, cvar_gbp: ArrayLike) -> tuple[FloatArray, BoolArray]:

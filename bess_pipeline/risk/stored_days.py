@@ -42,6 +42,7 @@ from bess_pipeline.trading_tables import PLAN_VALUE
 
 EX_ANTE, HISTORICAL = "ex_ante", "historical"
 KNOWN_AFTER = timedelta(days=2)  # at 09:50 on D-1 the last day whose P&L is complete is D-2
+LEAST_SPREAD_GBP = 1e-6  # outcomes that differ by less have no tail: what they differ by is rounding
 FORECAST_COLUMNS = [
     *("efa_date", "strategy", "source", "confidence", "gate", "mean_gbp", "var_gbp", "cvar_gbp", "realised_gbp"),
 ]
@@ -186,8 +187,14 @@ def _known_distribution(
         mean, var, cvar, came = (
             part[f"{column}_gbp"].to_numpy(dtype="float64") for column in ("mean", "var", "cvar", "realised")
         )
+        spread = np.ptp(outcomes, axis=1) > LEAST_SPREAD_GBP
+        if not spread.any():
+            return None, ""
+        mean, var, cvar, came, outcomes = (values[spread] for values in (mean, var, cvar, came, outcomes))
         equally = np.full(outcomes.shape, 1.0 / outcomes.shape[1])
-        return (came, ForecastPnl(confidence, outcomes, equally, mean, var, cvar)), ""
+        alike = int((~spread).sum())
+        note = f"{alike} days whose outcomes are all alike are left out" if alike else ""
+        return (came, ForecastPnl(confidence, outcomes, equally, mean, var, cvar)), note
     usable = part[part["cvar_gbp"] > part["var_gbp"]]
     note = "p-values and power of simulation take P&L as normal with the VaR and CVaR of its day"
     if len(usable) < len(part):

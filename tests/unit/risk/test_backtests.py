@@ -140,18 +140,44 @@ def test_power_of_kupiec_is_that_of_the_binomial_distribution() -> None:
     assert found["acerbi_szekely_z2"].power > found["kupiec"].power  # it looks one way only
 
 
-def test_a_battery_whose_bad_days_earn_is_tested_about_its_mean() -> None:
-    poor, rich = normal_forecasts(300), normal_forecasts(300, mean=10_000.0)
-    drawn = poor.draw(1, 21)[0]
-    assert (rich.cvar_gbp < 0.0).all()
-    found = by_test(backtest(drawn + 10_000.0, rich, seed=3, simulations=300))
-    same = by_test(backtest(drawn, poor, seed=3, simulations=300))
+@pytest.mark.parametrize("mean", [-300.0, 160.0, 175.0, 190.0, 205.0, 10_000.0])
+def test_nothing_depends_on_whether_bad_days_lose_or_earn(mean: float) -> None:
+    """Standard deviation 100: from a mean of 164 on VaR is below 0, from 206 on CVaR too."""
+    around_zero, moved = normal_forecasts(300), normal_forecasts(300, mean=mean)
+    drawn = around_zero.draw(1, 21)[0]
+    found = by_test(backtest(drawn + mean, moved, seed=3, simulations=300))
+    same = by_test(backtest(drawn, around_zero, seed=3, simulations=300))
     for test, one in found.items():
         assert one.statistic == pytest.approx(same[test].statistic, abs=1e-6)
         assert one.p_value == pytest.approx(same[test].p_value, abs=1e-9)
         assert one.power == pytest.approx(same[test].power, abs=1e-9)
-    assert "about the forecast mean: CVaR is no loss on 300 days" in found["acerbi_szekely_z1"].note
+        assert (one.exceptions, one.verdict, one.note) == (same[test].exceptions, same[test].verdict, same[test].note)
+    assert found["acerbi_szekely_z1"].note == found["acerbi_szekely_z2"].note == "of P&L about its forecast mean"
     assert found["kupiec"].note == ""
+
+
+def test_one_day_whose_bad_outcomes_earn_changes_the_power_of_no_test() -> None:
+    scenarios = [(10.0 * STANDARD + 17.5, None)] * 365
+    assert -2.0 < ForecastPnl.of_scenarios(scenarios, 0.95).var_gbp[0] < 0.0
+    power = []
+    for last in (17.5, 25.0):
+        forecasts = ForecastPnl.of_scenarios([*scenarios[1:], (10.0 * STANDARD + last, None)], 0.95)
+        found = by_test(backtest(np.full(365, 17.5), forecasts, seed=5, simulations=500))
+        power.append({test: one.power for test, one in found.items()})
+    assert power[0] == pytest.approx(power[1], abs=1e-9)
+    assert 0.6 < power[0]["kupiec"] < 0.95
+    assert power[0]["acerbi_szekely_z2"] > power[0]["kupiec"]
+
+
+def test_statistics_of_a_skew_forecast_are_of_pnl_about_its_mean() -> None:
+    """Outcomes -60, 20, 20, 20 have the mean 0, VaR 60 at 80 %; moved by 100 every bad day earns 40."""
+    pnl = np.where(np.arange(40) % 5 == 0, -90.0, 20.0)
+    forecasts = ForecastPnl.of_scenarios([([40.0, 120.0, 120.0, 120.0], None)] * 40, 0.8)
+    found = by_test(backtest(pnl + 100.0, forecasts, seed=5, simulations=50, min_days=40))
+    cvar = np.full(40, 60.0)
+    z1 = backtests.acerbi_szekely_z1(pnl, cvar, cvar)
+    assert found["acerbi_szekely_z1"].statistic == pytest.approx(float(z1)) == pytest.approx(1.0 - 90.0 / 60.0)
+    assert found["kupiec"].exceptions == 8
 
 
 def test_no_exception_leaves_z1_without_a_value() -> None:

@@ -184,3 +184,15 @@ def test_few_days_and_days_without_a_tail_are_said() -> None:
     assert set(found["verdict"]) == {"insufficient data"}
     assert found["note"].str.contains("2 days whose CVaR is not above VaR").all()
     assert stored_days.var_backtests(rows.assign(realised_gbp=np.nan), {}, FIRST, SETTINGS, seed=1).empty
+
+
+@pytest.mark.parametrize("daily_gbp", [0.0, -12.3])
+def test_days_whose_outcomes_are_all_alike_have_no_tail_to_test(daily_gbp: float) -> None:
+    pnl = np.full(120, daily_gbp)
+    pnl[60:] += np.random.default_rng(3).normal(0.0, 50.0, 60)
+    rows, outcomes = stored_days.historical_forecasts(history_of({"a": pd.Series(pnl, index=days(120))}), SETTINGS)
+    found = stored_days.var_backtests(rows[rows["confidence"] == 0.95], outcomes, FIRST, SETTINGS, seed=1)
+    assert found["note"].str.contains("days whose outcomes are all alike are left out").all()
+    assert set(found["days"]) == {120 - 62}  # day 61 is the first that knows of the 60th
+    still = rows[rows["efa_date"] < days(60)[-1]]
+    assert stored_days.var_backtests(still, {"a": outcomes["a"][: len(still) // 3]}, FIRST, SETTINGS, seed=1).empty
