@@ -40,7 +40,8 @@ class Backtest:
     """One test of one model.
 
     statistic, p_value, power: NaN where there is none, and all of them below the least number of days. `verdict` is
-    one of "rejected", "not rejected", "insufficient data", "no exceptions"; `note` says what a reader must know.
+    one of "rejected", "not rejected", "insufficient data", "no exceptions"; `note` says what a reader must know, of a
+    rejected model first which way it is wrong.
     """
 
     test: str
@@ -177,7 +178,11 @@ class _Sample:
 
 
 _DEGREES = {"kupiec": 1, "christoffersen_independence": 1, "christoffersen_conditional_coverage": 2}
-_TESTS = (*_DEGREES, "acerbi_szekely_z1", "acerbi_szekely_z2")
+_BEYOND = {
+    "acerbi_szekely_z1": "losses beyond VaR are larger than CVaR says: risk is understated",
+    "acerbi_szekely_z2": "losses beyond VaR are too many or too large: risk is understated",
+}
+_TESTS = (*_DEGREES, *_BEYOND)
 
 
 def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: float) -> Backtest:
@@ -196,7 +201,35 @@ def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: fl
         p_value, verdict = float("nan"), NO_EXCEPTIONS
     else:
         verdict = REJECTED if p_value <= level else NOT_REJECTED
+    if verdict == REJECTED:
+        note = "; ".join(part for part in (_why_rejected(test, observed, level), note) if part)
     return _result(test, observed, statistic, float(p_value), float(np.mean(rejects)), verdict, note)
+
+
+def _why_rejected(test: str, observed: _Sample, level: float) -> str:
+    """Which way a rejected model is wrong. Conditional coverage has two parts: those that are rejected alone are named,
+    or else the larger one."""
+    if test in _BEYOND:
+        return _BEYOND[test]
+    parts = {"kupiec": _how_many, "christoffersen_independence": _in_what_order}
+    if test in parts:
+        return parts[test](observed)
+    ratios = {part: float(observed.statistic(part)) for part in parts}
+    alone = [part for part, ratio in ratios.items() if ratio > chdtri(_DEGREES[part], level)]
+    return "; ".join(parts[part](observed) for part in alone or [max(ratios, key=lambda part: ratios[part])])
+
+
+def _how_many(observed: _Sample) -> str:
+    if observed.hits.sum() > (1.0 - observed.confidence) * observed.pnl.shape[-1]:
+        return "too many exceptions: risk is understated"
+    return "too few exceptions: risk is overstated"
+
+
+def _in_what_order(observed: _Sample) -> str:
+    before, after = observed.hits[:-1], observed.hits[1:]
+    if after[before].mean() > after[~before].mean():
+        return "exceptions follow each other: risk is understated after one"
+    return "exceptions hardly ever follow each other: risk is overstated after one"
 
 
 def _insufficient(test: str, observed: _Sample, min_days: int) -> Backtest:

@@ -152,8 +152,7 @@ def test_nothing_depends_on_whether_bad_days_lose_or_earn(mean: float) -> None:
         assert one.p_value == pytest.approx(same[test].p_value, abs=1e-9)
         assert one.power == pytest.approx(same[test].power, abs=1e-9)
         assert (one.exceptions, one.verdict, one.note) == (same[test].exceptions, same[test].verdict, same[test].note)
-    assert found["acerbi_szekely_z1"].note == found["acerbi_szekely_z2"].note == "of P&L about its forecast mean"
-    assert found["kupiec"].note == ""
+    assert all(found[f"acerbi_szekely_{z}"].note.endswith("of P&L about its forecast mean") for z in ("z1", "z2"))
 
 
 def test_one_day_whose_bad_outcomes_earn_changes_the_power_of_no_test() -> None:
@@ -178,6 +177,59 @@ def test_statistics_of_a_skew_forecast_are_of_pnl_about_its_mean() -> None:
     z1 = backtests.acerbi_szekely_z1(pnl, cvar, cvar)
     assert found["acerbi_szekely_z1"].statistic == pytest.approx(float(z1)) == pytest.approx(1.0 - 90.0 / 60.0)
     assert found["kupiec"].exceptions == 8
+
+
+def pnl_of(hits: list[int], days: int = 400) -> np.ndarray:
+    """Days that lose 180 (VaR is about 164, CVaR 206) among days that lose nothing."""
+    pnl = np.zeros(days)
+    pnl[hits] = -180.0
+    return pnl
+
+
+COVERAGE = ("kupiec", "christoffersen_conditional_coverage")
+UNDER, OVER = "too many exceptions: risk is understated", "too few exceptions: risk is overstated"
+RUNS = "exceptions follow each other: risk is understated after one"
+
+
+@pytest.mark.parametrize(("every", "words"), [(10, UNDER), (50, OVER)])
+def test_rejected_coverage_says_which_way(every: int, words: str) -> None:
+    found = by_test(backtest(pnl_of(list(range(0, 400, every))), normal_forecasts(400), seed=3, simulations=50))
+    for test in COVERAGE:
+        assert found[test].verdict == "rejected"
+        assert words in found[test].note.split("; ")
+    assert found["kupiec"].note == words
+
+
+def test_conditional_coverage_names_the_part_that_is_rejected() -> None:
+    """Twenty exceptions of 400 days are as many as expected; all in a row they are not independent."""
+    found = by_test(backtest(pnl_of(list(range(100, 120))), normal_forecasts(400), seed=3, simulations=50))
+    assert (found["kupiec"].verdict, found["kupiec"].note) == ("not rejected", "")
+    assert found["christoffersen_independence"].note == found["christoffersen_conditional_coverage"].note == RUNS
+    both = by_test(backtest(pnl_of(list(range(100, 150))), normal_forecasts(400), seed=3, simulations=50))
+    assert both["christoffersen_conditional_coverage"].note == f"{UNDER}; {RUNS}"
+
+
+def test_exceptions_every_third_day_never_follow_each_other() -> None:
+    found = by_test(backtest(pnl_of(list(range(0, 400, 3))), normal_forecasts(400), seed=3, simulations=50))
+    assert found["christoffersen_independence"].verdict == "rejected"
+    assert "hardly ever follow each other: risk is overstated after one" in found["christoffersen_independence"].note
+
+
+def test_where_neither_part_is_rejected_alone_the_larger_one_is_named() -> None:
+    """29 of 400 with five pairs: ratios of 3.766 and 3.776; rejected is above 3.84 alone and above 5.99 together."""
+    hits = [*range(0, 240, 10), *range(1, 50, 10)]
+    found = by_test(backtest(pnl_of(hits), normal_forecasts(400), seed=3, simulations=50))
+    assert [found[test].verdict for test in ("kupiec", "christoffersen_independence")] == ["not rejected"] * 2
+    assert found["christoffersen_conditional_coverage"].verdict == "rejected"
+    assert found["christoffersen_conditional_coverage"].note == RUNS
+
+
+def test_rejected_shortfall_is_understated_and_no_rejection_no_direction() -> None:
+    found = by_test(backtest(2.0 * pnl_of(list(range(0, 400, 18))), normal_forecasts(400), seed=3, simulations=400))
+    assert "larger than CVaR says: risk is understated" in found["acerbi_szekely_z1"].note
+    assert "too many or too large: risk is understated" in found["acerbi_szekely_z2"].note
+    held = by_test(backtest(pnl_of(list(range(0, 400, 18))), normal_forecasts(400), seed=3, simulations=400))
+    assert all("stated" not in one.note for one in held.values())
 
 
 def test_no_exception_leaves_z1_without_a_value() -> None:
