@@ -242,7 +242,7 @@ class ForecastPnl(Table):
     )
     confidence: float = _confidence()
     gate: str = pa.Field(nullable=True, description="gate of the plan; null for historical")
-    mean_gbp: float = _number("expected, GBP; null where it is not of the day alone")
+    mean_gbp: float = _number("expected, GBP")
     var_gbp: float = cash_field("VaR, positive = money lost, GBP")
     cvar_gbp: float = cash_field("CVaR, positive = money lost, GBP")
     realised_gbp: float = _number("what came, in the same terms, GBP; null where it has not settled")
