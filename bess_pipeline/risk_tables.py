@@ -234,7 +234,7 @@ class VarBacktest(Table):
     exceptions: int = _days("days that lost more than their VaR")
     expected_exceptions: float = number_field("if the model is true", limit=1e6, lowest=0.0)
     days: int = _days("days with forecast and P&L")
-    power: float = _number("chance of rejecting a VaR and CVaR that are 20 % too small")
+    power: float = _number("chance of rejecting a VaR and CVaR that are 20 % too close to the expected P&L")
     verdict: str = pa.Field(description="rejected, not rejected, insufficient data or no exceptions")
     note: str = pa.Field(description="what a reader must know; empty when nothing")
 
@@ -253,7 +253,7 @@ class ForecastPnl(Table):
     )
     confidence: float = _confidence()
     gate: str = pa.Field(nullable=True, description="gate of the plan; null for historical")
-    mean_gbp: float = _number("expected, GBP; null where it is not of the day alone")
+    mean_gbp: float = _number("expected, GBP")
     var_gbp: float = cash_field("VaR, positive = money lost, GBP")
     cvar_gbp: float = cash_field("CVaR, positive = money lost, GBP")
     realised_gbp: float = _number("what came, in the same terms, GBP; null where it has not settled")

@@ -45,6 +45,7 @@ from bess_pipeline.trading_tables import (
     Orders,
     Plan,
     PlanExplanation,
+    PlanOutcome,
     PlanValue,
 )
 
@@ -258,6 +259,7 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
     "risk/degradation": Degradation,
     BOUND_TABLE: Bound,
     "risk/plan_value": PlanValue,
+    "risk/plan_outcome": PlanOutcome,
     "risk/information_value": InformationValue,
     "risk/frontier": Frontier,
     "risk/activation_sensitivity": ActivationSensitivity,

@@ -25,7 +25,7 @@ from bess_pipeline.schema_fields import (
 
 CO_OPTIMISED_PLAN, ORDERS, EXPLANATION = "trading/co_optimised_plan", "trading/orders", "trading/plan_explanation"
 FORESIGHT_ORDERS = "trading/foresight_orders"
-PLAN_VALUE, INFORMATION_VALUE = "risk/plan_value", "risk/information_value"
+PLAN_VALUE, PLAN_OUTCOME, INFORMATION_VALUE = "risk/plan_value", "risk/plan_outcome", "risk/information_value"
 FRONTIER, SENSITIVITY = "risk/frontier", "risk/activation_sensitivity"
 SERVICE_COLUMNS = tuple(f"{code.lower()}_mw" for code in PRODUCT_TABLE)
 MARKETS = ["day_ahead", "response", "reserve"]
@@ -196,6 +196,20 @@ class PlanValue(Table):
 
     class Config(Table.Config):
         unique: ClassVar = ["efa_date", "strategy", "gate"]
+
+
+class PlanOutcome(Table):
+    """What a plan would earn on its trading day in each fresh scenario: its risk at any confidence."""
+
+    efa_date: pandas_engine.Date = date_field("trading day")
+    strategy: str = strategy_field()  # type: ignore[assignment]
+    gate: str = _gate()
+    scenario: int = _count("before it: its place among the fresh ones")
+    probability: float = pa.Field(gt=0, le=1, description="of the scenario; they sum to 1 over a plan")
+    pnl_gbp: float = cash_field("of the trading day after wear, with the value of the energy it ends with, GBP")
+
+    class Config(Table.Config):
+        unique: ClassVar = ["efa_date", "strategy", "gate", "scenario"]
 
 
 class InformationValue(Table):

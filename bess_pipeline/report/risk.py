@@ -47,6 +47,7 @@ LIMIT_WORDS = {
     "imbalance_mwh": "imbalance",
     "min_response_share": "least share of response",
 }
+REJECTED = "rejected"  # verdict of `risk/backtests.py`, which pages need not import: it needs SciPy
 KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
     "strategy", "forecast", "test", "statistic", "p-value", "exceptions (expected)", "days", "power", "verdict",
@@ -176,18 +177,27 @@ def _backtests(rows: RiskRows, label: Label, confidence: float) -> list[Section]
     own = rows.var_backtest[rows.var_backtest["confidence"] == confidence]
     if own.empty:
         return []
-    notes = sorted({str(note) for note in own["note"] if note})
+    notes = sorted({_backtest_note(row, label) for row in own.to_dict("records") if row["note"]})
     return [
         Section(
             title=f"Back-tests of VaR and CVaR at {confidence * 100:g} %",
             lead="What was expected of each day before it came, against what came.",
             tables=[TextTable(BACKTEST_COLUMNS, [_backtest_row(row, label) for row in own.to_dict("records")])],
             items=notes,
-            note="Power: the chance of rejecting a VaR and CVaR that are 20 % too small. A test that is not rejected "
-            "with little power says little. Below the least number of days there is no statistic: insufficient data. "
+            note="Power: the chance of rejecting a VaR and CVaR that are 20 % too close to the expected P&L. A test "
+            "that is not rejected with little power says little. Below the least number of days there is no "
+            "statistic: insufficient data. "
             "At other confidences: risk.latest_backtest.",
         )
     ]
+
+
+def _backtest_note(row: Mapping[Hashable, Any], label: Label) -> str:
+    """A note; with its test where that is rejected, since it says why."""
+    if row["verdict"] != REJECTED:
+        return str(row["note"])
+    of = f"{row['source']}, {row['test']}".replace("_", " ")
+    return f"{label(str(row['strategy']))}, {of}: {row['note']}"
 
 
 def _backtest_row(row: Mapping[Hashable, Any], label: Label) -> list[str]:

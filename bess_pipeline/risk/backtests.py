@@ -10,13 +10,16 @@ that no formula gives come from drawing P&L from the forecast distributions, see
 chance of an exception is at most 1 - confidence and somewhat less with few scenarios: the simulated p-values know
 that, Kupiec's does not and may then reject for too *few* exceptions.
 
-Power is the chance that a test rejects, at its level, a model whose VaR and CVaR are 20 % too small while P&L is drawn
-from the forecasts: a test of little power that does not reject says little.
+Power is the chance that a test rejects, at its level, a model that is 20 % too narrow while P&L is drawn from the
+forecasts: a test of little power that does not reject says little. Too narrow is meant about the expected P&L m of each
+day, VaR' = 0.8 (VaR + m) - m and CVaR' alike, so that it is the same for a battery that loses on its bad days, one
+that earns on them and all between; where m is 0, VaR and CVaR are 20 % too small. A factor on VaR itself would make the
+negative VaR of a bad day that earns larger, not smaller.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +31,8 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 INSUFFICIENT, REJECTED, NOT_REJECTED, NO_EXCEPTIONS = "insufficient data", "rejected", "not rejected", "no exceptions"
 MIN_DAYS = 250  # fewer than a trading year of other markets say nothing about a 5 % tail
-UNDERSTATED = 0.8  # the alternative of the power: VaR and CVaR are 20 % too small
+UNDERSTATED = 0.8  # the alternative of the power: VaR and CVaR are 20 % too close to the expected P&L
+ABOUT_MEAN = "of P&L about its forecast mean"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Backtest:
     """One test of one model.
 
     statistic, p_value, power: NaN where there is none, and all of them below the least number of days. `verdict` is
-    one of "rejected", "not rejected", "insufficient data", "no exceptions"; `note` says what a reader must know.
+    one of "rejected", "not rejected", "insufficient data", "no exceptions"; `note` says what a reader must know, of a
+    rejected model first which way it is wrong.
     """
 
     test: str
@@ -128,26 +133,27 @@ def backtest(
 
     Notes
     -----
-    Z1 and Z2 divide by CVaR. Where it is not positive on some day (a battery whose bad days still earn), both are
-    taken of P&L about its forecast mean: VaR and CVaR are translation equivariant, so exceptions stay and the mean
-    under a true model stays 0. The note then says so. The model of the power is understated about the same point.
+    P&L, VaR and CVaR are measured from the forecast mean of their day, always: VaR and CVaR are translation
+    equivariant, so exceptions stay, and nothing depends on whether bad days lose or still earn. Z1 and Z2 divide by
+    CVaR, which is above 0 from there, and keep their mean of 0 under a true model; their notes say so. ValueError
+    where a day's forecast has a single outcome: it has no tail.
     """
     pnl = np.asarray(pnl_gbp, dtype="float64")
     if pnl.shape != forecasts.var_gbp.shape or not np.isfinite(pnl).all():
         raise ValueError(f"{forecasts.days} forecasts need as many finite P&Ls, not an array of shape {pnl.shape}")
-    centre, note = _centre(forecasts)
-    observed = _Sample(pnl - centre, forecasts.var_gbp + centre, forecasts.cvar_gbp + centre, forecasts.confidence)
+    mean = forecasts.mean_gbp
+    observed = _Sample(pnl - mean, forecasts.var_gbp + mean, forecasts.cvar_gbp + mean, forecasts.confidence)
     if pnl.size < min_days:
         return [_insufficient(test, observed, min_days) for test in _TESTS]
-    drawn = forecasts.draw(simulations, seed) - centre
-    true = _Sample(drawn, observed.var, observed.cvar, forecasts.confidence)
+    drawn = forecasts.draw(simulations, seed) - mean
+    true = replace(observed, pnl=drawn)
     low = _Sample(drawn, observed.var * UNDERSTATED, observed.cvar * UNDERSTATED, forecasts.confidence)
-    return [_tested(test, observed, true, low, level, note) for test in _TESTS]
+    return [_tested(test, observed, true, low, level) for test in _TESTS]
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """P&L (..., T) about some point beside the VaR and CVaR (T,) about the same."""
+    """P&L (..., T) about the forecast mean beside the VaR and CVaR (T,) about the same."""
 
     pnl: FloatArray
     var: FloatArray
@@ -172,10 +178,14 @@ class _Sample:
 
 
 _DEGREES = {"kupiec": 1, "christoffersen_independence": 1, "christoffersen_conditional_coverage": 2}
-_TESTS = (*_DEGREES, "acerbi_szekely_z1", "acerbi_szekely_z2")
+_BEYOND = {
+    "acerbi_szekely_z1": "losses beyond VaR are larger than CVaR says: risk is understated",
+    "acerbi_szekely_z2": "losses beyond VaR are too many or too large: risk is understated",
+}
+_TESTS = (*_DEGREES, *_BEYOND)
 
 
-def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: float, note: str) -> Backtest:
+def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: float) -> Backtest:
     statistic = float(observed.statistic(test))
     understated = low.statistic(test)
     if test in _DEGREES:
@@ -183,7 +193,7 @@ def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: fl
         p_value = float(chdtrc(degrees, statistic))
         rejects = understated > chdtri(degrees, level)
     else:
-        under_model = true.statistic(test)
+        note, under_model = ABOUT_MEAN, true.statistic(test)
         under_model = under_model[np.isfinite(under_model)]
         p_value = (1.0 + np.sum(under_model <= statistic)) / (1.0 + under_model.size)
         rejects = understated <= (np.quantile(under_model, level) if under_model.size else -np.inf)
@@ -191,7 +201,35 @@ def _tested(test: str, observed: _Sample, true: _Sample, low: _Sample, level: fl
         p_value, verdict = float("nan"), NO_EXCEPTIONS
     else:
         verdict = REJECTED if p_value <= level else NOT_REJECTED
+    if verdict == REJECTED:
+        note = "; ".join(part for part in (_why_rejected(test, observed, level), note) if part)
     return _result(test, observed, statistic, float(p_value), float(np.mean(rejects)), verdict, note)
+
+
+def _why_rejected(test: str, observed: _Sample, level: float) -> str:
+    """Which way a rejected model is wrong. Conditional coverage has two parts: those that are rejected alone are named,
+    or else the larger one."""
+    if test in _BEYOND:
+        return _BEYOND[test]
+    parts = {"kupiec": _how_many, "christoffersen_independence": _in_what_order}
+    if test in parts:
+        return parts[test](observed)
+    ratios = {part: float(observed.statistic(part)) for part in parts}
+    alone = [part for part, ratio in ratios.items() if ratio > chdtri(_DEGREES[part], level)]
+    return "; ".join(parts[part](observed) for part in alone or [max(ratios, key=lambda part: ratios[part])])
+
+
+def _how_many(observed: _Sample) -> str:
+    if observed.hits.sum() > (1.0 - observed.confidence) * observed.pnl.shape[-1]:
+        return "too many exceptions: risk is understated"
+    return "too few exceptions: risk is overstated"
+
+
+def _in_what_order(observed: _Sample) -> str:
+    before, after = observed.hits[:-1], observed.hits[1:]
+    if after[before].mean() > after[~before].mean():
+        return "exceptions follow each other: risk is understated after one"
+    return "exceptions hardly ever follow each other: risk is overstated after one"
 
 
 def _insufficient(test: str, observed: _Sample, min_days: int) -> Backtest:
@@ -207,15 +245,6 @@ def _result(
     expected = (1.0 - observed.confidence) * days
     hits = int(observed.hits.sum())
     return Backtest(test, observed.confidence, statistic, p_value, hits, expected, days, power, verdict, note)
-
-
-def _centre(forecasts: ForecastPnl) -> tuple[FloatArray, str]:
-    """What P&L is measured from: 0, or the forecast mean where a CVaR is no loss."""
-    earning = int((forecasts.cvar_gbp <= 0.0).sum())
-    if not earning:
-        return np.zeros(forecasts.days), ""
-    days = "day" if earning == 1 else "days"
-    return forecasts.mean_gbp, f"about the forecast mean: CVaR is no loss on {earning} {days}"
 
 
 def _losses_over_shortfall(pnl_gbp: ArrayLike, var_gbp: ArrayLike, cvar_gbp: ArrayLike) -> tuple[FloatArray, BoolArray]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from bess_pipeline.risk.measures import tail
 
@@ -63,25 +62,6 @@ class ForecastPnl:
             raise ValueError(f"{daily.size} days have no window of {window_days} days before them")
         windows = np.lib.stride_tricks.sliding_window_view(daily[:-1], window_days)
         return cls.of_scenarios([(window, None) for window in windows], confidence)
-
-    @classmethod
-    def normal(cls, var_gbp: ArrayLike, cvar_gbp: ArrayLike, confidence: float, outcomes: int = 400) -> ForecastPnl:
-        """The normal distribution that has this VaR and CVaR on each day, as equally likely outcomes.
-
-        For forecasts of which only the two numbers are kept. With z the quantile and h the mean of the standard
-        normal's upper tail at `confidence`, its deviation is (CVaR - VaR) / (h - z) and its mean z times that, less
-        VaR. var_gbp and cvar_gbp stay as given. ValueError where CVaR is not above VaR.
-        """
-        var, cvar = np.asarray(var_gbp, dtype="float64"), np.asarray(cvar_gbp, dtype="float64")
-        if not (cvar > var).all():
-            raise ValueError("a normal distribution has a CVaR above its VaR")
-        z = float(ndtri(confidence))
-        beyond = float(np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi)) / (1.0 - confidence)
-        deviation = (cvar - var) / (beyond - z)
-        mean = z * deviation - var
-        standard = ndtri((np.arange(outcomes) + 0.5) / outcomes)
-        outcome = mean[:, np.newaxis] + deviation[:, np.newaxis] * standard
-        return cls(confidence, outcome, np.full(outcome.shape, 1.0 / outcomes), mean, var, cvar)
 
     def draw(self, samples: int, seed: int) -> FloatArray:
         """(samples, T) P&L, each day drawn from its own distribution, independently."""

@@ -1,8 +1,8 @@
 """What a plan is worth, and what uncertainty and activation cost it, as rows of tables.
 
-What belongs here: from the problem of a gate, its twin on fresh scenarios and a plan to rows of `risk/plan_value` and
-`risk/information_value`, and the sensitivity to activation. What does not: the values themselves
-(`optimisation/stochastic/`), the frontier (`frontier_rows.py`), and when rows are made and written.
+What belongs here: from the problem of a gate, its twin on fresh scenarios and a plan to rows of `risk/plan_value`,
+`risk/plan_outcome` and `risk/information_value`, and the sensitivity to activation. What does not: the values
+themselves (`optimisation/stochastic/`), the frontier (`frontier_rows.py`), and when rows are made and written.
 
 P&L is expected over the whole horizon, after wear, with the value of the closing energy; VaR and CVaR are of the loss
 of the committed day with the value of the energy it ends with (docs/stochastic.md, section 1), positive when money is
@@ -33,10 +33,11 @@ from bess_pipeline.trading.gate_problem import GateInputs, GateProblem, gate_pro
 
 MULTIPLIERS = (0.0, 1.0, 2.0)
 HEADROOM = ("headroom_day_ahead_mwh", "headroom_response_mw_h", "headroom_value_gbp")
+OUTCOME = ("efa_date", "strategy", "gate", "scenario", "probability", "pnl_gbp")
 SAME_OBJECTIVE = 1e-9  # relative
 
 
-def plan_value_row(
+def plan_value_rows(
     given: GateProblem,
     fresh: GateProblem | None,
     solution: TwoStageSolution,
@@ -45,8 +46,10 @@ def plan_value_row(
     strategy: str,
     headroom: bool = True,
     **options: Any,
-) -> pd.DataFrame:
-    """The row of `risk/plan_value` of a plan; "oos_" columns are null where it is not judged.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The row of `risk/plan_value` of a plan, and those of `risk/plan_outcome`, one a fresh scenario.
+
+    Where it is not judged "oos_" columns are null and there are no outcomes.
 
     solution: of `given`; headroom: whether reserved headroom is computed (two further solves; null otherwise), its
     volumes those of the committed day; options: of `optimise_plan`, those of the plan (limits of risk). `notes` are
@@ -74,7 +77,7 @@ def plan_value_row(
         "activation_basis": given.activation_label,
         "notes": "\n".join((*given.notes, *solution.notes, *why_held, *why_judged)),
     }
-    return pd.DataFrame([row])
+    return pd.DataFrame([row]), _outcomes(given, fresh, judged, strategy)
 
 
 def information_rows(
@@ -179,6 +182,16 @@ def _judged(
     except UserInputError as error:
         return None, (f"the plan is not judged out of sample: {error}",)
     return policy.judge(unseen, risk.confidence), ()
+
+
+def _outcomes(given: GateProblem, fresh: GateProblem | None, judged: Judgement | None, strategy: str) -> pd.DataFrame:
+    """P&L of the committed day by fresh scenario."""
+    if fresh is None or judged is None:
+        return pd.DataFrame(columns=list(OUTCOME))
+    count = fresh.problem.scenarios
+    keys = {name: [value] * count for name, value in _keys(given, strategy).items()}
+    outcomes = {"scenario": range(count), "probability": fresh.problem.probability, "pnl_gbp": -judged.loss_gbp}
+    return pd.DataFrame({**keys, **outcomes})[[*OUTCOME]]
 
 
 def _is_optimum(solution: TwoStageSolution, risk: RiskAversion) -> bool:

@@ -44,7 +44,7 @@ from bess_pipeline.risk_tables import (
 )
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.stamps import DAILY_PNL, RUN_STATUS
-from bess_pipeline.trading_tables import PLAN_VALUE
+from bess_pipeline.trading_tables import PLAN_OUTCOME
 
 DAY_TABLES = (FORECAST_PNL, LIMIT_STATUS)  # partitions of the day itself
 AS_OF_TABLES = tuple(table for table in RISK_TABLES if table not in DAY_TABLES)
@@ -102,9 +102,9 @@ class StoredRisk:
         parts = read_parts(self.lake, history, self.battery)
         waterfalls, missing = stored_measures.waterfalls(history, _known_cap(history, cap))
         worst = stored_tail.tail_days(history, parts, self.lake, settings)
-        historical, outcomes = stored_days.historical_forecasts(history, settings)
+        historical, known = stored_days.historical_forecasts(history, settings)
         worth = stored_days.plan_worth(self.lake, self.settings, self.battery)
-        ex_ante = stored_days.ex_ante_forecasts(history, self.lake, worth)
+        ex_ante, judged = stored_days.ex_ante_forecasts(history, self.lake, worth, settings.confidences)
         held = [frame for frame in (ex_ante, historical) if len(frame)]
         forecasts = pd.concat(held, ignore_index=True) if held else historical
         measured = stored_measures.measures(history, power, settings, seed)
@@ -122,7 +122,7 @@ class StoredRisk:
             TAIL_DAY: worst,
             STRESS: stored_tail.stresses(history, worst, self.lake, self.battery, settings),
             EXPLAIN: stored_tail.explains(history, self.lake, self.battery, settings),
-            VAR_BACKTEST: stored_days.var_backtests(forecasts, outcomes, history.as_of, settings, seed),
+            VAR_BACKTEST: stored_days.var_backtests(forecasts, known | judged, history.as_of, settings, seed),
             WARNING: warning_rows(history.as_of, warned),
             FORECAST_PNL: forecasts,
             LIMIT_STATUS: stored_days.limit_statuses(history, parts, forecasts, settings),
@@ -155,7 +155,7 @@ class StoredRisk:
     def _inputs(self, as_of: date) -> str:
         """Twelve hex digits of the rows that risk is measured of, up to a day."""
         hashes = []
-        for table in (DAILY_PNL, RUN_STATUS, BOUND_TABLE, PLAN_VALUE):
+        for table in (DAILY_PNL, RUN_STATUS, BOUND_TABLE, PLAN_OUTCOME):
             days = [day for day in self.lake.days(table) if day <= as_of]
             hashes.append(self.lake.content_hash(table, days))
         return _digest("|".join(hashes).encode())

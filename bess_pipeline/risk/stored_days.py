@@ -1,20 +1,23 @@
 """Rows of the tables about single days: what was expected of their P&L, the limits of the desk, and the back-tests.
 
-What belongs here: from a `History`, plan values and positions to rows. What does not: the formulas
+What belongs here: from a `History`, outcomes of plans and positions to rows. What does not: the formulas
 (`forecast_pnl.py`, `limits.py`, `backtests.py`) and writing (`stored.py`).
 
 Two sources of what was expected of a day:
 
-* ex_ante: VaR and CVaR of the plan on fresh scenarios (`risk/plan_value`), of the last gate that has them. They are of
+* ex_ante: outcomes of the plan on fresh scenarios (`risk/plan_outcome`), of the last gate that has them. They are of
   P&L after wear with the worth of the energy that the day ends with; here the worth of the energy that it was planned
   to open with is taken off, so that they are of P&L plus the change of stored energy. What came is counted alike. The
-  worth of a MWh is the plan's own. No mean is kept of the day alone.
+  worth of a MWh is the plan's own.
 * historical: the last `historical_days` counted days up to two before, whose P&L is known at the gate.
+
+Both are outcomes with probabilities, so there is VaR and CVaR at each of `confidences`. Where they are few for one of
+them (50 equal scenarios at 99 %), they are stated of the part of the worst outcomes that lies in the tail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any, cast
@@ -32,28 +35,30 @@ from bess_pipeline.risk.day_parts import DayParts
 from bess_pipeline.risk.forecast_pnl import ForecastPnl
 from bess_pipeline.risk.history import KEYS, History
 from bess_pipeline.risk.limits import check_limits
-from bess_pipeline.risk.measures import conditional_value_at_risk, value_at_risk
+from bess_pipeline.risk.measures import conditional_value_at_risk, tail, value_at_risk
 from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.co_optimised_names import gates_of
 from bess_pipeline.trading.gate_problem import terminal_value_gbp_mwh
 from bess_pipeline.trading.plan_status import opening_energy_mwh
-from bess_pipeline.trading_tables import PLAN_VALUE
+from bess_pipeline.trading_tables import PLAN_OUTCOME
 
 EX_ANTE, HISTORICAL = "ex_ante", "historical"
 KNOWN_AFTER = timedelta(days=2)  # at 09:50 on D-1 the last day whose P&L is complete is D-2
+LEAST_SPREAD_GBP = 1e-6  # outcomes that differ by less have no tail: what they differ by is rounding
 FORECAST_COLUMNS = [
     *("efa_date", "strategy", "source", "confidence", "gate", "mean_gbp", "var_gbp", "cvar_gbp", "realised_gbp"),
 ]
 Worth = Callable[[date, str], float]
+Floats = npt.NDArray[np.float64]
+OutcomesOfDays = Mapping[date, tuple[Floats, Floats | None]]  # P&L and probabilities; None: equal ones
+Outcomes = dict[tuple[str, str], OutcomesOfDays]  # by strategy and source
 
 
-def historical_forecasts(history: History, settings: RiskSettings) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """`risk/forecast_pnl` rows of the days before, and by strategy the outcomes that each of its days stands on.
-
-    Outcomes (days, historical_days), in the order of the rows of one confidence.
-    """
-    frames, outcomes = [], {}
+def historical_forecasts(history: History, settings: RiskSettings) -> tuple[pd.DataFrame, Outcomes]:
+    """`risk/forecast_pnl` rows of the days before, and the outcomes that each day stands on."""
+    frames: list[pd.DataFrame] = []
+    outcomes: Outcomes = {}
     for name in history.strategies:
         days = history.days_of(name)
         pnl, dates = days["after_wear_gbp"].to_numpy(dtype="float64"), list(days["efa_date"])
@@ -62,7 +67,7 @@ def historical_forecasts(history: History, settings: RiskSettings) -> tuple[pd.D
         if not usable.size:
             continue
         windows = np.array([pnl[known[n] - settings.historical_days : known[n]] for n in usable])
-        outcomes[name] = windows
+        outcomes[name, HISTORICAL] = {dates[n]: (window, None) for n, window in zip(usable, windows, strict=True)}
         given = pd.DataFrame({"efa_date": [dates[n] for n in usable], "realised_gbp": pnl[usable]})
         given = given.assign(strategy=name, source=HISTORICAL, gate=None, mean_gbp=windows.mean(axis=1))
         for confidence in settings.confidences:
@@ -71,29 +76,36 @@ def historical_forecasts(history: History, settings: RiskSettings) -> tuple[pd.D
     return (pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=FORECAST_COLUMNS)), outcomes
 
 
-def ex_ante_forecasts(history: History, lake: Lake, worth: Worth) -> pd.DataFrame:
-    """`risk/forecast_pnl` rows of plans that were judged on fresh scenarios; see the module for what they are of.
+def ex_ante_forecasts(
+    history: History, lake: Lake, worth: Worth, confidences: Sequence[float]
+) -> tuple[pd.DataFrame, Outcomes]:
+    """`risk/forecast_pnl` rows of plans that were judged on fresh scenarios, and the outcomes that each day stands on;
+    see the module for what they are of.
 
     worth: GBP per stored MWh that the plan of a day and gate was made with.
     """
-    values = lake.read(PLAN_VALUE, date.min, history.as_of).dropna(subset=["oos_var_gbp", "oos_cvar_gbp"])
     settled = history.totals.set_index(KEYS)["after_wear_gbp"].to_dict()
     closings = history.status.set_index(KEYS)["closing_energy_mwh"].to_dict()
-    rows = []
-    for key, found in values.groupby(KEYS):
+    rows: list[tuple[Any, ...]] = []
+    outcomes: dict[tuple[str, str], dict[date, tuple[Floats, Floats | None]]] = {}
+    for key, found in lake.read(PLAN_OUTCOME, date.min, history.as_of).groupby(KEYS):
         day, name = cast("tuple[date, str]", key)
-        order = {str(gate): place for place, gate in enumerate(gates_of(name))}
-        last = max(found.to_dict("records"), key=lambda row: order.get(row["gate"], -1))
-        opening = opening_energy_mwh(lake, day, name, last["gate"])
-        if opening is None or last["gate"] not in order:
+        there = set(found["gate"])
+        gate = next((gate for gate in reversed(gates_of(name)) if gate in there), None)
+        opening = None if gate is None else opening_energy_mwh(lake, day, name, gate)
+        if gate is None or opening is None:
             continue
-        price = worth(day, last["gate"])
+        price = worth(day, gate)
         realised = np.nan
         if (day, name) in settled:
             realised = settled[day, name] + price * (closings[day, name] - opening)
-        var, cvar = (float(last[column]) + price * opening for column in ("oos_var_gbp", "oos_cvar_gbp"))
-        rows.append((day, name, EX_ANTE, last["confidence"], last["gate"], np.nan, var, cvar, realised))
-    return pd.DataFrame(rows, columns=FORECAST_COLUMNS)
+        own = found[found["gate"] == gate].sort_values("scenario")
+        pnl, chance = own["pnl_gbp"].to_numpy() - price * opening, own["probability"].to_numpy()
+        outcomes.setdefault((name, EX_ANTE), {})[day] = (pnl, chance)
+        for worst in (tail(pnl, confidence, chance) for confidence in confidences):
+            expected = (float(chance @ pnl), worst.var_gbp, worst.cvar_gbp)
+            rows.append((day, name, EX_ANTE, worst.confidence, gate, *expected, realised))
+    return pd.DataFrame(rows, columns=FORECAST_COLUMNS), dict(outcomes)
 
 
 def plan_worth(lake: Lake, settings: Settings, battery: Battery) -> Worth:
@@ -153,19 +165,22 @@ def limit_statuses(history: History, parts: DayParts, forecasts: pd.DataFrame, s
 
 
 def var_backtests(
-    forecasts: pd.DataFrame, outcomes: dict[str, np.ndarray], as_of: date, settings: RiskSettings, seed: int
+    forecasts: pd.DataFrame, outcomes: Outcomes, as_of: date, settings: RiskSettings, seed: int
 ) -> pd.DataFrame:
-    """`risk/var_backtest` rows of every strategy, source and confidence that has a forecast of a settled day."""
+    """`risk/var_backtest` rows of every strategy, source and confidence that has a forecast of a settled day.
+
+    outcomes: what the forecasts stand on.
+    """
     settled = forecasts.dropna(subset=["realised_gbp"]).sort_values("efa_date", kind="stable")
     rows = []
     for key, part in settled.groupby(["strategy", "source", "confidence"]):
         name, source, confidence = cast("tuple[str, str, float]", key)
-        known, note = _known_distribution(part, outcomes.get(name), source, confidence)
-        if known is None:
+        came, known, note = _known_distributions(part, outcomes[name, source], confidence)
+        if not known.days:
             continue
         found = backtests.backtest(
-            known[0],
-            known[1],
+            came,
+            known,
             seed=seed,
             simulations=settings.backtest_simulations,
             level=settings.backtest_level,
@@ -177,22 +192,14 @@ def var_backtests(
     return pd.DataFrame(rows)
 
 
-def _known_distribution(
-    part: pd.DataFrame, outcomes: np.ndarray | None, source: str, confidence: float
-) -> tuple[tuple[np.ndarray, ForecastPnl] | None, str]:
-    """P&L that came and the distribution it was forecast with, and what a reader must know of it."""
-    if source == HISTORICAL:
-        assert outcomes is not None
-        mean, var, cvar, came = (
-            part[f"{column}_gbp"].to_numpy(dtype="float64") for column in ("mean", "var", "cvar", "realised")
-        )
-        equally = np.full(outcomes.shape, 1.0 / outcomes.shape[1])
-        return (came, ForecastPnl(confidence, outcomes, equally, mean, var, cvar)), ""
-    usable = part[part["cvar_gbp"] > part["var_gbp"]]
-    note = "p-values and power of simulation take P&L as normal with the VaR and CVaR of its day"
-    if len(usable) < len(part):
-        note += f"; {len(part) - len(usable)} days whose CVaR is not above VaR are left out"
-    if usable.empty:
-        return None, note
-    var, cvar = (usable[column].to_numpy(dtype="float64") for column in ("var_gbp", "cvar_gbp"))
-    return (usable["realised_gbp"].to_numpy(dtype="float64"), ForecastPnl.normal(var, cvar, confidence)), note
+def _known_distributions(
+    part: pd.DataFrame, outcomes: OutcomesOfDays, confidence: float
+) -> tuple[Floats, ForecastPnl, str]:
+    """P&L that came, the distributions it was forecast with, and what a reader must know of them."""
+    known = [outcomes[day] for day in part["efa_date"]]
+    spread = [bool(np.ptp(pnl) > LEAST_SPREAD_GBP) for pnl, _ in known]
+    alike = len(known) - sum(spread)
+    note = f"{alike} days whose outcomes are all alike are left out" if alike else ""
+    held = [one for one, wide in zip(known, spread, strict=True) if wide]
+    came = part["realised_gbp"].to_numpy(dtype="float64")[spread]
+    return came, ForecastPnl.of_scenarios(held, confidence), note

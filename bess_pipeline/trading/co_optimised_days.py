@@ -40,10 +40,18 @@ from bess_pipeline.trading.gate_state import GateStates
 from bess_pipeline.trading.plan_status import PlanStatus, plan_status
 from bess_pipeline.trading.stamps import vintage
 from bess_pipeline.trading.stored_gate import StoredGates
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
+from bess_pipeline.trading_tables import (
+    CO_OPTIMISED_PLAN,
+    EXPLANATION,
+    INFORMATION_VALUE,
+    ORDERS,
+    PLAN_OUTCOME,
+    PLAN_VALUE,
+)
 
 ONE_DAY = timedelta(days=1)
-MADE_TABLES = (ORDERS, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE, CO_OPTIMISED_PLAN)  # the plan is written last
+# the plan is written last
+MADE_TABLES = (ORDERS, EXPLANATION, PLAN_VALUE, PLAN_OUTCOME, INFORMATION_VALUE, CO_OPTIMISED_PLAN)
 
 
 @dataclass

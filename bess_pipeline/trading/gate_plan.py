@@ -27,7 +27,7 @@ from bess_pipeline.errors import UserInputError
 from bess_pipeline.optimisation.stochastic.marginal_values import marginal_values
 from bess_pipeline.optimisation.stochastic.programme import compile_programme
 from bess_pipeline.optimisation.stochastic.withdrawn_offers import withdrawn_values
-from bess_pipeline.risk.plan_values import information_rows, plan_value_row
+from bess_pipeline.risk.plan_values import information_rows, plan_value_rows
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
 from bess_pipeline.trading.co_optimised import Decision, closing_energy_mwh, decide, plan_rows
@@ -38,7 +38,14 @@ from bess_pipeline.trading.orders import accepted_day_ahead_mw, basket_orders, c
 from bess_pipeline.trading.plan_explanation import explain, limit_prices, offer_groups
 from bess_pipeline.trading.plans import Array
 from bess_pipeline.trading.stored_gate import StoredGates
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, EXPLANATION, INFORMATION_VALUE, ORDERS, PLAN_VALUE
+from bess_pipeline.trading_tables import (
+    CO_OPTIMISED_PLAN,
+    EXPLANATION,
+    INFORMATION_VALUE,
+    ORDERS,
+    PLAN_OUTCOME,
+    PLAN_VALUE,
+)
 
 RESULT_NOT_KNOWN = (
     "the day-ahead result is not known at the response gate: what was offered is taken as accepted, at no known price"
@@ -139,10 +146,10 @@ class GatePlanner:
             and strategy != ENERGY_ONLY
             and inputs.efa_date.isoweekday() in self.settings.co_optimisation.value_weekdays
         )
-        row = plan_value_row(given, judged, solution, risk, strategy=strategy, headroom=values)
+        row, outcomes = plan_value_rows(given, judged, solution, risk, strategy=strategy, headroom=values)
         note = conduct_note(given, solution)
         row["notes"] = ["\n".join(part for part in (*row["notes"], note) if part)]
-        worth = {PLAN_VALUE: row}
+        worth = {PLAN_VALUE: row, PLAN_OUTCOME: outcomes}
         if values:
             worth[INFORMATION_VALUE] = information_rows(given, risk, solution, strategy=strategy)
         return worth

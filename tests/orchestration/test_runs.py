@@ -50,6 +50,7 @@ ROWS_ON_THE_CLOCK_CHANGE = {
     "scenario/gate_status": 2 * 3,  # of two gates, three steps
     "trading/co_optimised_plan": (2 * 2 + 1) * 46,  # of two strategies two gates, of energy alone one
     "risk/plan_value": 2 * 2 + 1,
+    "risk/plan_outcome": 3 * 10,  # of three strategies at the day-ahead gate, a fresh scenario each
 }
 CHECKED = {
     "market/system_price": {"period_counts", "price_bounds"},

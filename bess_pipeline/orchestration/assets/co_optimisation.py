@@ -34,12 +34,13 @@ from bess_pipeline.trading_tables import (
     FRONTIER,
     INFORMATION_VALUE,
     ORDERS,
+    PLAN_OUTCOME,
     PLAN_VALUE,
     SENSITIVITY,
 )
 
 Made = dg.MaterializeResult
-PLAN_TABLES = (CO_OPTIMISED_PLAN, ORDERS, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE)
+PLAN_TABLES = (CO_OPTIMISED_PLAN, ORDERS, EXPLANATION, PLAN_VALUE, PLAN_OUTCOME, INFORMATION_VALUE)
 FRONTIER_TABLES = (FRONTIER, SENSITIVITY)
 CO_OPTIMISED_ASSETS = (*PLAN_TABLES, *FRONTIER_TABLES)
 KNOWN = (PATHS, JUDGEMENT, AVAILABILITY, *HAPPENED)
@@ -103,7 +104,7 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         ],
     )
     @one_sentence
-    def co_optimised_plans(context: dg.AssetExecutionContext) -> tuple[Made, Made, Made, Made, Made]:
+    def co_optimised_plans(context: dg.AssetExecutionContext) -> tuple[Made, Made, Made, Made, Made, Made]:
         runtime: RunningRuntime = getattr(context.resources, RUNTIME)
         runtime.hold_trading_chain()
         planned, lake = make_co_optimised_days(runtime), runtime.workspace.lake
@@ -127,6 +128,7 @@ def _plans(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             result(ORDERS),
             result(EXPLANATION),
             result(PLAN_VALUE),
+            result(PLAN_OUTCOME),
             result(INFORMATION_VALUE),
         )
 

@@ -1,7 +1,7 @@
 """Assets `risk/*` of what is known about risk: measures, back-tests, attribution, ladder, waterfall, limits, stress.
 
 What belongs here: dependencies, the pool, which day is measured and what the UI says. What does not: the measuring
-(`risk/stored.py`), and the daily P&L, wear and plan values, which other assets write.
+(`risk/stored.py`), and the daily P&L, wear and outcomes of plans, which other assets write.
 
 All of them are one step, because they are measured of one reading of the history up to the last settled day of the
 run's range. Dependencies are day on day (`trading.py` says why): the days before are data and no lineage.
@@ -23,10 +23,10 @@ from bess_pipeline.risk.stored import StoredRisk
 from bess_pipeline.risk_tables import RISK_TABLES
 from bess_pipeline.runtime import Runtime
 from bess_pipeline.trading.stamps import CASHFLOW, DAILY_PNL, RUN_STATUS
-from bess_pipeline.trading_tables import PLAN_VALUE
+from bess_pipeline.trading_tables import PLAN_OUTCOME
 
 RISK_ASSETS = tuple(RISK_TABLES)
-MEASURED_OF = (DAILY_PNL, CASHFLOW, RUN_STATUS, PLAN_VALUE, BOUND_TABLE, "market/system_price_revision")
+MEASURED_OF = (DAILY_PNL, CASHFLOW, RUN_STATUS, PLAN_OUTCOME, BOUND_TABLE, "market/system_price_revision")
 if TYPE_CHECKING:
     Outputs = tuple[dg.MaterializeResult, ...]
 else:

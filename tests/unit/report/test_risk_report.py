@@ -247,6 +247,16 @@ def test_measures_stand_beside_their_days_on_both_bases(stored: Stored) -> None:
     )
 
 
+def test_a_rejected_back_test_says_on_the_page_which_way_it_is_wrong(stored: Stored) -> None:
+    (row,) = stored.rows.var_backtest.to_dict("records")
+    note = "too few exceptions: risk is overstated"
+    rejected = row | {"verdict": "rejected", "test": "kupiec", "source": "historical", "note": note}
+    rows = replace(stored.rows, var_backtest=pd.DataFrame([row | {"source": "ex_ante"}, rejected]))
+    (found,) = [one for one in risk_sections(rows, strategy_label, 0.95) if one.title.startswith("Back-tests")]
+    assert f"co-optimised, mean and CVaR, historical, kupiec: {note}" in found.items
+    assert row["note"] in found.items
+
+
 def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: Stored) -> None:
     sections = {one.title: one for one in risk_sections(stored.rows, strategy_label, 0.95)}
     limits = sections["Limits of the desk"]

@@ -140,18 +140,96 @@ def test_power_of_kupiec_is_that_of_the_binomial_distribution() -> None:
     assert found["acerbi_szekely_z2"].power > found["kupiec"].power  # it looks one way only
 
 
-def test_a_battery_whose_bad_days_earn_is_tested_about_its_mean() -> None:
-    poor, rich = normal_forecasts(300), normal_forecasts(300, mean=10_000.0)
-    drawn = poor.draw(1, 21)[0]
-    assert (rich.cvar_gbp < 0.0).all()
-    found = by_test(backtest(drawn + 10_000.0, rich, seed=3, simulations=300))
-    same = by_test(backtest(drawn, poor, seed=3, simulations=300))
+@pytest.mark.parametrize("mean", [-300.0, 160.0, 175.0, 190.0, 205.0, 10_000.0])
+def test_nothing_depends_on_whether_bad_days_lose_or_earn(mean: float) -> None:
+    """Standard deviation 100: from a mean of 164 on VaR is below 0, from 206 on CVaR too."""
+    around_zero, moved = normal_forecasts(300), normal_forecasts(300, mean=mean)
+    drawn = around_zero.draw(1, 21)[0]
+    found = by_test(backtest(drawn + mean, moved, seed=3, simulations=300))
+    same = by_test(backtest(drawn, around_zero, seed=3, simulations=300))
     for test, one in found.items():
         assert one.statistic == pytest.approx(same[test].statistic, abs=1e-6)
         assert one.p_value == pytest.approx(same[test].p_value, abs=1e-9)
         assert one.power == pytest.approx(same[test].power, abs=1e-9)
-    assert "about the forecast mean: CVaR is no loss on 300 days" in found["acerbi_szekely_z1"].note
-    assert found["kupiec"].note == ""
+        assert (one.exceptions, one.verdict, one.note) == (same[test].exceptions, same[test].verdict, same[test].note)
+    assert all(found[f"acerbi_szekely_{z}"].note.endswith("of P&L about its forecast mean") for z in ("z1", "z2"))
+
+
+def test_one_day_whose_bad_outcomes_earn_changes_the_power_of_no_test() -> None:
+    scenarios = [(10.0 * STANDARD + 17.5, None)] * 365
+    assert -2.0 < ForecastPnl.of_scenarios(scenarios, 0.95).var_gbp[0] < 0.0
+    power = []
+    for last in (17.5, 25.0):
+        forecasts = ForecastPnl.of_scenarios([*scenarios[1:], (10.0 * STANDARD + last, None)], 0.95)
+        found = by_test(backtest(np.full(365, 17.5), forecasts, seed=5, simulations=500))
+        power.append({test: one.power for test, one in found.items()})
+    assert power[0] == pytest.approx(power[1], abs=1e-9)
+    assert 0.6 < power[0]["kupiec"] < 0.95
+    assert power[0]["acerbi_szekely_z2"] > power[0]["kupiec"]
+
+
+def test_statistics_of_a_skew_forecast_are_of_pnl_about_its_mean() -> None:
+    """Outcomes -60, 20, 20, 20 have the mean 0, VaR 60 at 80 %; moved by 100 every bad day earns 40."""
+    pnl = np.where(np.arange(40) % 5 == 0, -90.0, 20.0)
+    forecasts = ForecastPnl.of_scenarios([([40.0, 120.0, 120.0, 120.0], None)] * 40, 0.8)
+    found = by_test(backtest(pnl + 100.0, forecasts, seed=5, simulations=50, min_days=40))
+    cvar = np.full(40, 60.0)
+    z1 = backtests.acerbi_szekely_z1(pnl, cvar, cvar)
+    assert found["acerbi_szekely_z1"].statistic == pytest.approx(float(z1)) == pytest.approx(1.0 - 90.0 / 60.0)
+    assert found["kupiec"].exceptions == 8
+
+
+def pnl_of(hits: list[int], days: int = 400) -> np.ndarray:
+    """Days that lose 180 (VaR is about 164, CVaR 206) among days that lose nothing."""
+    pnl = np.zeros(days)
+    pnl[hits] = -180.0
+    return pnl
+
+
+COVERAGE = ("kupiec", "christoffersen_conditional_coverage")
+UNDER, OVER = "too many exceptions: risk is understated", "too few exceptions: risk is overstated"
+RUNS = "exceptions follow each other: risk is understated after one"
+
+
+@pytest.mark.parametrize(("every", "words"), [(10, UNDER), (50, OVER)])
+def test_rejected_coverage_says_which_way(every: int, words: str) -> None:
+    found = by_test(backtest(pnl_of(list(range(0, 400, every))), normal_forecasts(400), seed=3, simulations=50))
+    for test in COVERAGE:
+        assert found[test].verdict == "rejected"
+        assert words in found[test].note.split("; ")
+    assert found["kupiec"].note == words
+
+
+def test_conditional_coverage_names_the_part_that_is_rejected() -> None:
+    """Twenty exceptions of 400 days are as many as expected; all in a row they are not independent."""
+    found = by_test(backtest(pnl_of(list(range(100, 120))), normal_forecasts(400), seed=3, simulations=50))
+    assert (found["kupiec"].verdict, found["kupiec"].note) == ("not rejected", "")
+    assert found["christoffersen_independence"].note == found["christoffersen_conditional_coverage"].note == RUNS
+    both = by_test(backtest(pnl_of(list(range(100, 150))), normal_forecasts(400), seed=3, simulations=50))
+    assert both["christoffersen_conditional_coverage"].note == f"{UNDER}; {RUNS}"
+
+
+def test_exceptions_every_third_day_never_follow_each_other() -> None:
+    found = by_test(backtest(pnl_of(list(range(0, 400, 3))), normal_forecasts(400), seed=3, simulations=50))
+    assert found["christoffersen_independence"].verdict == "rejected"
+    assert "hardly ever follow each other: risk is overstated after one" in found["christoffersen_independence"].note
+
+
+def test_where_neither_part_is_rejected_alone_the_larger_one_is_named() -> None:
+    """29 of 400 with five pairs: ratios of 3.766 and 3.776; rejected is above 3.84 alone and above 5.99 together."""
+    hits = [*range(0, 240, 10), *range(1, 50, 10)]
+    found = by_test(backtest(pnl_of(hits), normal_forecasts(400), seed=3, simulations=50))
+    assert [found[test].verdict for test in ("kupiec", "christoffersen_independence")] == ["not rejected"] * 2
+    assert found["christoffersen_conditional_coverage"].verdict == "rejected"
+    assert found["christoffersen_conditional_coverage"].note == RUNS
+
+
+def test_rejected_shortfall_is_understated_and_no_rejection_no_direction() -> None:
+    found = by_test(backtest(2.0 * pnl_of(list(range(0, 400, 18))), normal_forecasts(400), seed=3, simulations=400))
+    assert "larger than CVaR says: risk is understated" in found["acerbi_szekely_z1"].note
+    assert "too many or too large: risk is understated" in found["acerbi_szekely_z2"].note
+    held = by_test(backtest(pnl_of(list(range(0, 400, 18))), normal_forecasts(400), seed=3, simulations=400))
+    assert all("stated" not in one.note for one in held.values())
 
 
 def test_no_exception_leaves_z1_without_a_value() -> None:

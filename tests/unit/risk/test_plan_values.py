@@ -9,12 +9,14 @@ import pytest
 from gate_cases import gate_inputs
 from stochastic_oracle import best_objective
 
+from bess_pipeline import schemas
 from bess_pipeline.ancillary_settings import AncillarySettings
 from bess_pipeline.co_optimisation_settings import CoOptimisationSettings
 from bess_pipeline.optimisation.stochastic.policy import Policy
 from bess_pipeline.optimisation.stochastic.risk_aversion import RiskAversion
 from bess_pipeline.optimisation.stochastic.solve import optimise_plan
-from bess_pipeline.risk.plan_values import activation_sensitivity, information_rows, plan_value_row
+from bess_pipeline.risk.measures import tail
+from bess_pipeline.risk.plan_values import activation_sensitivity, information_rows, plan_value_rows
 from bess_pipeline.settings import RollingSettings
 from bess_pipeline.trading.gate_problem import GateProblem, gate_problem
 
@@ -76,7 +78,7 @@ def given() -> GateProblem:
 
 def test_the_row_of_a_plan_holds_its_accounts_and_its_judgement(given: GateProblem) -> None:
     fresh, plan = small(20, seed=7), optimise_plan(given.problem, RISK)
-    row = plan_value_row(given, fresh, plan, RISK, strategy=NAMED[0], headroom=False)
+    row, outcomes = plan_value_rows(given, fresh, plan, RISK, strategy=NAMED[0], headroom=False)
     assert list(row.columns) == PLAN_VALUE
     (one,) = row.to_dict("records")
     assert one["objective_gbp"] == pytest.approx(best_objective(given.problem, 0.5, 0.7)[0], rel=2e-6)
@@ -87,6 +89,12 @@ def test_the_row_of_a_plan_holds_its_accounts_and_its_judgement(given: GateProbl
     assert one["oos_expected_pnl_gbp"] == judged.expected_profit_gbp
     assert one["oos_cvar_gbp"] == judged.cvar_gbp > one["cvar_gbp"]
     assert one["oos_violation_mwh"] == pytest.approx(sum(judged.violations_mwh.values()))
+    assert list(outcomes.columns) == list(schemas.columns("risk/plan_outcome"))
+    assert outcomes["pnl_gbp"].tolist() == (-judged.loss_gbp).tolist()
+    assert outcomes["probability"].tolist() == fresh.problem.probability.tolist()
+    assert set(outcomes[["efa_date", "strategy", "gate"]].itertuples(index=False)) == {(given.efa_date, *NAMED)}
+    again = tail(outcomes["pnl_gbp"], 0.7, outcomes["probability"])
+    assert (again.var_gbp, again.cvar_gbp) == pytest.approx((one["oos_var_gbp"], one["oos_cvar_gbp"]))
     assert np.isnan(one["headroom_value_gbp"])
     assert one["activation_basis"] == "assumed: DCL, DCH, DRL, DRH"
     assert one["notes"].splitlines() == list(given.notes)
@@ -95,7 +103,9 @@ def test_the_row_of_a_plan_holds_its_accounts_and_its_judgement(given: GateProbl
 def test_headroom_is_worth_what_trade_within_the_day_adds(given: GateProblem) -> None:
     """The objective of the plan that knows none, once it may trade, by the plain formulation (a pound for 1 kW)."""
     plan = optimise_plan(given.problem, RISK)
-    (row,) = plan_value_row(given, None, plan, RISK, strategy=NAMED[0]).to_dict("records")
+    found, outcomes = plan_value_rows(given, None, plan, RISK, strategy=NAMED[0])
+    (row,) = found.to_dict("records")
+    assert (list(outcomes.columns), len(outcomes)) == (list(schemas.columns("risk/plan_outcome")), 0)
     blind = optimise_plan(replace(given.problem, imbalance_limit_mw=0.0), RISK)
     fixed = given.problem.with_plan(*given.problem.split_plan(blind.plan))
     best = best_objective(given.problem, 0.5, 0.7)[0]
@@ -108,7 +118,7 @@ def test_headroom_is_worth_what_trade_within_the_day_adds(given: GateProblem) ->
 def test_without_trade_within_the_day_no_headroom_is_held() -> None:
     none = small(co_optimisation=CoOptimisationSettings(imbalance_limit_mw=0.0))
     plan = optimise_plan(none.problem, RISK)
-    (row,) = plan_value_row(none, None, plan, RISK, strategy=NAMED[0]).to_dict("records")
+    (row,) = plan_value_rows(none, None, plan, RISK, strategy=NAMED[0])[0].to_dict("records")
     assert row["headroom_value_gbp"] == pytest.approx(0.0, abs=0.05)
     assert row["headroom_response_mw_h"] == pytest.approx(0.0, abs=1e-3)
 
@@ -118,12 +128,14 @@ def test_what_cannot_be_stated_says_why(given: GateProblem) -> None:
     battery = replace(given.problem.battery, ramp_limit_mw_per_hour=20.0)
     ramped = replace(given, problem=replace(given.problem, battery=battery))
     plan = optimise_plan(given.problem, RISK)
-    (row,) = plan_value_row(ramped, ramped, plan, RISK, strategy=NAMED[0], headroom=False).to_dict("records")
+    found, outcomes = plan_value_rows(ramped, ramped, plan, RISK, strategy=NAMED[0], headroom=False)
+    (row,) = found.to_dict("records")
+    assert outcomes.empty
     assert np.isnan(row["oos_expected_pnl_gbp"])
     assert "the plan is not judged out of sample: the dispatch policy knows neither a ramp limit" in row["notes"]
     least = [optimise_plan(one, RiskAversion(1.0, 0.7)).cvar_gbp for one in (given.problem, _blind(given))]
     assert least[1] > least[0] + 10
-    limited = plan_value_row(given, None, plan, RISK, strategy=NAMED[0], cvar_limit_gbp=sum(least) / 2)
+    limited, _ = plan_value_rows(given, None, plan, RISK, strategy=NAMED[0], cvar_limit_gbp=sum(least) / 2)
     assert limited["headroom_value_gbp"].isna().all()
     assert "reserved headroom is not stated: no plan keeps the CVaR within" in limited["notes"].iloc[0]
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from risk_frames import history_of
 from scenario_forecasts import marginals
-from scipy.stats import norm
+from scipy.stats import gamma
 
 from bess_pipeline import schemas
 from bess_pipeline.forecasting import streams
@@ -18,12 +18,12 @@ from bess_pipeline.forecasting.distribution import ForecastSet, RankHistory
 from bess_pipeline.lake import Lake
 from bess_pipeline.risk import stored_days
 from bess_pipeline.risk.day_parts import DayParts
-from bess_pipeline.risk.forecast_pnl import ForecastPnl
+from bess_pipeline.risk.measures import tail
 from bess_pipeline.risk_settings import LimitSettings, RiskSettings
 from bess_pipeline.scenarios.storage import forecast_rows
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading.timeline import gate_utc
-from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, PLAN_VALUE
+from bess_pipeline.trading_tables import CO_OPTIMISED_PLAN, PLAN_OUTCOME
 
 FIRST = date(2026, 3, 1)
 SETTINGS = RiskSettings(historical_days=20, backtest_min_days=30, backtest_simulations=200)
@@ -47,7 +47,9 @@ def test_historical_risk_knows_no_later_day_than_two_before() -> None:
         assert row.realised_gbp == by_day[row.efa_date]
     first = rows["efa_date"].min()
     assert sum(day <= first - timedelta(days=2) for day in held) == 20
-    assert outcomes["a"].shape == (rows["efa_date"].nunique(), 20)
+    known = outcomes["a", "historical"]
+    assert set(known) == set(rows["efa_date"])
+    assert known[first][0].tolist() == [value for day, value in by_day.items() if day <= first - timedelta(days=2)]
 
 
 def test_too_short_a_history_expects_nothing() -> None:
@@ -55,28 +57,55 @@ def test_too_short_a_history_expects_nothing() -> None:
     assert rows.empty
 
 
-def plan_value(day: date, gate: str, var_gbp: float, cvar_gbp: float) -> dict[str, object]:
-    row = dict.fromkeys(schemas.columns(PLAN_VALUE), 0.0)
-    row |= {"efa_date": day, "strategy": "co_optimised", "gate": gate, "confidence": 0.95, "method": "x", "notes": ""}
-    row |= {"scenarios": 1, "fresh_scenarios": 1, "binaries": 0, "activation_basis": ""}
-    return row | {"oos_var_gbp": var_gbp, "oos_cvar_gbp": cvar_gbp}
+def plan_outcomes(day: date, gate: str, pnl_gbp: list[float], probability: list[float]) -> pd.DataFrame:
+    """In no order of scenarios."""
+    rows = pd.DataFrame({"scenario": range(len(pnl_gbp)), "probability": probability, "pnl_gbp": pnl_gbp})
+    rows = rows.assign(efa_date=day, strategy="co_optimised", gate=gate)
+    return rows[list(schemas.columns(PLAN_OUTCOME))].iloc[::-1]
 
 
 def test_ex_ante_risk_is_of_pnl_with_the_change_of_stored_energy(tmp_path: Path) -> None:
     """A plan opens with 40 MWh at £50 each; the day earns £300 and ends with 46 MWh: it is worth £600."""
     lake, day = Lake(tmp_path / "lake", tmp_path / "bad"), FIRST
-    values = [plan_value(day, "day_ahead", 900.0, 1000.0), plan_value(day, "response", -1500.0, -1200.0)]
-    lake.write(PLAN_VALUE, day, pd.DataFrame(values))
+    pnl, chance = [3000.0, 1500.0, 1000.0, -1000.0], [0.5, 0.44, 0.05, 0.01]
+    values = [plan_outcomes(day, "day_ahead", [-900.0] * 4, chance), plan_outcomes(day, "response", pnl, chance)]
+    lake.write(PLAN_OUTCOME, day, pd.concat(values))
     lake.write(
         CO_OPTIMISED_PLAN, day, schemas.empty_frame(CO_OPTIMISED_PLAN), {"opening.co_optimised.response": "40.0"}
     )
     history = history_of({"co_optimised": pd.Series([300.0], index=[day])}, closing_mwh=46.0)
-    (row,) = stored_days.ex_ante_forecasts(history, lake, lambda *_: 50.0).to_dict("records")
-    assert (row["gate"], row["source"], row["confidence"]) == ("response", "ex_ante", 0.95)
-    assert row["var_gbp"] == pytest.approx(-1500.0 + 40.0 * 50.0)
-    assert row["cvar_gbp"] == pytest.approx(-1200.0 + 40.0 * 50.0)
-    assert row["realised_gbp"] == pytest.approx(300.0 + 6.0 * 50.0)
-    assert np.isnan(row["mean_gbp"])
+    rows, outcomes = stored_days.ex_ante_forecasts(history, lake, lambda *_: 50.0, SETTINGS.confidences)
+    assert (set(rows["gate"]), set(rows["source"])) == ({"response"}, {"ex_ante"})
+    assert rows["realised_gbp"].tolist() == pytest.approx([300.0 + 6.0 * 50.0] * 3)
+    assert rows["mean_gbp"].tolist() == pytest.approx(
+        [0.5 * 3000.0 + 0.44 * 1500.0 + 0.05 * 1000.0 - 10.0 - 2000.0] * 3
+    )
+    opening = 40.0 * 50.0
+    worst = {  # VaR, and CVaR of as much of the boundary outcome as lies in the tail
+        0.95: (opening - 1000.0, opening - (0.04 * 1000.0 - 0.01 * 1000.0) / 0.05),
+        0.975: (opening - 1000.0, opening - (0.015 * 1000.0 - 0.01 * 1000.0) / 0.025),
+        0.99: (opening - 1000.0, opening + 1000.0),
+    }
+    assert {row.confidence: (row.var_gbp, row.cvar_gbp) for row in rows.itertuples()} == {
+        confidence: pytest.approx(numbers) for confidence, numbers in worst.items()
+    }
+    (known,) = outcomes["co_optimised", "ex_ante"].values()
+    assert known[0].tolist() == [one - opening for one in pnl]
+    assert known[1] is not None
+    assert known[1].tolist() == chance
+
+
+def test_few_scenarios_still_have_a_tail_at_a_high_confidence(tmp_path: Path) -> None:
+    """Of 40 scenarios the worst has more than the worst 1 %: it is VaR and CVaR at once."""
+    lake, day = Lake(tmp_path / "lake", tmp_path / "bad"), FIRST
+    lake.write(PLAN_OUTCOME, day, plan_outcomes(day, "day_ahead", [float(n) for n in range(40)], [1 / 40] * 40))
+    lake.write(
+        CO_OPTIMISED_PLAN, day, schemas.empty_frame(CO_OPTIMISED_PLAN), {"opening.co_optimised.day_ahead": "0.0"}
+    )
+    history = history_of({"co_optimised": pd.Series([5.0], index=[day])})
+    rows, _ = stored_days.ex_ante_forecasts(history, lake, lambda *_: 0.0, (0.9, 0.99))
+    assert rows["var_gbp"].tolist() == [-4.0, 0.0]
+    assert rows["cvar_gbp"].tolist() == pytest.approx([-1.5, 0.0])
 
 
 def test_the_worth_of_energy_is_that_of_the_plan(tmp_path: Path) -> None:
@@ -143,44 +172,59 @@ def test_limits_are_set_against_ex_ante_risk_and_positions() -> None:
     assert words["imbalance_mwh"] == "imbalance mwh is 7.5 MWh, above its limit of 5 by 2.5"
 
 
-def test_a_normal_distribution_of_two_numbers() -> None:
-    deviation, mean = np.array([100.0, 30.0]), np.array([-20.0, 500.0])
-    var, cvar = norm.ppf(0.975) * deviation - mean, norm.pdf(norm.ppf(0.975)) / 0.025 * deviation - mean
-    found = ForecastPnl.normal(var, cvar, 0.975, outcomes=4000)
-    assert found.mean_gbp == pytest.approx(mean)
-    assert found.outcome_gbp.mean(axis=1) == pytest.approx(mean)
-    assert found.outcome_gbp.std(axis=1) == pytest.approx(deviation, rel=2e-3)
-    assert (found.var_gbp == var).all()
-    assert (found.cvar_gbp == cvar).all()
-    with pytest.raises(ValueError, match="above its VaR"):
-        ForecastPnl.normal([1.0], [1.0], 0.95)
+def judged_days(count: int, realised: np.ndarray, moved_gbp: float = 0.0) -> tuple[pd.DataFrame, stored_days.Outcomes]:
+    """Forecasts at each confidence of plans whose 200 outcomes are a skew distribution of mean 1000, moved."""
+    outcome = 1100.0 - 100.0 * gamma.ppf((np.arange(200) + 0.5) / 200, 1.0) + moved_gbp
+    frames = []
+    for confidence in SETTINGS.confidences:
+        worst = tail(outcome, confidence)
+        rows = pd.DataFrame({"efa_date": days(count), "realised_gbp": realised, "confidence": confidence})
+        frames.append(rows.assign(mean_gbp=outcome.mean(), var_gbp=worst.var_gbp, cvar_gbp=worst.cvar_gbp))
+    rows = pd.concat(frames, ignore_index=True).assign(strategy="a", source="ex_ante")
+    return rows, {("a", "ex_ante"): dict.fromkeys(days(count), (outcome, np.full(200, 1 / 200)))}
 
 
-def forecasts_of(count: int, var_gbp: float, cvar_gbp: float, realised: np.ndarray) -> pd.DataFrame:
-    rows = pd.DataFrame({"efa_date": days(count), "realised_gbp": realised})
-    return rows.assign(
-        strategy="a", source="ex_ante", confidence=0.95, mean_gbp=np.nan, var_gbp=var_gbp, cvar_gbp=cvar_gbp
-    )
-
-
-def test_ex_ante_risk_is_tested_against_what_came() -> None:
-    draw = np.random.default_rng(6).normal(1000.0, 100.0, 300)
-    var, cvar = norm.ppf(0.95) * 100.0 - 1000.0, norm.pdf(norm.ppf(0.95)) / 0.05 * 100.0 - 1000.0
-    rows = stored_days.var_backtests(forecasts_of(300, var, cvar, draw), {}, FIRST, SETTINGS, seed=1)
-    found = rows.set_index("test")
-    assert set(found["exceptions"]) == {int((draw < -var).sum())}
-    assert set(found["days"]) == {300}
-    assert (found.loc[["kupiec", "acerbi_szekely_z2"], "verdict"] == "not rejected").all()
-    assert found.loc["kupiec", "power"] > 0.5
-    low = stored_days.var_backtests(forecasts_of(300, var - 80.0, cvar - 80.0, draw), {}, FIRST, SETTINGS, seed=1)
-    assert (low.set_index("test").loc[["kupiec", "acerbi_szekely_z2"], "verdict"] == "rejected").all()
-    assert low["note"].str.contains("normal").all()
+def test_ex_ante_risk_is_tested_at_each_confidence_against_what_came() -> None:
+    came = 1100.0 - np.random.default_rng(6).gamma(1.0, 100.0, 400)
+    forecasts, outcomes = judged_days(400, came)
+    rows = stored_days.var_backtests(forecasts, outcomes, FIRST, SETTINGS, seed=1)
+    assert {(one.confidence, one.test) for one in rows.itertuples()} == {
+        (confidence, test) for confidence in SETTINGS.confidences for test in rows["test"]
+    }
+    assert len(rows) == 3 * 5
+    for confidence, part in rows.groupby("confidence"):
+        found = part.set_index("test")
+        var = forecasts.loc[forecasts["confidence"] == confidence, "var_gbp"].iloc[0]
+        assert set(found["exceptions"]) == {int((came < -var).sum())}
+        assert set(found["days"]) == {400}
+        assert (found.loc[["kupiec", "acerbi_szekely_z1", "acerbi_szekely_z2"], "verdict"] == "not rejected").all()
+    assert rows.set_index(["confidence", "test"]).loc[(0.95, "kupiec"), "power"] > 0.3
+    low, outcomes = judged_days(400, came, moved_gbp=80.0)
+    tested = stored_days.var_backtests(low, outcomes, FIRST, SETTINGS, seed=1).set_index(["confidence", "test"])
+    assert (tested.loc[[(0.95, "kupiec"), (0.95, "acerbi_szekely_z2")], "verdict"] == "rejected").all()
+    assert tested.loc[(0.95, "kupiec"), "note"] == "too many exceptions: risk is understated"
 
 
 def test_few_days_and_days_without_a_tail_are_said() -> None:
-    rows = forecasts_of(31, 10.0, 20.0, np.zeros(31))
-    rows.loc[[3, 4], "cvar_gbp"] = 10.0
-    found = stored_days.var_backtests(rows, {}, FIRST, SETTINGS, seed=1)
+    forecasts, outcomes = judged_days(31, np.zeros(31))
+    known = dict(outcomes["a", "ex_ante"])
+    known |= dict.fromkeys(days(31)[3:5], (np.full(200, -10.0), np.full(200, 1 / 200)))
+    rows = forecasts[forecasts["confidence"] == 0.95]
+    found = stored_days.var_backtests(rows, {("a", "ex_ante"): known}, FIRST, SETTINGS, seed=1)
     assert set(found["verdict"]) == {"insufficient data"}
-    assert found["note"].str.contains("2 days whose CVaR is not above VaR").all()
-    assert stored_days.var_backtests(rows.assign(realised_gbp=np.nan), {}, FIRST, SETTINGS, seed=1).empty
+    assert set(found["days"]) == {29}
+    assert found["note"].str.contains("2 days whose outcomes are all alike are left out").all()
+    unsettled = rows.assign(realised_gbp=np.nan)
+    assert stored_days.var_backtests(unsettled, outcomes, FIRST, SETTINGS, seed=1).empty
+
+
+@pytest.mark.parametrize("daily_gbp", [0.0, -12.3])
+def test_days_whose_outcomes_are_all_alike_have_no_tail_to_test(daily_gbp: float) -> None:
+    pnl = np.full(120, daily_gbp)
+    pnl[60:] += np.random.default_rng(3).normal(0.0, 50.0, 60)
+    rows, outcomes = stored_days.historical_forecasts(history_of({"a": pd.Series(pnl, index=days(120))}), SETTINGS)
+    found = stored_days.var_backtests(rows[rows["confidence"] == 0.95], outcomes, FIRST, SETTINGS, seed=1)
+    assert found["note"].str.contains("days whose outcomes are all alike are left out").all()
+    assert set(found["days"]) == {120 - 62}  # day 61 is the first that knows of the 60th
+    still = rows[rows["efa_date"] < days(60)[-1]]
+    assert stored_days.var_backtests(still, outcomes, FIRST, SETTINGS, seed=1).empty

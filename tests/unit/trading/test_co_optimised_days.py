@@ -39,11 +39,12 @@ from bess_pipeline.trading_tables import (
     FRONTIER,
     INFORMATION_VALUE,
     ORDERS,
+    PLAN_OUTCOME,
     PLAN_VALUE,
     SENSITIVITY,
 )
 
-DECIDED = (CO_OPTIMISED_PLAN, EXPLANATION, PLAN_VALUE, INFORMATION_VALUE)
+DECIDED = (CO_OPTIMISED_PLAN, EXPLANATION, PLAN_VALUE, PLAN_OUTCOME, INFORMATION_VALUE)
 OFFERS = ["market", "product", "start_utc", "step", "limit_price", "offered_mw"]
 
 
@@ -119,6 +120,9 @@ def test_all_tables_of_a_day_hold_the_gates_of_all_strategies(planned: PlanDesk)
     assert set(orders[orders["gate"] == "day_ahead"]["market"]) == {"day_ahead"}
     assert set(orders[orders["gate"] == "response"]["market"]) == {"response"}
     assert planned.lake.read(PLAN_VALUE, DAY, DAY)["fresh_scenarios"].tolist() == [4, 0, 4, 0, 4]
+    judged = planned.lake.read(PLAN_OUTCOME, DAY, DAY).groupby(["strategy", "gate"])
+    assert {key: len(rows) for key, rows in judged} == {(name, "day_ahead"): 4 for name in (*CO_OPTIMISED, ENERGY_ONLY)}
+    assert judged["probability"].sum().tolist() == pytest.approx([1.0] * 3)
 
 
 def test_at_the_response_gate_stands_what_the_day_ahead_auction_accepted(planned: PlanDesk) -> None:
@@ -412,7 +416,7 @@ def test_what_came_before_a_gate_does(desk: PlanDesk, table: str) -> None:
 # --- a stop ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", [ORDERS, PLAN_VALUE, CO_OPTIMISED_PLAN])
+@pytest.mark.parametrize("table", [ORDERS, PLAN_VALUE, PLAN_OUTCOME, CO_OPTIMISED_PLAN])
 @pytest.mark.usefixtures("remembered")
 def test_a_stop_between_the_tables_of_a_day_costs_nothing(
     desk: PlanDesk, table: str, monkeypatch: pytest.MonkeyPatch
