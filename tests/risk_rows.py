@@ -223,7 +223,18 @@ def _days(daily: pd.DataFrame, as_of: date) -> dict[str, pd.DataFrame]:
     status = [("within", 900.0, 0.0), ("breached", 1500.0, 500.0), ("not measured", np.nan, np.nan)]
     limits = pd.DataFrame(
         [
-            (as_of - timedelta(days=n), name, "imbalance_mwh", "MWh", measured, 1000.0, found, excess, f"it is {found}")
+            (
+                as_of - timedelta(days=n),
+                name,
+                "imbalance_mwh",
+                None,
+                "MWh",
+                measured,
+                1000.0,
+                found,
+                excess,
+                f"it is {found}",
+            )
             for n, (found, measured, excess) in enumerate(status)
         ],
         columns=list(schemas.columns("risk/limit_status")),

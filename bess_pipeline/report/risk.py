@@ -16,7 +16,7 @@ from bess_pipeline.report.captured import NO_WATERFALL, Label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
 from bess_pipeline.report.sections import ReportFigure, Section, TextTable, known, plain, share, with_interval
 from bess_pipeline.report.tables import NONE, number
-from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN
+from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN, name_of
 from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.trading.strategies import find
 
@@ -40,13 +40,6 @@ MEASURES_NOTE = (
     "Per MW, at other confidences and in other windows: risk.latest_measure."
 )
 LIMIT_COLUMNS = ("limit", "strategy", "days broken", "days measured", "not measured", "limit is", "worst", "last day")
-LIMIT_WORDS = {
-    "var_gbp": "VaR, ex ante",
-    "cvar_gbp": "CVaR, ex ante",
-    "open_day_ahead_mwh": "open day-ahead position",
-    "imbalance_mwh": "imbalance",
-    "min_response_share": "least share of response",
-}
 KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
     "strategy", "forecast", "test", "statistic", "p-value", "exceptions (expected)", "days", "power", "verdict",
@@ -139,8 +132,8 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
     if measured.empty:
         return [Section(title="Limits of the desk", lead="No limit is set ([risk.limits] in bess.toml).")]
     table = [
-        _limit_row(str(limit), str(strategy), days.sort_values("efa_date"), label)
-        for (limit, strategy), days in measured.groupby(["limit_name", "strategy"])
+        _limit_row(days.sort_values("efa_date"), label)
+        for _, days in measured.groupby(["limit_name", "strategy", "source"], dropna=False)
     ]
     breaches = int((measured["status"] == BREACHED).sum())
     return [
@@ -149,20 +142,23 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
             lead=f"{breaches} {'limit was' if breaches == 1 else 'limits were'} broken in this window (days, "
             "strategies and limits counted apart)." if breaches else "No limit was broken in this window.",
             tables=[TextTable(LIMIT_COLUMNS, table)],
-            note="A limit is broken beyond it, not at it. What was not measured is no breach, and is said. Day by day: "
-            "risk.limit_status, summed up in risk.limit_summary.",
+            note="A limit is broken beyond it, not at it. What was not measured is no breach, and is said. VaR "
+            "and CVaR are ex ante where the plan was judged on fresh scenarios, else historical, of the days before; "
+            "strategies without such plans have historical ones alone. Day by day: risk.limit_status, summed up in risk.limit_summary.",
         )
     ]  # fmt: skip
 
 
-def _limit_row(limit: str, strategy: str, days: pd.DataFrame, label: Label) -> list[str]:
+def _limit_row(days: pd.DataFrame, label: Label) -> list[str]:
+    """Days of one limit, strategy and source."""
     last = days.iloc[-1]
+    source = None if pd.isna(last["source"]) else str(last["source"])
     broken = days[days["status"] == BREACHED]
     worst = broken.sort_values("excess").iloc[-1] if len(broken) else None
     unit = f" {last['unit']}" if last["unit"] else ""
     return [
-        LIMIT_WORDS.get(limit, limit.replace("_", " ")),
-        label(strategy),
+        name_of(str(last["limit_name"]), source),
+        label(str(last["strategy"])),
         str(len(broken)),
         str(int(days["status"].isin([WITHIN, BREACHED]).sum())),
         str(int((days["status"] == NOT_MEASURED).sum())),

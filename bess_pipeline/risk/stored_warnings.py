@@ -1,7 +1,7 @@
-"""Rows of `risk/warning`: the reject-if list over stored histories, and what could not be measured, in words.
+"""Rows of `risk/warning`: the reject-if list over stored histories, broken limits, what could not be measured.
 
-What belongs here: which strategy, days and tolerance each check gets. What does not: the checks (`reject_if.py`), those
-of half-hours (`day_parts.py`) and writing (`stored.py`).
+What belongs here: which strategy, days and tolerance each check gets. What does not: the checks (`reject_if.py`,
+`limits.py`), those of half-hours (`day_parts.py`) and writing (`stored.py`).
 
 A bound plus its gap is at least every strategy it is compared with. Stored energy may cross over from what lies outside
 the compared days, or outside the window of the bound's one problem: each unbroken run of days within one window allows
@@ -21,6 +21,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.risk import reject_if
 from bess_pipeline.risk.day_parts import DAY_AHEAD, DAY_AHEAD_COLUMN, SYSTEM, SYSTEM_COLUMN
 from bess_pipeline.risk.history import COUNTED, History, bounds_of
+from bess_pipeline.risk.limits import BREACHED, LOWEST, NOT_MEASURED, WITHIN, name_of
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
 from bess_pipeline.trading.stamps import efa_rows
@@ -55,6 +56,33 @@ def history_warnings(history: History, battery: Battery, cap_mw: float, lake: La
     for cap in loose or (None,):
         found += _against_bounds(history, cap, battery, lake)
     return found
+
+
+def limit_warnings(status: pd.DataFrame) -> list[Warned]:
+    """A sentence for every strategy, limit and source with a breach (`risk/limit_status` rows): how often, the last day
+    and the worst one."""
+    if status.empty:
+        return []
+    held = status[status["status"].isin([WITHIN, BREACHED, NOT_MEASURED])]
+    found: list[Warned] = []
+    for _, days in held.groupby(["strategy", "limit_name", "source"], dropna=False):
+        broken = days[days["status"] == BREACHED].sort_values("efa_date")
+        if len(broken):
+            found.append(("limit_breached", str(broken["strategy"].iloc[0]), _breach_words(broken, days)))
+    return found
+
+
+def _breach_words(broken: pd.DataFrame, days: pd.DataFrame) -> str:
+    worst = broken.sort_values("excess", kind="stable").iloc[-1]
+    limit, unit = str(worst["limit_name"]), f" {worst['unit']}" if worst["unit"] else ""
+    source = None if pd.isna(worst["source"]) else str(worst["source"])
+    side = "below its least" if limit in LOWEST else "above its limit"
+    measured = int(days["status"].isin([WITHIN, BREACHED]).sum())
+    last = "" if len(broken) == 1 else f"; the last was {broken['efa_date'].iloc[-1]}"
+    return (
+        f"{name_of(limit, source)} was {side} of {worst['allowed']:,.4g}{unit} on {len(broken)} of {measured} "
+        f"{'day' if measured == 1 else 'days'}, at worst {worst['measured']:,.4g}{unit} on {worst['efa_date']}{last}"
+    )
 
 
 def _against_bounds(history: History, cap_mw: float | None, battery: Battery, lake: Lake) -> list[Warned]:

@@ -157,6 +157,19 @@ def test_positions_and_limits_of_each_day(stored: Stored) -> None:
     assert rows.loc[("var_gbp", "co_optimised", day), "status"] == "no limit"
 
 
+def test_a_broken_limit_is_a_warning_with_its_days(stored: Stored) -> None:
+    _, lake, measured = stored
+    words = of(lake, "risk/warning", "co_optimised").set_index("kind").loc["limit_breached", "words"]
+    imbalance = lake.read("trading/market_dispatch", FIRST, LAST).groupby("efa_date")["imbalance_mwh"]
+    moved = imbalance.apply(lambda half_hours: half_hours.abs().sum())
+    assert (moved > 0.5).all()
+    assert words == (
+        f"imbalance was above its limit of 0.5 MWh on 5 of 5 days, at worst {moved.max():,.4g} MWh on "
+        f"{moved.idxmax()}; the last was {LAST}"
+    )
+    assert f"co_optimised: {words}" in measured.warnings
+
+
 def test_shocks_of_the_last_and_the_worst_days(stored: Stored) -> None:
     _, lake, _ = stored
     rows = of(lake, "risk/stress", "co_optimised")
