@@ -223,6 +223,23 @@ def test_without_limits_the_page_says_that_none_is_set(stored: Stored) -> None:
     assert sections["Limits of the desk"].lead.startswith("No limit is set")
 
 
+def test_limits_of_risk_are_apart_by_where_it_is_from(stored: Stored) -> None:
+    one = stored.rows.limit_status.iloc[[0]].assign(limit_name="var_gbp", unit="GBP", allowed=100.0, excess=0.0)
+    days = [
+        one.assign(source="ex_ante", measured=80.0, status="within"),
+        one.assign(source="historical", measured=120.0, status="breached", excess=20.0),
+        one.assign(source="not_measured", measured=float("nan"), status="not measured"),
+    ]
+    rows = replace(stored.rows, limit_status=pd.concat(days, ignore_index=True))
+    (table,) = {s.title: s for s in risk_sections(rows, strategy_label, 0.95)}["Limits of the desk"].tables
+    found = {row[0]: (row[2], row[3], row[4]) for row in table.rows}
+    assert found == {
+        "VaR (ex ante)": ("0", "1", "0"),
+        "VaR (historical)": ("1", "1", "0"),
+        "VaR": ("0", "0", "1"),
+    }
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [
@@ -324,6 +341,42 @@ def test_a_warehouse_without_risk_tables_still_has_a_report(stored: Stored, tmp_
 
 
 # --- views ----------------------------------------------------------------------------------------
+
+
+STATEMENTS = {  # view -> its table
+    "latest_attribution": "risk/attribution",
+    "latest_backtest": "risk/var_backtest",
+    "latest_drawdown": "risk/drawdown",
+    "latest_explain": "risk/explain",
+    "latest_ladder": "risk/ladder",
+    "latest_stress": "risk/stress",
+    "latest_tail_day": "risk/tail_day",
+    "latest_warning": "risk/warning",
+    "latest_waterfall": "risk/waterfall",
+    "capture_by_month": "risk/capture",
+}
+
+
+def test_a_statement_that_the_newest_day_no_longer_makes_is_no_longer_shown(stored: Stored, tmp_path: Path) -> None:
+    place, older = Workspace(tmp_path / "demo"), LAST - timedelta(days=1)
+    place.claim("recorded", "elexon_mid")
+    falls = pd.DataFrame(
+        [(LAST, "rule_based", "cash", 5.0, 0.1, 0.0, None, None, None, 1, 1)],
+        columns=list(schemas.columns("risk/drawdown")),
+    )
+    held = stored.tables | {"risk/drawdown": falls}
+    keys = {table: "as_of" if "as_of" in held[table] else "efa_date" for table in STATEMENTS.values()}
+    for table, key in keys.items():
+        place.lake.write(table, older, held[table].assign(**{key: older}))
+        place.lake.write(table, LAST, schemas.empty_frame(table))
+    place.lake.write("risk/measure", older, stored.tables["risk/measure"].assign(as_of=older))
+    database = warehouse.publish(place)
+    shown = {view: len(warehouse.query(database, f"SELECT * FROM risk.{view}")) for view in STATEMENTS}
+    assert shown == {view: len(held[table]) for view, table in STATEMENTS.items()}
+    place.lake.write("risk/measure", LAST, stored.tables["risk/measure"])
+    database = warehouse.publish(place)
+    for view in STATEMENTS:
+        assert warehouse.query(database, f"SELECT * FROM risk.{view}").empty, view
 
 
 def test_views_of_risk_are_the_newest_statement(stored: Stored, tmp_path: Path) -> None:
