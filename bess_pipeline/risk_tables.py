@@ -67,7 +67,7 @@ def _extra_date(description: str) -> Any:
 
 
 class Measure(Table):
-    """Measures of the daily P&L of each strategy, basis and window, with bootstrap intervals."""
+    """Measures of daily P&L by strategy, basis and window; bootstrap intervals where the days are enough for one."""
 
     as_of: pandas_engine.Date = _as_of()
     strategy: str = strategy_field()  # type: ignore[assignment]

@@ -51,7 +51,7 @@ def ladder_figure(
     axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"£k/MW/year, with {confidence:.0%} intervals of a stationary block bootstrap")
+    axes.set_xlabel(f"£k/MW/year, {_interval_words(rows, confidence)}")
     axes.xaxis.set_major_formatter(style.thousands())
     figure.text(NUMBER_X, 1 - 0.86 / height, "£k/MW/year", fontsize=8.5, color=style.GREY)
     figure.text(CAPTURE_X, 1 - 0.86 / height, "capture of its bound", fontsize=8.5, color=style.GREY)
@@ -83,6 +83,12 @@ def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> N
     if np.isfinite(share):
         ends = f"  ({least:.0%} to {most:.0%})" if np.isfinite(least) and np.isfinite(most) else ""
         axes.text(CAPTURE_X, place, f"{share:.1%}{ends}", **beside)
+
+
+def _interval_words(rows: pd.DataFrame, confidence: float) -> str:
+    if rows["ci_low"].notna().any():
+        return f"with {confidence:.0%} intervals of a stationary block bootstrap"
+    return "too few days for intervals"
 
 
 def _days(rows: pd.DataFrame) -> str:

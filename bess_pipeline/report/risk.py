@@ -14,16 +14,27 @@ import pandas as pd
 from bess_pipeline.figures.style import in_words
 from bess_pipeline.report.captured import NO_WATERFALL, Label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
-from bess_pipeline.report.sections import ReportFigure, Section, TextTable, known, plain, share, with_interval
+from bess_pipeline.report.sections import (
+    ReportFigure,
+    Section,
+    TextTable,
+    day_counts,
+    known,
+    plain,
+    share,
+    with_interval,
+    without_interval,
+)
 from bess_pipeline.report.tables import NONE, number
 from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN, name_of
 from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.trading.strategies import find
 
 WORST_SHOWN = 5
+MEAN = "mean_gbp_per_day"  # has an interval wherever the days are enough
 BASIS_WORDS = {AFTER_WEAR: "after wear", "cash": "cash"}
 MEASURES = {  # measure -> heading, decimals, factor
-    "mean_gbp_per_day": ("mean, £/day", 0, 1.0),
+    MEAN: ("mean, £/day", 0, 1.0),
     "annualised_gbp_per_mw_year": ("£k/MW/year", 1, 0.001),
     "hit_rate": ("hit rate, %", 1, 100.0),
     "sharpe": ("Sharpe", 2, 1.0),
@@ -36,8 +47,8 @@ MEASURES_NOTE = (
     "P&L of days, with intervals of a stationary block bootstrap. VaR, CVaR and drawdown are positive when money is "
     "lost: a strategy whose bad days still earn has a negative VaR. Sharpe is mean over standard deviation times the "
     "root of 365, Sortino the mean over the root of the mean squared loss times the same; there is no capital and no "
-    "risk-free rate, so neither compares with a ratio of returns. With few days a VaR at 99 % is just the worst day. "
-    "Per MW, at other confidences and in other windows: risk.latest_measure."
+    "risk-free rate, so neither compares with a ratio of returns. Per MW, at other confidences and in "
+    "other windows: risk.latest_measure."
 )
 LIMIT_COLUMNS = ("limit", "strategy", "days broken", "days measured", "not measured", "limit is", "worst", "last day")
 KINDS = ("stream", "block", "driver")
@@ -81,8 +92,22 @@ def _measures(rows: RiskRows, label: Label) -> list[Section]:
             title="Measures of risk",
             lead=f"All days up to {rows.as_of}, each strategy over its own: compare rows with the same number of days.",
             tables=[one for one in (*tables, _window_table(rows.measure, label)) if one.rows],
+            items=[*without_interval(rows.measure[rows.measure["measure"] == MEAN]), *_beyond_resolution(whole)],
             note=MEASURES_NOTE,
         )
+    ]
+
+
+def _beyond_resolution(whole: pd.DataFrame) -> list[str]:
+    """Confidences whose tail is less than one of the days: VaR and CVaR are those of the worst day."""
+    levels = whole.dropna(subset=["confidence"])
+    held = levels[levels["days"] * (1.0 - levels["confidence"]) < 1.0]
+    if held.empty:
+        return []
+    named = ", ".join(f"{level * 100:g} %" for level in sorted(set(held["confidence"])))
+    return [
+        f"Less than one day lies beyond VaR at {named} of {day_counts(held['days'])}: VaR and CVaR there are both the "
+        "worst day, and say nothing of worse ones."
     ]
 
 
@@ -144,7 +169,8 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
             tables=[TextTable(LIMIT_COLUMNS, table)],
             note="A limit is broken beyond it, not at it. What was not measured is no breach, and is said. VaR "
             "and CVaR are ex ante where the plan was judged on fresh scenarios, else historical, of the days before; "
-            "strategies without such plans have historical ones alone. Day by day: risk.limit_status, summed up in risk.limit_summary.",
+            "strategies without such plans have historical ones alone. Day by day: risk.limit_status, summed up in "
+            "risk.limit_summary.",
         )
     ]  # fmt: skip
 

@@ -134,6 +134,11 @@ def test_ladder_shows_value_interval_and_capture() -> None:
     assert f"{best['value'] / 1000:,.1f}" in words(figure)
     assert "50.0%  (50% to 50%)" in words(figure)
     assert "100 days; imbalance cap 2.5 MW" in words(figure)
+    assert axes.get_xlabel().endswith("95% intervals of a stationary block bootstrap")
+    short = ladder(wide(20), BOUNDS, 50.0, RiskSettings(bootstrap_replicates=100), 1)
+    (axes,) = ladder_figure(short, wide(20).index, 0.95, 2.5, PROVENANCE).axes
+    assert axes.get_xlabel() == "£k/MW/year, too few days for intervals"
+    assert not [line for line in axes.get_lines() if line.get_linewidth() == 5.0]
 
 
 def test_capture_by_month_breaks_where_there_is_none_and_marks_parts_of_months() -> None:

@@ -131,12 +131,15 @@ def test_strategies_of_the_same_days_make_one_table(stored: Stored) -> None:
 
 
 def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> None:
-    (section,) = ladder_section(stored.rows, strategy_label, ())
+    ends = {"ci": "value", "capture": "capture", "lead": "lead"}
+    given = {f"{name}_low": stored.rows.ladder[of] - 0.01 for name, of in ends.items()}
+    given |= {f"{name}_high": stored.rows.ladder[of] + 0.01 for name, of in ends.items()}
+    ladder = stored.rows.ladder.assign(**given)
+    (section,) = ladder_section(replace(stored.rows, ladder=ladder), strategy_label, ())
     assert [table.title.split(";")[0] for table in section.tables] == ["Imbalance cap 2.5 MW", "Imbalance cap 0 MW"]
     assert f"{DAYS - LATE} days, {LATE} left out" in section.tables[0].title
     for place, cap in enumerate((2.5, 0.0)):
-        rows = stored.tables["risk/ladder"]
-        rows = rows[rows["imbalance_cap_mw"] == cap].set_index(["strategy", "basis"])
+        rows = ladder[ladder["imbalance_cap_mw"] == cap].set_index(["strategy", "basis"])
         row, cash = rows.loc[("co_optimised", "after_wear")], rows.loc[("co_optimised", "cash")]
         found = cells(section, place)["co-optimised, risk-neutral"]
         assert found[0] == f"{row['value'] / 1e3:.1f}\n{row['ci_low'] / 1e3:.1f} to {row['ci_high'] / 1e3:.1f}"
@@ -148,11 +151,29 @@ def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> N
     bound = cells(section)["perfect foresight of all markets (upper bound)"]
     assert bound[2:] == ["-", "-", "-"]
     assert section.items == []
-    short = stored.rows.ladder[stored.rows.ladder["strategy"] != "co_optimised"]
+    short = ladder[ladder["strategy"] != "co_optimised"]
     (section,) = ladder_section(replace(stored.rows, ladder=short), strategy_label, ())
     assert section.items == [
         "Not compared, for sharing fewer than five days with the others: co-optimised, risk-neutral."
     ]
+
+
+def test_few_days_have_no_interval_and_the_page_says_why(stored: Stored) -> None:
+    assert stored.tables["risk/ladder"][["ci_low", "capture_low", "lead_low"]].isna().all(axis=None)
+    assert stored.tables["risk/measure"]["ci_low"].isna().all()
+    (ladder,) = ladder_section(stored.rows, strategy_label, ())
+    why = "that is less than 10 mean blocks of the bootstrap, and of so few blocks it covers far less than it says."
+    assert ladder.items == [f"No intervals of {DAYS - LATE} days: {why}"]
+    assert not any("\n" in row[1] for table in ladder.tables for row in table.rows)
+    measures = {one.title: one for one in risk_sections(stored.rows, strategy_label, 0.95)}["Measures of risk"]
+    assert measures.items == [
+        f"No intervals of {DAYS - LATE} to {DAYS} days: {why}",
+        f"Less than one day lies beyond VaR at 95 %, 97.5 %, 99 % of {DAYS - LATE} to {DAYS} days: VaR and CVaR "
+        "there are both the worst day, and say nothing of worse ones.",
+    ]
+    long = stored.rows.measure.assign(days=100, ci_low=0.0, ci_high=0.0)
+    measures = {one.title: one for one in risk_sections(replace(stored.rows, measure=long), strategy_label, 0.95)}
+    assert measures["Measures of risk"].items == []
 
 
 def test_the_steps_of_the_waterfall_lead_from_its_first_level_to_its_last(stored: Stored) -> None:
