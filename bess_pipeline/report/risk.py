@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bess_pipeline.figures.style import in_words
+from bess_pipeline.figures.tail_contribution import TITLES
 from bess_pipeline.report.captured import NO_WATERFALL, Label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
 from bess_pipeline.report.sections import (
@@ -26,7 +27,9 @@ from bess_pipeline.report.sections import (
     without_interval,
 )
 from bess_pipeline.report.tables import NONE, number
+from bess_pipeline.risk.backtests import INSUFFICIENT
 from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN, name_of
+from bess_pipeline.risk.measures import days_in_tail
 from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.trading.strategies import find
 
@@ -51,7 +54,6 @@ MEASURES_NOTE = (
     "other windows: risk.latest_measure."
 )
 LIMIT_COLUMNS = ("limit", "strategy", "days broken", "days measured", "not measured", "limit is", "worst", "last day")
-KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
     "strategy", "forecast", "test", "statistic", "p-value", "exceptions (expected)", "days", "power", "verdict",
 )  # fmt: skip
@@ -203,13 +205,23 @@ def _backtests(rows: RiskRows, label: Label, confidence: float) -> list[Section]
         Section(
             title=f"Back-tests of VaR and CVaR at {confidence * 100:g} %",
             lead="What was expected of each day before it came, against what came.",
-            tables=[TextTable(BACKTEST_COLUMNS, [_backtest_row(row, label) for row in own.to_dict("records")])],
+            tables=[TextTable(BACKTEST_COLUMNS, _backtest_rows(own, label))],
             items=notes,
             note="Power: the chance of rejecting a VaR and CVaR that are 20 % too small. A test that is not rejected "
             "with little power says little. Below the least number of days there is no statistic: insufficient data. "
             "At other confidences: risk.latest_backtest.",
         )
     ]
+
+
+def _backtest_rows(own: pd.DataFrame, label: Label) -> list[list[str]]:
+    """A row for each test; one for all tests of a forecast that has too few days for any."""
+    rows = []
+    for _, tests in own.groupby(["strategy", "source"]):
+        if (tests["verdict"] == INSUFFICIENT).all():
+            tests = tests.iloc[[0]].assign(test="all tests")
+        rows += [_backtest_row(row, label) for row in tests.to_dict("records")]
+    return rows
 
 
 def _backtest_row(row: Mapping[Hashable, Any], label: Label) -> list[str]:
@@ -253,19 +265,20 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
     if leading is None or own.empty:
         return []
     tables = []
-    for kind in [kind for kind in KINDS if (own["component_kind"] == kind).any()]:
+    for kind in [kind for kind in TITLES if (own["component_kind"] == kind).any()]:
         part = own[own["component_kind"] == kind]
         cells = [
             [in_words(str(row["component"])), number(row["expected_gbp"]), number(row["cvar_contribution_gbp"])]
             for row in part.to_dict("records")
         ]
         total = ["sum", number(part["expected_gbp"].sum()), number(part["cvar_contribution_gbp"].sum())]
-        tables.append(TextTable([kind, "mean day, £", "contribution to CVaR, £"], [*cells, total]))
+        columns = [kind, "mean day, £", "contribution to CVaR, £"]
+        tables.append(TextTable(columns, [*cells, total], title=TITLES[kind]))
     return [
         Section(
             title=f"Where P&L and bad days come from, {label(leading)}",
-            lead=f"Mean day after wear, and CVaR at {confidence * 100:g} % split over the same days (Euler): each "
-            "table sums to the same two numbers.",
+            lead=f"Mean day after wear, and CVaR at {confidence * 100:g} % ({_tail_words(rows, leading, confidence)}) "
+            "split over the same days (Euler): each table sums to the same two numbers.",
             tables=tables,
             figures=figures,
             note="A contribution is positive where the component loses on bad days; a negative one earns then, it "
@@ -273,6 +286,16 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
             "re-dispatch within the day; activation by services. Other strategies: risk.latest_attribution.",
         )
     ]
+
+
+def _tail_words(rows: RiskRows, strategy: str, confidence: float) -> str:
+    """How many days CVaR is the mean of."""
+    own = rows.measure[(rows.measure["strategy"] == strategy) & (rows.measure["window"] == WHOLE)]
+    if own.empty:
+        return "of the worst days"
+    days = int(own["days"].max())
+    count = days_in_tail(days, confidence)
+    return f"the worst day of {days}" if count == 1 else f"the worst {count} of {days} days"
 
 
 def _stress(rows: RiskRows, label: Label) -> list[Section]:

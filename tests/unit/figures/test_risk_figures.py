@@ -107,7 +107,11 @@ def test_tail_bars_are_minus_the_contribution() -> None:
     assert [label.get_text() for label in streams.get_yticklabels()] == ["day-ahead", "imbalance"]
     assert (streams.get_title(loc="left"), drivers.get_title(loc="left")) == ("By stream", "By driver")
     assert "worst 5 % of days" in words(figure)
-    assert "they lose £1,000 on average (CVaR over 250 days)" in words(figure)
+    assert "CVaR, 13 of 250 days" in words(figure)
+    single = words(tail_contribution(attribution(), "a", 0.95, 20, PROVENANCE))
+    assert "The worst day of a" in single
+    assert "it loses £1,000 (CVaR, 1 of 20 days)" in single
+    assert "they lose £1,000 on average" in words(figure)
 
 
 def test_a_tail_that_earns_says_so() -> None:

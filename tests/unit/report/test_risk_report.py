@@ -226,7 +226,14 @@ def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: 
         ["imbalance", "co-optimised, mean and CVaR", "1", "2", "1", "1,000 MWh", f"1,500 MWh on {day}", "within"]
     ]
     backtest = sections["Back-tests of VaR and CVaR at 95 %"]
-    assert backtest.tables[0].rows[0][-1] == "insufficient data"
+    one = stored.rows.var_backtest
+    others = [one.assign(test=test) for test in ("christoffersen_independence", "acerbi_szekely_z2")]
+    many = replace(stored.rows, var_backtest=pd.concat([one, *others], ignore_index=True))
+    (row,) = {s.title: s for s in risk_sections(many, strategy_label, 0.95)}[backtest.title].tables[0].rows
+    assert (row[2], row[-1]) == ("all tests", "insufficient data")
+    tested = replace(many, var_backtest=many.var_backtest.assign(verdict=["rejected", *["not rejected"] * 2]))
+    rows = {s.title: s for s in risk_sections(tested, strategy_label, 0.95)}[backtest.title].tables[0].rows
+    assert [row[2] for row in rows] == ["kupiec", "christoffersen independence", "acerbi szekely z2"]
     assert backtest.items == [f"{DAYS - LATE} days of 250"]
     stress = sections["Stress"].tables[0].rows
     assert [row[2:5] for row in stress] == [[str(LAST), "-6,500", "55.0"]]
@@ -235,7 +242,8 @@ def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: 
     assert day_on_day.tables[0].rows[-1] == ["sum", "90", "-10", "5", "85"]
     split = sections["Where P&L and bad days come from, co-optimised, mean and CVaR"]
     assert len({tuple(table.rows[-1][1:]) for table in split.tables}) == 1, "every kind sums to the same"
-    assert len(split.tables) == 3
+    assert [table.title for table in split.tables] == ["By stream", "By EFA block", "By driver"]
+    assert f"CVaR at 95 % (the worst day of {DAYS - LATE})" in split.lead
 
 
 def test_without_limits_the_page_says_that_none_is_set(stored: Stored) -> None:
@@ -294,6 +302,10 @@ def test_what_is_left_out_follows_the_settings() -> None:
     ):
         assert part in words, part
     assert words.count("assumed for DC") == 1
+    mixed = " ".join(not_included(Settings(), index, traded, ["none", "assumed for DC"]))
+    assert "Energy that services move: assumed for DC." in mixed
+    assert "move: none" not in mixed
+    assert "Energy that services move: none." in not_included(Settings(), index, traded, ["none"])
     costs = {"day_ahead_fee_gbp_per_mwh": 0.1, "capacity_market_gbp_per_mw_year": 1000.0}
     mechanism = {"enabled": True, "offer_price_gbp_mwh": 150.0, "bid_price_gbp_mwh": 20.0, "skip_rate": 0.9}
     other = " ".join(not_included(Settings(costs=costs, balancing_mechanism=mechanism), auction, traded, []))
