@@ -106,11 +106,10 @@ def _beyond_resolution(whole: pd.DataFrame) -> list[str]:
     held = levels[levels["days"] * (1.0 - levels["confidence"]) < 1.0]
     if held.empty:
         return []
-    named = ", ".join(f"{level * 100:g} %" for level in sorted(set(held["confidence"])))
-    return [
-        f"Less than one day lies beyond VaR at {named} of {day_counts(held['days'])}: VaR and CVaR there are both the "
-        "worst day, and say nothing of worse ones."
-    ]
+    named = ", ".join(
+        f"at {float(str(level)) * 100:g} % of {day_counts(part['days'])}" for level, part in held.groupby("confidence")
+    )
+    return [f"Less than one day lies beyond VaR {named}: VaR and CVaR there are both the worst day."]
 
 
 def _measure_table(own: pd.DataFrame, basis: str, label: Label) -> TextTable:

@@ -60,10 +60,11 @@ def history_warnings(history: History, battery: Battery, cap_mw: float, lake: La
 
 def limit_warnings(status: pd.DataFrame) -> list[Warned]:
     """A sentence for every strategy, limit and source with a breach (`risk/limit_status` rows): how often, the last day
-    and the worst one."""
+    and the worst one. Replays with foresight, which nobody trades, have none."""
     if status.empty:
         return []
-    held = status[status["status"].isin([WITHIN, BREACHED, NOT_MEASURED])]
+    traded = set(bounds_of(sorted(set(status["strategy"])))) - {FORESIGHT_48H}
+    held = status[status["strategy"].isin(traded) & status["status"].isin([WITHIN, BREACHED, NOT_MEASURED])]
     found: list[Warned] = []
     for _, days in held.groupby(["strategy", "limit_name", "source"], dropna=False):
         broken = days[days["status"] == BREACHED].sort_values("efa_date")

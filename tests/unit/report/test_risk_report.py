@@ -166,10 +166,17 @@ def test_few_days_have_no_interval_and_the_page_says_why(stored: Stored) -> None
     assert ladder.items == [f"No intervals of {DAYS - LATE} days: {why}"]
     assert not any("\n" in row[1] for table in ladder.tables for row in table.rows)
     measures = {one.title: one for one in risk_sections(stored.rows, strategy_label, 0.95)}["Measures of risk"]
+    few = f"{DAYS - LATE} to {DAYS} days"
     assert measures.items == [
         f"No intervals of {DAYS - LATE} to {DAYS} days: {why}",
-        f"Less than one day lies beyond VaR at 95 %, 97.5 %, 99 % of {DAYS - LATE} to {DAYS} days: VaR and CVaR "
-        "there are both the worst day, and say nothing of worse ones.",
+        f"Less than one day lies beyond VaR at 95 % of {few}, at 97.5 % of {few}, at 99 % of {few}: VaR and CVaR there "
+        "are both the worst day.",
+    ]
+    long = stored.rows.measure.assign(days=28, ci_low=0.0, ci_high=0.0)
+    measures = {one.title: one for one in risk_sections(replace(stored.rows, measure=long), strategy_label, 0.95)}
+    assert measures["Measures of risk"].items == [
+        "Less than one day lies beyond VaR at 97.5 % of 28 days, at 99 % of 28 days: VaR and CVaR there are both the "
+        "worst day."
     ]
     long = stored.rows.measure.assign(days=100, ci_low=0.0, ci_high=0.0)
     measures = {one.title: one for one in risk_sections(replace(stored.rows, measure=long), strategy_label, 0.95)}
