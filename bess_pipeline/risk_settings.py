@@ -16,8 +16,8 @@ from bess_pipeline.degradation_settings import Section
 class LimitSettings(Section):
     """Limits of the desk for one trading day; absent = no limit."""
 
-    var_gbp: float | None = Field(None, description="largest ex-ante VaR at the headline confidence, a loss, GBP")
-    cvar_gbp: float | None = Field(None, description="largest ex-ante CVaR at the headline confidence, a loss, GBP")
+    var_gbp: float | None = Field(None, description="largest VaR expected of the day (docs/risk.md 6), a loss, GBP")
+    cvar_gbp: float | None = Field(None, description="largest CVaR expected of the day, a loss, GBP")
     open_day_ahead_mwh: float | None = Field(
         None, ge=0, description="largest sum over the day of |sold day-ahead - planned dispatch|, MWh"
     )

@@ -72,7 +72,7 @@ def _extra_date(description: str) -> Any:
 
 
 class Measure(Table):
-    """Measures of the daily P&L of each strategy, basis and window, with bootstrap intervals."""
+    """Measures of daily P&L by strategy, basis and window; bootstrap intervals where the days are enough for one."""
 
     as_of: pandas_engine.Date = _as_of()
     strategy: str = strategy_field()  # type: ignore[assignment]
@@ -268,6 +268,11 @@ class LimitStatus(Table):
     efa_date: pandas_engine.Date = date_field("trading day")
     strategy: str = strategy_field()  # type: ignore[assignment]
     limit_name: str = pa.Field(description="name of the limit, as in [risk.limits]")
+    source: str = pa.Field(
+        nullable=True,
+        isin=[*SOURCES, "not_measured"],
+        description="of VaR and CVaR, as in risk.forecast_pnl, or not_measured; null for limits of the day itself",
+    )
     unit: str = pa.Field(description="of measured and allowed; empty for a share")
     measured: float = _number("what was measured")
     allowed: float = _number("the limit")
@@ -316,10 +321,10 @@ class Explain(Table):
 
 
 class RiskWarning(Table):
-    """Results that are too good to be true, by the reject-if list (docs/risk.md), and what could not be measured."""
+    """Results that are too good to be true (docs/risk.md), broken limits, and what could not be measured."""
 
     as_of: pandas_engine.Date = _as_of()
-    kind: str = pa.Field(description="which check: too_rich, above_bound, captures_too_much, cycles_too_much …")
+    kind: str = pa.Field(description="which check: too_rich, above_bound, captures_too_much, limit_breached …")
     strategy: str = strategy_field()  # type: ignore[assignment]
     place: int = pa.Field(ge=1, description="number of the warning within check and strategy")
     words: str = pa.Field(description="the warning as a sentence")

@@ -226,15 +226,26 @@ def _days(daily: pd.DataFrame, as_of: date) -> dict[str, pd.DataFrame]:
             "efa_date": worst["efa_date"].to_numpy(), "weekday": "Sunday",
             "pnl_gbp": worst["after_wear_gbp"].to_numpy(),
             "tail_weight": [0.6, 0.4, 0.0][: len(worst)], "share_of_cvar": [0.7, 0.3, 0.0][: len(worst)],
-            "lost": "imbalance -£1,200", "imbalance_mwh": 14.0,
-            "words": "a Sunday that lost by imbalance -£1,200; system price -60 to 410 £/MWh",
+            "lost": "£1,200 in imbalance", "imbalance_mwh": 14.0,
+            "words": "a Sunday that lost £1,200 in imbalance; system price -60 to 410 £/MWh",
         }
     )  # fmt: skip
     prices = {column: 50.0 for column in schemas.columns("risk/tail_day") if column.endswith("price_gbp_mwh")}
     status = [("within", 900.0, 0.0), ("breached", 1500.0, 500.0), ("not measured", np.nan, np.nan)]
     limits = pd.DataFrame(
         [
-            (as_of - timedelta(days=n), name, "imbalance_mwh", "MWh", measured, 1000.0, found, excess, f"it is {found}")
+            (
+                as_of - timedelta(days=n),
+                name,
+                "imbalance_mwh",
+                None,
+                "MWh",
+                measured,
+                1000.0,
+                found,
+                excess,
+                f"it is {found}",
+            )
             for n, (found, measured, excess) in enumerate(status)
         ],
         columns=list(schemas.columns("risk/limit_status")),

@@ -54,9 +54,8 @@ def ladder_figure(
     axes.tick_params(axis="y", length=0, labelcolor=style.BLACK)
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(
-        f"P&L with the change of stored energy, £k/MW/year; {confidence:.0%} intervals of a stationary block bootstrap"
-    )
+    words = _interval_words(rows, confidence)
+    axes.set_xlabel(f"P&L with the change of stored energy, £k/MW/year; {words}")
     axes.xaxis.set_major_formatter(style.thousands())
     for x, words in ((NUMBER_X, "£k/MW/year"), (CAPTURE_X, share.replace(" at ", "\nat "))):
         figure.text(x, 1 - 0.86 / height, words, fontsize=8.5, color=style.GREY, va="bottom")
@@ -88,6 +87,12 @@ def _rung(axes: Axes, place: int, row: Mapping[Hashable, Any], colour: str) -> N
     if np.isfinite(share):
         ends = f"  ({least:.0%} to {most:.0%})" if np.isfinite(least) and np.isfinite(most) else ""
         axes.text(CAPTURE_X, place, f"{share:.1%}{ends}", **beside)
+
+
+def _interval_words(rows: pd.DataFrame, confidence: float) -> str:
+    if rows["worth_low"].notna().any():
+        return f"with {confidence:.0%} intervals of a stationary block bootstrap"
+    return "too few days for intervals"
 
 
 def _days(rows: pd.DataFrame) -> str:

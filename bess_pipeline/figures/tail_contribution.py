@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bess_pipeline.figures import style
 from bess_pipeline.figures.provenance import Provenance
+from bess_pipeline.risk.measures import days_in_tail
 
 TITLES = {"stream": "By stream", "block": "By EFA block", "driver": "By driver"}
 EXPECTED_COLOUR, TAIL_COLOUR = style.SKY, style.VERMILION
@@ -44,19 +45,31 @@ def tail_contribution(
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 1 - 0.6 / height), ncols=2)
     style.heading(
         figure,
-        f"The worst {100 * (1 - confidence):.3g} % of days of {style.strategy_label(strategy, provenance)}",
-        _subtitle(rows, days, provenance),
+        f"{_worst(days, confidence)} of {style.strategy_label(strategy, provenance)}",
+        _subtitle(rows, days, confidence, provenance),
     )
     style.footer(figure, provenance)
     return figure
 
 
-def _subtitle(rows: dict[str, pd.DataFrame], days: int, provenance: Provenance) -> str:
+def _worst(days: int, confidence: float) -> str:
+    if days and days_in_tail(days, confidence) == 1:
+        return "The worst day"
+    return f"The worst {100 * (1 - confidence):.3g} % of days"
+
+
+def _subtitle(rows: dict[str, pd.DataFrame], days: int, confidence: float, provenance: Provenance) -> str:
     if not rows:
         return f"nothing to attribute; {provenance.origin_label}"
     cvar = float(next(iter(rows.values()))["cvar_contribution_gbp"].sum())
-    tail = f"they lose {style.pounds(cvar)}" if cvar > 0.0 else f"even they earn {style.pounds(-cvar)}"
-    return f"{tail} on average (CVaR over {days} days); {provenance.origin_label}; {provenance.day_ahead_label}"
+    count = days_in_tail(days, confidence)
+    if count == 1:
+        tail = f"it loses {style.pounds(cvar)}" if cvar > 0.0 else f"even it earns {style.pounds(-cvar)}"
+    else:
+        tail = f"they lose {style.pounds(cvar)}" if cvar > 0.0 else f"even they earn {style.pounds(-cvar)}"
+        tail += " on average"
+    origin = f"{provenance.origin_label}; {provenance.day_ahead_label}"
+    return f"{tail} (CVaR, {count} of {days} days); {origin}"
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, title: str, most: int) -> None:

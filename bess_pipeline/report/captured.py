@@ -15,7 +15,15 @@ import pandas as pd
 
 from bess_pipeline.figures.caps import cap_label, is_capture, share_label, traded_cap_mw
 from bess_pipeline.report.risk_rows import AFTER_WEAR, CASH, RiskRows
-from bess_pipeline.report.sections import ReportFigure, Section, TextTable, plain, share, with_interval
+from bess_pipeline.report.sections import (
+    ReportFigure,
+    Section,
+    TextTable,
+    plain,
+    share,
+    with_interval,
+    without_interval,
+)
 from bess_pipeline.report.tables import NONE
 
 Label = Callable[[str], str]
@@ -55,7 +63,7 @@ def ladder_section(rows: RiskRows, label: Label, figures: Sequence[ReportFigure]
             title="What each strategy is worth a year",
             lead=f"As of {rows.as_of}. All strategies of a table over the same days; a day that one of them lacks is "
             "left out for all.",
-            items=_left_out(rows, label),
+            items=[*_left_out(rows, label), *without_interval(rows.ladder)],
             tables=tables,
             figures=figures,
             note=LADDER_NOTE + _share_note(rows.ladder),

@@ -25,6 +25,7 @@ PEERS = (
     ("the same, energy alone", "2021 to 2026", "", "37.9% to 50.1%", "naive to best forecasts"),
     ("another GB study, energy alone", "not stated", "", "60% to 63%", "mixed-integer plan on forecasts"),
 )
+NO_ACTIVATION = "none"  # of plans without services, beside which others may assume some
 PEER_COLUMNS = ("whose", "period", "£k/MW/year", "capture", "rules")
 
 
@@ -55,7 +56,8 @@ def not_included(
         found.append("Response, reserve and intraday trades: no strategy that makes them was run in this window.")
     elif provenance.stands_in or not settings.intraday.enabled:
         found.append("Intraday trades are off.")
-    found += [f"Energy that services move: {words}." for words in sorted(set(activation))]
+    told = set(activation)
+    found += [f"Energy that services move: {words}." for words in sorted(told - {NO_ACTIVATION} or told)]
     return [*found, _wear(settings.battery)]
 
 

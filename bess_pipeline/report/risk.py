@@ -12,18 +12,32 @@ from typing import Any
 import pandas as pd
 
 from bess_pipeline.figures.style import in_words
+from bess_pipeline.figures.tail_contribution import TITLES
 from bess_pipeline.report.captured import NO_WATERFALL, Label
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
-from bess_pipeline.report.sections import ReportFigure, Section, TextTable, known, plain, share, with_interval
+from bess_pipeline.report.sections import (
+    ReportFigure,
+    Section,
+    TextTable,
+    day_counts,
+    known,
+    plain,
+    share,
+    with_interval,
+    without_interval,
+)
 from bess_pipeline.report.tables import NONE, number
-from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN
+from bess_pipeline.risk.backtests import INSUFFICIENT
+from bess_pipeline.risk.limits import BREACHED, NOT_MEASURED, WITHIN, name_of
+from bess_pipeline.risk.measures import days_in_tail
 from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.trading.strategies import find
 
 WORST_SHOWN = 5
+MEAN = "mean_gbp_per_day"  # has an interval wherever the days are enough
 BASIS_WORDS = {AFTER_WEAR: "after wear", "cash": "cash"}
 MEASURES = {  # measure -> heading, decimals, factor
-    "mean_gbp_per_day": ("mean, £/day", 0, 1.0),
+    MEAN: ("mean, £/day", 0, 1.0),
     "annualised_gbp_per_mw_year": ("£k/MW/year", 1, 0.001),
     "hit_rate": ("hit rate, %", 1, 100.0),
     "sharpe": ("Sharpe", 2, 1.0),
@@ -36,17 +50,10 @@ MEASURES_NOTE = (
     "P&L of days, with intervals of a stationary block bootstrap. VaR, CVaR and drawdown are positive when money is "
     "lost: a strategy whose bad days still earn has a negative VaR. Sharpe is mean over standard deviation times the "
     "root of 365, Sortino the mean over the root of the mean squared loss times the same; there is no capital and no "
-    "risk-free rate, so neither compares with a ratio of returns. With few days a VaR at 99 % is just the worst day. "
-    "Per MW, at other confidences and in other windows: risk.latest_measure."
+    "risk-free rate, so neither compares with a ratio of returns. Per MW, at other confidences and in "
+    "other windows: risk.latest_measure."
 )
 LIMIT_COLUMNS = ("limit", "strategy", "days broken", "days measured", "not measured", "limit is", "worst", "last day")
-LIMIT_WORDS = {
-    "var_gbp": "VaR, ex ante",
-    "cvar_gbp": "CVaR, ex ante",
-    "open_day_ahead_mwh": "open day-ahead position",
-    "imbalance_mwh": "imbalance",
-    "min_response_share": "least share of response",
-}
 REJECTED = "rejected"  # verdict of `risk/backtests.py`, which pages need not import: it needs SciPy
 KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
@@ -89,9 +96,22 @@ def _measures(rows: RiskRows, label: Label) -> list[Section]:
             title="Measures of risk",
             lead=f"All days up to {rows.as_of}, each strategy over its own: compare rows with the same number of days.",
             tables=[one for one in (*tables, _window_table(rows.measure, label)) if one.rows],
+            items=[*without_interval(rows.measure[rows.measure["measure"] == MEAN]), *_beyond_resolution(whole)],
             note=MEASURES_NOTE,
         )
     ]
+
+
+def _beyond_resolution(whole: pd.DataFrame) -> list[str]:
+    """Confidences whose tail is less than one of the days: VaR and CVaR are those of the worst day."""
+    levels = whole.dropna(subset=["confidence"])
+    held = levels[levels["days"] * (1.0 - levels["confidence"]) < 1.0]
+    if held.empty:
+        return []
+    named = ", ".join(
+        f"at {float(str(level)) * 100:g} % of {day_counts(part['days'])}" for level, part in held.groupby("confidence")
+    )
+    return [f"Less than one day lies beyond VaR {named}: VaR and CVaR there are both the worst day."]
 
 
 def _measure_table(own: pd.DataFrame, basis: str, label: Label) -> TextTable:
@@ -140,8 +160,8 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
     if measured.empty:
         return [Section(title="Limits of the desk", lead="No limit is set ([risk.limits] in bess.toml).")]
     table = [
-        _limit_row(str(limit), str(strategy), days.sort_values("efa_date"), label)
-        for (limit, strategy), days in measured.groupby(["limit_name", "strategy"])
+        _limit_row(days.sort_values("efa_date"), label)
+        for _, days in measured.groupby(["limit_name", "strategy", "source"], dropna=False)
     ]
     breaches = int((measured["status"] == BREACHED).sum())
     return [
@@ -150,20 +170,24 @@ def _limits(rows: RiskRows, label: Label) -> list[Section]:
             lead=f"{breaches} {'limit was' if breaches == 1 else 'limits were'} broken in this window (days, "
             "strategies and limits counted apart)." if breaches else "No limit was broken in this window.",
             tables=[TextTable(LIMIT_COLUMNS, table)],
-            note="A limit is broken beyond it, not at it. What was not measured is no breach, and is said. Day by day: "
-            "risk.limit_status, summed up in risk.limit_summary.",
+            note="A limit is broken beyond it, not at it. What was not measured is no breach, and is said. VaR "
+            "and CVaR are ex ante where the plan was judged on fresh scenarios, else historical, of the days before; "
+            "strategies without such plans have historical ones alone. Day by day: risk.limit_status, summed up in "
+            "risk.limit_summary.",
         )
     ]  # fmt: skip
 
 
-def _limit_row(limit: str, strategy: str, days: pd.DataFrame, label: Label) -> list[str]:
+def _limit_row(days: pd.DataFrame, label: Label) -> list[str]:
+    """Days of one limit, strategy and source."""
     last = days.iloc[-1]
+    source = None if pd.isna(last["source"]) else str(last["source"])
     broken = days[days["status"] == BREACHED]
     worst = broken.sort_values("excess").iloc[-1] if len(broken) else None
     unit = f" {last['unit']}" if last["unit"] else ""
     return [
-        LIMIT_WORDS.get(limit, limit.replace("_", " ")),
-        label(strategy),
+        name_of(str(last["limit_name"]), source),
+        label(str(last["strategy"])),
         str(len(broken)),
         str(int(days["status"].isin([WITHIN, BREACHED]).sum())),
         str(int((days["status"] == NOT_MEASURED).sum())),
@@ -182,7 +206,7 @@ def _backtests(rows: RiskRows, label: Label, confidence: float) -> list[Section]
         Section(
             title=f"Back-tests of VaR and CVaR at {confidence * 100:g} %",
             lead="What was expected of each day before it came, against what came.",
-            tables=[TextTable(BACKTEST_COLUMNS, [_backtest_row(row, label) for row in own.to_dict("records")])],
+            tables=[TextTable(BACKTEST_COLUMNS, _backtest_rows(own, label))],
             items=notes,
             note="Power: the chance of rejecting a VaR and CVaR that are 20 % too close to the expected P&L. A test "
             "that is not rejected with little power says little. Below the least number of days there is no "
@@ -198,6 +222,16 @@ def _backtest_note(row: Mapping[Hashable, Any], label: Label) -> str:
         return str(row["note"])
     of = f"{row['source']}, {row['test']}".replace("_", " ")
     return f"{label(str(row['strategy']))}, {of}: {row['note']}"
+
+
+def _backtest_rows(own: pd.DataFrame, label: Label) -> list[list[str]]:
+    """A row for each test; one for all tests of a forecast that has too few days for any."""
+    rows = []
+    for _, tests in own.groupby(["strategy", "source"]):
+        if (tests["verdict"] == INSUFFICIENT).all():
+            tests = tests.iloc[[0]].assign(test="all tests")
+        rows += [_backtest_row(row, label) for row in tests.to_dict("records")]
+    return rows
 
 
 def _backtest_row(row: Mapping[Hashable, Any], label: Label) -> list[str]:
@@ -241,19 +275,20 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
     if leading is None or own.empty:
         return []
     tables = []
-    for kind in [kind for kind in KINDS if (own["component_kind"] == kind).any()]:
+    for kind in [kind for kind in TITLES if (own["component_kind"] == kind).any()]:
         part = own[own["component_kind"] == kind]
         cells = [
             [in_words(str(row["component"])), number(row["expected_gbp"]), number(row["cvar_contribution_gbp"])]
             for row in part.to_dict("records")
         ]
         total = ["sum", number(part["expected_gbp"].sum()), number(part["cvar_contribution_gbp"].sum())]
-        tables.append(TextTable([kind, "mean day, £", "contribution to CVaR, £"], [*cells, total]))
+        columns = [kind, "mean day, £", "contribution to CVaR, £"]
+        tables.append(TextTable(columns, [*cells, total], title=TITLES[kind]))
     return [
         Section(
             title=f"Where P&L and bad days come from, {label(leading)}",
-            lead=f"Mean day after wear, and CVaR at {confidence * 100:g} % split over the same days (Euler): each "
-            "table sums to the same two numbers.",
+            lead=f"Mean day after wear, and CVaR at {confidence * 100:g} % ({_tail_words(rows, leading, confidence)}) "
+            "split over the same days (Euler): each table sums to the same two numbers.",
             tables=tables,
             figures=figures,
             note="A contribution is positive where the component loses on bad days; a negative one earns then, it "
@@ -261,6 +296,16 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
             "re-dispatch within the day; activation by services. Other strategies: risk.latest_attribution.",
         )
     ]
+
+
+def _tail_words(rows: RiskRows, strategy: str, confidence: float) -> str:
+    """How many days CVaR is the mean of."""
+    own = rows.measure[(rows.measure["strategy"] == strategy) & (rows.measure["window"] == WHOLE)]
+    if own.empty:
+        return "of the worst days"
+    days = int(own["days"].max())
+    count = days_in_tail(days, confidence)
+    return f"the worst day of {days}" if count == 1 else f"the worst {count} of {days} days"
 
 
 def _stress(rows: RiskRows, label: Label) -> list[Section]:

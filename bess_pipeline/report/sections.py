@@ -10,7 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from bess_pipeline.report.tables import NONE, number
+from bess_pipeline.risk.bootstrap import LEAST_BLOCKS
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,23 @@ def with_interval(value: float, low: float, high: float, decimals: int = 0) -> s
         return NONE
     ends = f"\n{number(low, decimals)} to {number(high, decimals)}" if known(low) and known(high) else ""
     return number(value, decimals) + ends
+
+
+def without_interval(rows: pd.DataFrame) -> list[str]:
+    """Why rows (value, ci_low, days) have no interval, where some have none for being of too few days."""
+    bare = rows[rows["value"].notna() & rows["ci_low"].isna()]
+    if bare.empty:
+        return []
+    return [
+        f"No intervals of {day_counts(bare['days'])}: that is less than {LEAST_BLOCKS} mean blocks of the bootstrap, "
+        "and of so few blocks it covers far less than it says."
+    ]
+
+
+def day_counts(days: pd.Series) -> str:
+    """The least and the largest of numbers of days."""
+    least, most = int(days.min()), int(days.max())
+    return f"{least} to {most} days" if least < most else f"{most} {'day' if most == 1 else 'days'}"
 
 
 def share(value: float, low: float = math.nan, high: float = math.nan) -> str:

@@ -55,17 +55,18 @@ def wear_table(degradation: pd.DataFrame) -> pd.DataFrame:
 
 
 def wear_note(settings: Settings) -> str:
-    """What the costs stand on, and the depth costs that follow from the same model, ready for the settings."""
+    """What the costs stand on, and the depth costs that follow from the same model (`cycle_depth_cost_gbp_per_mwh`)."""
     wear, battery = settings.degradation, Battery.from_settings(settings.battery)
     price_gbp = wear.replacement_cost_gbp_per_kwh * KWH_PER_MWH * battery.energy_mwh
     phi = life_share(wear.end_of_life_state_of_health, battery.power_mw / battery.energy_mwh)
-    costs = ", ".join(f"{cost:.2f}" for cost in depth_segment_costs(phi, SEGMENTS, battery, price_gbp))
+    costs = ", ".join(f"£{cost:.2f}" for cost in depth_segment_costs(phi, SEGMENTS, battery, price_gbp))
     fade = "limits" if wear.fade_limits_energy else "does not limit"
     return (
         f"After the fact: rainflow cycles and a semi-empirical LFP model (docs/degradation.md); a battery of "
         f"£{wear.replacement_cost_gbp_per_kwh:g}/kWh, replaced at {wear.end_of_life_state_of_health:.0%} of its "
         f"capacity, both choices of the settings. The plan charged "
         f"£{settings.battery.degradation_cost_gbp_per_mwh:g} per MWh charged and discharged; the last column is what "
-        f"would have charged the cost of cycling. By depth, the same model gives cycle_depth_cost_gbp_per_mwh = "
-        f"[{costs}]. Neither cost is cash, and the fade {fade} the energy of later days."
+        f"would have charged the cost of cycling. By depth, the same model gives {costs} per MWh for the "
+        f"{SEGMENTS} parts of a full cycle, the shallowest first. Neither cost is cash, and the fade {fade} the energy "
+        "of later days."
     )

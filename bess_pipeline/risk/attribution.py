@@ -170,8 +170,8 @@ def _wide(rows: pd.DataFrame, component: pd.Series, amount: str) -> pd.DataFrame
 
 def _lost(day: pd.Series) -> str:
     losses = day[day < 0.0].sort_values()
-    return ", ".join(f"{stream} {_pounds(float(amount))}" for stream, amount in losses.items())
+    return ", ".join(f"£{-amount:,.0f} in {_words(str(stream))}" for stream, amount in losses.items())
 
 
-def _pounds(amount_gbp: float) -> str:
-    return f"-£{-amount_gbp:,.0f}"
+def _words(stream: str) -> str:
+    return stream.replace("day_ahead", "day-ahead").replace("_", " ")

@@ -9,6 +9,9 @@ mean length is chosen from the autocorrelation by Politis and White (2004), as c
 (2009). Own code and not the package `arch`: that one brings statsmodels and 70 MB, and calls a Python function per
 replicate, where all replicates are one array here; the tests hold its block lengths.
 
+A series of few blocks has hardly any other path to draw, and its intervals are far too narrow (docs/risk.md has how
+often they cover): below `LEAST_BLOCKS` mean blocks there is none.
+
 Several series are resampled on the same days, so that an interval of a difference or a ratio of two is one too.
 """
 
@@ -22,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 Statistic = Callable[[FloatArray], np.float64 | FloatArray]
+LEAST_BLOCKS = 10  # mean blocks that a series holds, below which there is no interval
 CHUNK = 2_000_000  # resampled values held at a time
 LARGEST_UNDEFINED_SHARE = 0.1  # replicates without a value, above which there is no interval
 
@@ -88,8 +92,7 @@ def resampled_days(
 
     Raises ValueError for fewer than one day or replicate, or a mean block shorter than a day.
     """
-    if days < 1 or replicates < 1 or not mean_block_days >= 1.0:
-        raise ValueError("a bootstrap needs at least one day, one replicate and blocks of at least a day")
+    _require_possible(days, replicates, mean_block_days)
     draw = np.random.default_rng(seed)
     begins = draw.random((replicates, days)) < 1.0 / mean_block_days
     begins[:, 0] = True
@@ -140,12 +143,16 @@ def intervals(
     Returns
     -------
     list of Interval
-        One per statistic. NaN ends where more than a tenth of the replicates have no value (NaN), such as a Sortino
-        ratio without a loss.
+        One per statistic. NaN ends where the days are fewer than `LEAST_BLOCKS` mean blocks, and where more than a
+        tenth of the replicates have no value (NaN), such as a Sortino ratio without a loss.
     """
     values = _series(daily)
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"a confidence lies between 0 and 1, not at {confidence:g}")
+    _require_possible(values.shape[-1], replicates, mean_block_days)
+    measured = [float(np.asarray(statistic(values[np.newaxis]))[0]) for statistic in statistics]
+    if values.shape[-1] < LEAST_BLOCKS * mean_block_days:
+        return [Interval(value, float("nan"), float("nan")) for value in measured]
     draw = np.random.default_rng(seed)
     at_once = max(1, CHUNK // values.size)
     replicated: list[list[FloatArray]] = [[] for _ in statistics]
@@ -155,9 +162,14 @@ def intervals(
         for found, statistic in zip(replicated, statistics, strict=True):
             found.append(np.asarray(statistic(sample), dtype="float64"))
     return [
-        _percentiles(float(np.asarray(statistic(values[np.newaxis]))[0]), np.concatenate(found), confidence)
-        for found, statistic in zip(replicated, statistics, strict=True)
+        _percentiles(value, np.concatenate(found), confidence)
+        for value, found in zip(measured, replicated, strict=True)
     ]
+
+
+def _require_possible(days: int, replicates: int, mean_block_days: float) -> None:
+    if days < 1 or replicates < 1 or not mean_block_days >= 1.0:
+        raise ValueError("a bootstrap needs at least one day, one replicate and blocks of at least a day")
 
 
 def _percentiles(value: float, replicated: FloatArray, confidence: float) -> Interval:

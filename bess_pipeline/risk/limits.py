@@ -16,12 +16,24 @@ from bess_pipeline.risk_settings import LimitSettings
 
 WITHIN, BREACHED, NO_LIMIT, NOT_MEASURED = "within", "breached", "no limit", "not measured"
 LOWEST = ("min_response_share",)  # limits from below; all others are from above
+OF_FORECASTS = ("var_gbp", "cvar_gbp")  # limits of what was expected of the day; all others are of the day itself
+EX_ANTE, HISTORICAL, NO_SOURCE = "ex_ante", "historical", "not_measured"  # sources of what was expected
+NAMES = {
+    "var_gbp": "VaR",
+    "cvar_gbp": "CVaR",
+    "open_day_ahead_mwh": "open day-ahead position",
+    "imbalance_mwh": "imbalance",
+    "min_response_share": "share of response",
+}
 UNITS = {"var_gbp": "GBP", "cvar_gbp": "GBP", "open_day_ahead_mwh": "MWh", "imbalance_mwh": "MWh"}
 
 
 @dataclass(frozen=True)
 class LimitStatus:
-    """One limit: `excess` is by how much `measured` breaks `allowed`, 0 within; NaN where either is missing."""
+    """One limit: `excess` is by how much `measured` breaks `allowed`, 0 within; NaN where either is missing.
+
+    `source`: of a limit `OF_FORECASTS`, where the forecast is from; None for the others.
+    """
 
     limit: str
     unit: str
@@ -29,11 +41,12 @@ class LimitStatus:
     allowed: float
     status: str
     excess: float
+    source: str | None = None
 
     @property
     def sentence(self) -> str:
         """The status in words."""
-        name, unit = self.limit.replace("_", " "), f" {self.unit}" if self.unit else ""
+        name, unit = name_of(self.limit, self.source), f" {self.unit}" if self.unit else ""
         if self.status == BREACHED:
             side = "below its least" if self.limit in LOWEST else "above its limit of"
             return f"{name} is {self.measured:,.4g}{unit}, {side} {self.allowed:,.4g} by {self.excess:,.4g}"
@@ -42,18 +55,25 @@ class LimitStatus:
         return f"{name}: {self.status}"
 
 
-def check_limits(limits: LimitSettings, **measured: float) -> list[LimitStatus]:
+def name_of(limit: str, source: str | None = None) -> str:
+    """A limit in words, with the source of what is measured where it has one."""
+    words = "" if source in (None, NO_SOURCE) else f" ({str(source).replace('_', ' ')})"
+    return NAMES.get(limit, limit.replace("_", " ")) + words
+
+
+def check_limits(limits: LimitSettings, source: str | None = None, **measured: float) -> list[LimitStatus]:
     """The status of every limit, in the order of the settings.
 
-    `measured` has a number for each name of `LimitSettings`: VaR and CVaR ex ante as losses in GBP, volumes in MWh a
-    day (`volume_mwh`), the share as `response_share` gives it. A name left out, or NaN, is not measured, which is no
-    breach and is said. A limit is broken beyond it, not at it. Raises ValueError for a name that no limit has.
+    `measured` has a number for each name of `LimitSettings`: VaR and CVaR as losses in GBP, from `source` (`EX_ANTE` or
+    `HISTORICAL`), volumes in MWh a day (`volume_mwh`), the share as `response_share` gives it. A name left out, or NaN,
+    is not measured, which is no breach and is said. A limit is broken beyond it, not at it. Raises ValueError for a
+    name that no limit has.
     """
     names = list(type(limits).model_fields)
     unknown = sorted(set(measured) - set(names))
     if unknown:
         raise ValueError(f"there is no limit {', '.join(unknown)}")
-    return [_status(name, getattr(limits, name), measured.get(name, math.nan)) for name in names]
+    return [_status(name, getattr(limits, name), measured.get(name, math.nan), source) for name in names]
 
 
 def volume_mwh(mwh: ArrayLike, other_mwh: ArrayLike = 0.0) -> float:
@@ -71,11 +91,14 @@ def response_share(response_mw_h: float, power_mw: float, hours: float) -> float
     return response_mw_h / (power_mw * hours)
 
 
-def _status(name: str, allowed: float | None, measured: float) -> LimitStatus:
+def _status(name: str, allowed: float | None, measured: float, source: str | None) -> LimitStatus:
     unit, nan = UNITS.get(name, ""), math.nan
+    known = None
+    if name in OF_FORECASTS:
+        known = NO_SOURCE if math.isnan(measured) or source is None else source
     if allowed is None:
-        return LimitStatus(name, unit, measured, nan, NO_LIMIT, nan)
+        return LimitStatus(name, unit, measured, nan, NO_LIMIT, nan, known)
     if math.isnan(measured):
-        return LimitStatus(name, unit, nan, allowed, NOT_MEASURED, nan)
+        return LimitStatus(name, unit, nan, allowed, NOT_MEASURED, nan, known)
     excess = max(allowed - measured if name in LOWEST else measured - allowed, 0.0)
-    return LimitStatus(name, unit, measured, allowed, BREACHED if excess > 0.0 else WITHIN, excess)
+    return LimitStatus(name, unit, measured, allowed, BREACHED if excess > 0.0 else WITHIN, excess, known)

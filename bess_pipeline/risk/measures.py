@@ -41,6 +41,11 @@ class Tail:
     weights: FloatArray
 
 
+def days_in_tail(days: int, confidence: float) -> int:
+    """How many of the worst of `days` days CVaR is the mean of, the last one counted with its part; at least 1."""
+    return max(1, math.ceil(round(days * (1.0 - confidence), 9)))
+
+
 def tail(pnl_gbp: ArrayLike, confidence: float, probability: ArrayLike | None = None) -> Tail:
     """VaR, CVaR and tail weights of weighted outcomes.
 

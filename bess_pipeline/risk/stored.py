@@ -25,7 +25,13 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.risk import stored_days, stored_measures, stored_tail
 from bess_pipeline.risk.day_parts import read_parts
 from bess_pipeline.risk.history import History, last_counted_day, read_history
-from bess_pipeline.risk.stored_warnings import capture_warnings, history_warnings, rich_warnings, warning_rows
+from bess_pipeline.risk.stored_warnings import (
+    capture_warnings,
+    history_warnings,
+    limit_warnings,
+    rich_warnings,
+    warning_rows,
+)
 from bess_pipeline.risk_tables import (
     ATTRIBUTION,
     CAPTURE,
@@ -107,11 +113,13 @@ class StoredRisk:
         ex_ante, judged = stored_days.ex_ante_forecasts(history, self.lake, worth, settings.confidences)
         held = [frame for frame in (ex_ante, historical) if len(frame)]
         forecasts = pd.concat(held, ignore_index=True) if held else historical
+        limits = stored_days.limit_statuses(history, parts, forecasts, settings)
         measured = stored_measures.measures(history, power, settings, seed)
         ladder = stored_measures.ladder(history, power, settings, seed, traded_cap_mw=cap)
         captures = stored_measures.capture_months(history, traded_cap_mw=cap)
         warned = history_warnings(history, self.battery, cap, self.lake) + missing + parts.warnings
         warned += rich_warnings(history, measured, self.battery) + capture_warnings(ladder, captures)
+        warned += limit_warnings(limits)
         return {
             MEASURE: measured,
             DRAWDOWN: stored_measures.drawdowns(history, power),
@@ -125,7 +133,7 @@ class StoredRisk:
             VAR_BACKTEST: stored_days.var_backtests(forecasts, known | judged, history.as_of, settings, seed),
             WARNING: warning_rows(history.as_of, warned),
             FORECAST_PNL: forecasts,
-            LIMIT_STATUS: stored_days.limit_statuses(history, parts, forecasts, settings),
+            LIMIT_STATUS: limits,
         }
 
     def _write_days(self, table: str, rows: pd.DataFrame) -> int:

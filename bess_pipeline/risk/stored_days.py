@@ -34,7 +34,7 @@ from bess_pipeline.risk import backtests
 from bess_pipeline.risk.day_parts import DayParts
 from bess_pipeline.risk.forecast_pnl import ForecastPnl
 from bess_pipeline.risk.history import KEYS, History
-from bess_pipeline.risk.limits import check_limits
+from bess_pipeline.risk.limits import EX_ANTE, HISTORICAL, check_limits
 from bess_pipeline.risk.measures import conditional_value_at_risk, tail, value_at_risk
 from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.settings import Settings
@@ -43,7 +43,6 @@ from bess_pipeline.trading.gate_problem import terminal_value_gbp_mwh
 from bess_pipeline.trading.plan_status import opening_energy_mwh
 from bess_pipeline.trading_tables import PLAN_OUTCOME
 
-EX_ANTE, HISTORICAL = "ex_ante", "historical"
 KNOWN_AFTER = timedelta(days=2)  # at 09:50 on D-1 the last day whose P&L is complete is D-2
 LEAST_SPREAD_GBP = 1e-6  # outcomes that differ by less have no tail: what they differ by is rounding
 FORECAST_COLUMNS = [
@@ -134,25 +133,27 @@ def _expected_price(lake: Lake, day: date, gate: str) -> npt.NDArray[np.float64]
 
 
 def limit_statuses(history: History, parts: DayParts, forecasts: pd.DataFrame, settings: RiskSettings) -> pd.DataFrame:
-    """`risk/limit_status` rows of every counted day; VaR and CVaR ex ante, else historical."""
+    """`risk/limit_status` rows of every counted day; VaR and CVaR ex ante, else historical, as `source` says."""
     headline = forecasts[forecasts["confidence"] == settings.headline_confidence]
     headline = headline.sort_values("source").drop_duplicates(KEYS)  # ex_ante before historical
     days = (
         history.totals[KEYS]
         .merge(parts.days, on=KEYS, how="left")
-        .merge(headline[[*KEYS, "var_gbp", "cvar_gbp"]], on=KEYS, how="left")
+        .merge(headline[[*KEYS, "source", "var_gbp", "cvar_gbp"]], on=KEYS, how="left")
     )
     rows = []
     names = type(settings.limits).model_fields
     named = {name: f"{name.removeprefix('min_')}" for name in names}
     for day in days.to_dict("records"):
         measured = {name: float(day[column]) for name, column in named.items()}
-        for one in check_limits(settings.limits, **measured):
+        source = None if pd.isna(day["source"]) else str(day["source"])
+        for one in check_limits(settings.limits, source, **measured):
             rows.append(
                 {
                     "efa_date": day["efa_date"],
                     "strategy": day["strategy"],
                     "limit_name": one.limit,
+                    "source": one.source,
                     "unit": one.unit,
                     "measured": one.measured,
                     "allowed": one.allowed,

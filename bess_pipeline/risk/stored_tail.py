@@ -203,10 +203,10 @@ def _prices(lake: Lake, days: list[date]) -> pd.DataFrame:
 
 def _in_words(row: Mapping[Any, Any]) -> str:
     pnl = float(row["pnl_gbp"])
-    amount = f"£{pnl:,.0f}" if pnl >= 0.0 else f"-£{-pnl:,.0f}"
+    amount = f"earned £{pnl:,.0f}" if pnl >= 0.0 else f"lost £{-pnl:,.0f}"
     parts = [
         f"{row['weekday']} {row['efa_date']}: {amount}",
-        f"lost in {row['lost']}" if row["lost"] else "no stream lost",
+        f"losses: {row['lost']}" if row["lost"] else "no stream lost",
     ]
     for name, column in (("day-ahead", DAY_AHEAD_COLUMN), ("system price", SYSTEM_COLUMN)):
         low, high = (float(row[f"{end}_{column}"]) for end in ("lowest", "highest"))

@@ -1,7 +1,7 @@
-"""Rows of `risk/warning`: the reject-if list over stored histories, and what could not be measured, in words.
+"""Rows of `risk/warning`: the reject-if list over stored histories, broken limits, what could not be measured.
 
-What belongs here: which strategy, days and tolerance each check gets. What does not: the checks (`reject_if.py`), those
-of half-hours (`day_parts.py`) and writing (`stored.py`).
+What belongs here: which strategy, days and tolerance each check gets. What does not: the checks (`reject_if.py`,
+`limits.py`), those of half-hours (`day_parts.py`) and writing (`stored.py`).
 
 A bound plus its gap is at least every strategy it is compared with. Stored energy may cross over from what lies outside
 the compared days, or outside the window of the bound's one problem: each unbroken run of days within one window allows
@@ -25,6 +25,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.risk import reject_if
 from bess_pipeline.risk.day_parts import DAY_AHEAD, DAY_AHEAD_COLUMN, SYSTEM, SYSTEM_COLUMN
 from bess_pipeline.risk.history import COUNTED, History, bounds_of
+from bess_pipeline.risk.limits import BREACHED, LOWEST, NOT_MEASURED, WITHIN, name_of
 from bess_pipeline.risk.pnl import DAYS_PER_YEAR
 from bess_pipeline.risk.summary import WHOLE
 from bess_pipeline.trading.market_strategies import FORESIGHT_48H
@@ -98,6 +99,34 @@ def _rich(name: str, gbp_per_mw_year: float, days: list[date], when: str, batter
     duration_h = battery.energy_mwh / battery.power_mw
     rich = reject_if.too_rich(name, gbp_per_mw_year / 1000.0, days[0], days[-1], duration_h)
     return [("too_rich", name, f"{when}: {words}") for words in rich]
+
+
+def limit_warnings(status: pd.DataFrame) -> list[Warned]:
+    """A sentence for every strategy, limit and source with a breach (`risk/limit_status` rows): how often, the last day
+    and the worst one. Replays with foresight, which nobody trades, have none."""
+    if status.empty:
+        return []
+    traded = set(bounds_of(sorted(set(status["strategy"])))) - {FORESIGHT_48H}
+    held = status[status["strategy"].isin(traded) & status["status"].isin([WITHIN, BREACHED, NOT_MEASURED])]
+    found: list[Warned] = []
+    for _, days in held.groupby(["strategy", "limit_name", "source"], dropna=False):
+        broken = days[days["status"] == BREACHED].sort_values("efa_date")
+        if len(broken):
+            found.append(("limit_breached", str(broken["strategy"].iloc[0]), _breach_words(broken, days)))
+    return found
+
+
+def _breach_words(broken: pd.DataFrame, days: pd.DataFrame) -> str:
+    worst = broken.sort_values("excess", kind="stable").iloc[-1]
+    limit, unit = str(worst["limit_name"]), f" {worst['unit']}" if worst["unit"] else ""
+    source = None if pd.isna(worst["source"]) else str(worst["source"])
+    side = "below its least" if limit in LOWEST else "above its limit"
+    measured = int(days["status"].isin([WITHIN, BREACHED]).sum())
+    last = "" if len(broken) == 1 else f"; the last was {broken['efa_date'].iloc[-1]}"
+    return (
+        f"{name_of(limit, source)} was {side} of {worst['allowed']:,.4g}{unit} on {len(broken)} of {measured} "
+        f"{'day' if measured == 1 else 'days'}, at worst {worst['measured']:,.4g}{unit} on {worst['efa_date']}{last}"
+    )
 
 
 def _above_bounds(history: History, cap_mw: float | None, battery: Battery, lake: Lake) -> list[Warned]:

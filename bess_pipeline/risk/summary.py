@@ -74,8 +74,7 @@ def measure_rows(
     Returns
     -------
     DataFrame
-        `COLUMNS`; ends of the interval are NaN where there is none (see `bootstrap.intervals`,
-        and in windows of fewer than two days). No row for no day.
+        `COLUMNS`; ends of the interval are NaN where there is none (see `bootstrap.intervals`). No row for no day.
     """
     days = daily.sort_values("efa_date")
     if days.empty:
@@ -134,9 +133,6 @@ def mean_block_days(daily_gbp: FloatArray, settings: RiskSettings) -> float:
 
 
 def _intervals(statistics: list[Statistic], pnl: FloatArray, settings: RiskSettings, seed: int) -> list[Interval]:
-    if len(pnl) < 2:
-        values = [float(np.asarray(statistic(pnl[np.newaxis]))[0]) for statistic in statistics]
-        return [Interval(value, math.nan, math.nan) for value in values]
     return intervals(
         statistics,
         pnl,

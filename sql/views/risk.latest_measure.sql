@@ -1,7 +1,7 @@
--- Measures of risk of every strategy as of the last day they were taken on.
+-- Measures of risk of every strategy as of the last day of the measures.
 CREATE VIEW risk.latest_measure AS
 SELECT *
 FROM risk.measure
 WHERE as_of = (SELECT max(as_of) FROM risk.measure);
 
-COMMENT ON VIEW risk.latest_measure IS 'Measures of risk of every strategy as of the last day they were taken on.';
+COMMENT ON VIEW risk.latest_measure IS 'Measures of risk of every strategy as of the last day of the measures.';

@@ -1,9 +1,11 @@
 -- How often each limit of the desk was broken, and by how much at worst; days on which it was not measured are counted.
+-- sources: what VaR and CVaR were forecast from on these days; null for limits of the day itself.
 CREATE VIEW risk.limit_summary AS
 SELECT
     strategy,
     limit_name,
     any_value(unit) AS unit,
+    string_agg(DISTINCT "source", ', ' ORDER BY "source") AS sources,
     count(*) FILTER (status IN ('within', 'breached')) AS days_measured,
     count(*) FILTER (status = 'not measured') AS days_not_measured,
     count(*) FILTER (status = 'breached') AS days_breached,

@@ -1,5 +1,7 @@
--- The position of every strategy per half-hour, MWh exported: what it sold, what it notified as its plan at the last
--- gate (PN), what it dispatched without activation, what was metered, and the state of energy at the end.
+-- The position of every strategy per half-hour, MWh exported: what it sold, what it dispatched without activation, what
+-- was metered, and the state of energy at the end. Of physical notifications there are two: pn_mwh is the plan of the
+-- last gate of the day before; final_pn_mwh is the final one, at T-60: the baseline after re-dispatch, without
+-- acceptances. Where physics then cut that baseline (part of forced_imbalance_mwh) it is the baseline as cut.
 -- trading.dispatch holds all strategies, those of all markets with fewer columns than trading.market_dispatch.
 -- A strategy that trades day-ahead alone has contracted day-ahead what it has contracted at all.
 CREATE VIEW trading.position AS
@@ -43,6 +45,7 @@ SELECT
     intraday_mwh,
     contracted_mwh,
     pn_mwh,
+    (discharge_mw - charge_mw) * 0.5 - accepted_mwh AS final_pn_mwh,
     (discharge_mw - charge_mw) * 0.5 AS baseline_mwh,
     activation_export_mwh - activation_import_mwh AS activation_mwh,
     metered_mwh,
@@ -56,4 +59,4 @@ SELECT
 FROM dispatched
 ORDER BY strategy, start_utc;
 
-COMMENT ON VIEW trading.position IS 'Position of every strategy per half-hour: contracted, planned at the last gate (PN), dispatched, metered, imbalance, MWh exported; state of energy at the end.';
+COMMENT ON VIEW trading.position IS 'Position of every strategy per half-hour: contracted, planned at the last gate of the day before (pn_mwh), notified at T-60 (final_pn_mwh), dispatched, metered, imbalance, MWh exported; state of energy at the end.';

@@ -165,6 +165,19 @@ def test_positions_of_all_strategies_balance(database: Path) -> None:
     first = at.loc[("co_optimised", STARTS[1])]
     assert first[["pn_mwh", "baseline_mwh", "activation_mwh", "response_mw"]].tolist() == [-4.0, -3.0, -0.5, 10.0]
     assert set(at.loc["rule_based"]["pn_mwh"]) == {5.0}, "of its own plan, not of another strategy"
+
+
+def test_the_final_notification_is_the_baseline_after_re_dispatch_without_acceptances(database: Path) -> None:
+    rows = warehouse.query(database, "SELECT * FROM trading.position").set_index(["strategy", "start_utc"])
+    notified = {0: (11.0, 8.0), 1: (-4.0, -3.0), 20: (0.0, 0.0)}  # 20: all of its 3 MWh is an acceptance
+    for place, found in notified.items():
+        assert tuple(rows.loc[("co_optimised", STARTS[place]), ["pn_mwh", "final_pn_mwh"]]) == found
+    assert rows.loc[("co_optimised", STARTS[20]), "baseline_mwh"] == 3.0
+    assert rows.loc[("rule_based", STARTS[3]), "final_pn_mwh"] == 4.0
+
+
+def test_blocks_of_positions_are_efa_blocks(database: Path) -> None:
+    at = warehouse.query(database, "SELECT * FROM trading.position").set_index(["strategy", "start_utc"])
     assert at.loc[("rule_based", STARTS[10])]["efa_block"] == 2
 
 

@@ -108,7 +108,11 @@ def test_tail_bars_are_minus_the_contribution() -> None:
     assert [label.get_text() for label in streams.get_yticklabels()] == ["day-ahead", "imbalance"]
     assert (streams.get_title(loc="left"), drivers.get_title(loc="left")) == ("By stream", "By driver")
     assert "worst 5 % of days" in words(figure)
-    assert "they lose £1,000 on average (CVaR over 250 days)" in words(figure)
+    assert "CVaR, 13 of 250 days" in words(figure)
+    single = words(tail_contribution(attribution(), "a", 0.95, 20, PROVENANCE))
+    assert "The worst day of a" in single
+    assert "it loses £1,000 (CVaR, 1 of 20 days)" in single
+    assert "they lose £1,000 on average" in words(figure)
 
 
 def test_a_tail_that_earns_says_so() -> None:
@@ -138,6 +142,11 @@ def test_ladder_shows_value_interval_and_capture() -> None:
     assert "with the change of stored energy" in axes.get_xlabel()
     assert "50.0%  (50% to 50%)" in words(figure)
     assert "100 days; imbalance cap 2.5 MW" in words(figure)
+    assert axes.get_xlabel().endswith("95% intervals of a stationary block bootstrap")
+    short = ladder(wide(20), BOUNDS, 50.0, RiskSettings(bootstrap_replicates=100), 1)
+    (axes,) = ladder_figure(short, wide(20).index, 0.95, 2.5, PROVENANCE).axes
+    assert axes.get_xlabel() == "£k/MW/year, too few days for intervals"
+    assert not [line for line in axes.get_lines() if line.get_linewidth() == 5.0]
 
 
 def test_capture_by_month_breaks_where_there_is_none_and_marks_parts_of_months() -> None:

@@ -181,12 +181,15 @@ def test_a_workspace_at_cap_0_has_true_captures(stored: Stored) -> None:
 
 
 def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> None:
-    (section,) = ladder_section(stored.rows, strategy_label, ())
+    ends = {"worth": "worth", "ci": "value", "capture": "capture", "lead": "lead"}
+    given = {f"{name}_low": stored.rows.ladder[of] - 0.01 for name, of in ends.items()}
+    given |= {f"{name}_high": stored.rows.ladder[of] + 0.01 for name, of in ends.items()}
+    ladder = stored.rows.ladder.assign(**given)
+    (section,) = ladder_section(replace(stored.rows, ladder=ladder), strategy_label, ())
     assert section.tables[0].title.startswith("Imbalance cap 2.5 MW; ")
     assert f"{DAYS - LATE} days, {LATE} left out" in section.tables[0].title
     for place, cap in enumerate((2.5, 0.0)):
-        rows = stored.tables["risk/ladder"]
-        rows = rows[rows["imbalance_cap_mw"] == cap].set_index(["strategy", "basis"])
+        rows = ladder[ladder["imbalance_cap_mw"] == cap].set_index(["strategy", "basis"])
         row, cash = rows.loc[("co_optimised", "after_wear")], rows.loc[("co_optimised", "cash")]
         found = cells(section, place)["co-optimised, risk-neutral"]
         assert found[0] == f"{row['worth'] / 1e3:.1f}\n{row['worth_low'] / 1e3:.1f} to {row['worth_high'] / 1e3:.1f}"
@@ -199,11 +202,36 @@ def test_the_ladder_says_value_capture_and_lead_at_each_cap(stored: Stored) -> N
     bound = cells(section)["perfect foresight of all markets (upper bound)"]
     assert bound[2:] == ["-", "-", "-"]
     assert section.items == []
-    short = stored.rows.ladder[stored.rows.ladder["strategy"] != "co_optimised"]
+    short = ladder[ladder["strategy"] != "co_optimised"]
     (section,) = ladder_section(replace(stored.rows, ladder=short), strategy_label, ())
     assert section.items == [
         "Not compared, for sharing fewer than five days with the others: co-optimised, risk-neutral."
     ]
+
+
+def test_few_days_have_no_interval_and_the_page_says_why(stored: Stored) -> None:
+    assert stored.tables["risk/ladder"][["ci_low", "capture_low", "lead_low"]].isna().all(axis=None)
+    assert stored.tables["risk/measure"]["ci_low"].isna().all()
+    (ladder,) = ladder_section(stored.rows, strategy_label, ())
+    why = "that is less than 10 mean blocks of the bootstrap, and of so few blocks it covers far less than it says."
+    assert ladder.items == [f"No intervals of {DAYS - LATE} days: {why}"]
+    assert not any("\n" in row[1] for table in ladder.tables for row in table.rows)
+    measures = {one.title: one for one in risk_sections(stored.rows, strategy_label, 0.95)}["Measures of risk"]
+    few = f"{DAYS - LATE} to {DAYS} days"
+    assert measures.items == [
+        f"No intervals of {DAYS - LATE} to {DAYS} days: {why}",
+        f"Less than one day lies beyond VaR at 95 % of {few}, at 97.5 % of {few}, at 99 % of {few}: VaR and CVaR there "
+        "are both the worst day.",
+    ]
+    long = stored.rows.measure.assign(days=28, ci_low=0.0, ci_high=0.0)
+    measures = {one.title: one for one in risk_sections(replace(stored.rows, measure=long), strategy_label, 0.95)}
+    assert measures["Measures of risk"].items == [
+        "Less than one day lies beyond VaR at 97.5 % of 28 days, at 99 % of 28 days: VaR and CVaR there are both the "
+        "worst day."
+    ]
+    long = stored.rows.measure.assign(days=100, ci_low=0.0, ci_high=0.0)
+    measures = {one.title: one for one in risk_sections(replace(stored.rows, measure=long), strategy_label, 0.95)}
+    assert measures["Measures of risk"].items == []
 
 
 def test_the_steps_of_the_waterfall_lead_from_its_first_level_to_its_last(stored: Stored) -> None:
@@ -266,7 +294,14 @@ def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: 
         ["imbalance", "co-optimised, mean and CVaR", "1", "2", "1", "1,000 MWh", f"1,500 MWh on {day}", "within"]
     ]
     backtest = sections["Back-tests of VaR and CVaR at 95 %"]
-    assert backtest.tables[0].rows[0][-1] == "insufficient data"
+    one = stored.rows.var_backtest
+    others = [one.assign(test=test) for test in ("christoffersen_independence", "acerbi_szekely_z2")]
+    many = replace(stored.rows, var_backtest=pd.concat([one, *others], ignore_index=True))
+    (row,) = {s.title: s for s in risk_sections(many, strategy_label, 0.95)}[backtest.title].tables[0].rows
+    assert (row[2], row[-1]) == ("all tests", "insufficient data")
+    tested = replace(many, var_backtest=many.var_backtest.assign(verdict=["rejected", *["not rejected"] * 2]))
+    rows = {s.title: s for s in risk_sections(tested, strategy_label, 0.95)}[backtest.title].tables[0].rows
+    assert [row[2] for row in rows] == ["kupiec", "christoffersen independence", "acerbi szekely z2"]
     assert backtest.items == [f"{DAYS - LATE} days of 250"]
     stress = sections["Stress"].tables[0].rows
     assert [row[2:5] for row in stress] == [[str(LAST), "-6,500", "55.0"]]
@@ -275,13 +310,31 @@ def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: 
     assert day_on_day.tables[0].rows[-1] == ["sum", "90", "-10", "5", "85"]
     split = sections["Where P&L and bad days come from, co-optimised, mean and CVaR"]
     assert len({tuple(table.rows[-1][1:]) for table in split.tables}) == 1, "every kind sums to the same"
-    assert len(split.tables) == 3
+    assert [table.title for table in split.tables] == ["By stream", "By EFA block", "By driver"]
+    assert f"CVaR at 95 % (the worst day of {DAYS - LATE})" in split.lead
 
 
 def test_without_limits_the_page_says_that_none_is_set(stored: Stored) -> None:
     free = replace(stored.rows, limit_status=stored.rows.limit_status.assign(status="no limit"))
     sections = {one.title: one for one in risk_sections(free, strategy_label, 0.95)}
     assert sections["Limits of the desk"].lead.startswith("No limit is set")
+
+
+def test_limits_of_risk_are_apart_by_where_it_is_from(stored: Stored) -> None:
+    one = stored.rows.limit_status.iloc[[0]].assign(limit_name="var_gbp", unit="GBP", allowed=100.0, excess=0.0)
+    days = [
+        one.assign(source="ex_ante", measured=80.0, status="within"),
+        one.assign(source="historical", measured=120.0, status="breached", excess=20.0),
+        one.assign(source="not_measured", measured=float("nan"), status="not measured"),
+    ]
+    rows = replace(stored.rows, limit_status=pd.concat(days, ignore_index=True))
+    (table,) = {s.title: s for s in risk_sections(rows, strategy_label, 0.95)}["Limits of the desk"].tables
+    found = {row[0]: (row[2], row[3], row[4]) for row in table.rows}
+    assert found == {
+        "VaR (ex ante)": ("0", "1", "0"),
+        "VaR (historical)": ("1", "1", "0"),
+        "VaR": ("0", "0", "1"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -317,6 +370,10 @@ def test_what_is_left_out_follows_the_settings() -> None:
     ):
         assert part in words, part
     assert words.count("assumed for DC") == 1
+    mixed = " ".join(not_included(Settings(), index, traded, ["none", "assumed for DC"]))
+    assert "Energy that services move: assumed for DC." in mixed
+    assert "move: none" not in mixed
+    assert "Energy that services move: none." in not_included(Settings(), index, traded, ["none"])
     costs = {"day_ahead_fee_gbp_per_mwh": 0.1, "capacity_market_gbp_per_mw_year": 1000.0}
     mechanism = {"enabled": True, "offer_price_gbp_mwh": 150.0, "bid_price_gbp_mwh": 20.0, "skip_rate": 0.9}
     other = " ".join(not_included(Settings(costs=costs, balancing_mechanism=mechanism), auction, traded, []))
@@ -385,6 +442,42 @@ def test_a_warehouse_without_risk_tables_still_has_a_report(stored: Stored, tmp_
 
 
 # --- views ----------------------------------------------------------------------------------------
+
+
+STATEMENTS = {  # view -> its table
+    "latest_attribution": "risk/attribution",
+    "latest_backtest": "risk/var_backtest",
+    "latest_drawdown": "risk/drawdown",
+    "latest_explain": "risk/explain",
+    "latest_ladder": "risk/ladder",
+    "latest_stress": "risk/stress",
+    "latest_tail_day": "risk/tail_day",
+    "latest_warning": "risk/warning",
+    "latest_waterfall": "risk/waterfall",
+    "capture_by_month": "risk/capture",
+}
+
+
+def test_a_statement_that_the_newest_day_no_longer_makes_is_no_longer_shown(stored: Stored, tmp_path: Path) -> None:
+    place, older = Workspace(tmp_path / "demo"), LAST - timedelta(days=1)
+    place.claim("recorded", "elexon_mid")
+    falls = pd.DataFrame(
+        [(LAST, "rule_based", "cash", 5.0, 0.1, 0.0, None, None, None, 1, 1)],
+        columns=list(schemas.columns("risk/drawdown")),
+    )
+    held = stored.tables | {"risk/drawdown": falls}
+    keys = {table: "as_of" if "as_of" in held[table] else "efa_date" for table in STATEMENTS.values()}
+    for table, key in keys.items():
+        place.lake.write(table, older, held[table].assign(**{key: older}))
+        place.lake.write(table, LAST, schemas.empty_frame(table))
+    place.lake.write("risk/measure", older, stored.tables["risk/measure"].assign(as_of=older))
+    database = warehouse.publish(place)
+    shown = {view: len(warehouse.query(database, f"SELECT * FROM risk.{view}")) for view in STATEMENTS}
+    assert shown == {view: len(held[table]) for view, table in STATEMENTS.items()}
+    place.lake.write("risk/measure", LAST, stored.tables["risk/measure"])
+    database = warehouse.publish(place)
+    for view in STATEMENTS:
+        assert warehouse.query(database, f"SELECT * FROM risk.{view}").empty, view
 
 
 def test_views_of_risk_are_the_newest_statement(stored: Stored, tmp_path: Path) -> None:

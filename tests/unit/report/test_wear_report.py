@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import numpy as np
@@ -43,6 +44,8 @@ def test_the_note_says_what_the_costs_stand_on() -> None:
     note = wear_note(Settings())
     for part in ("£300/kWh", "at 80% of its capacity", "The plan charged £5 per MWh", "Neither cost is cash"):
         assert part in note
+    assert "cycle_depth_cost" not in note
+    assert re.search(r"gives (£\d+\.\d\d, ){3}£\d+\.\d\d per MWh for the 4 parts of a full cycle", note)
     assert "fade does not limit" in note
     assert "fade limits" in wear_note(Settings(degradation={"fade_limits_energy": True}))
 

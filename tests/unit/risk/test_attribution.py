@@ -90,7 +90,7 @@ def test_tail_days_say_what_happened() -> None:
     assert days["tail_weight"].tolist() == pytest.approx([0.625, 0.375])
     cvar = 0.625 * 250.0 - 0.375 * 10.0
     assert days["share_of_cvar"].tolist() == pytest.approx([156.25 / cvar, -3.75 / cvar])
-    assert days["lost"].tolist() == ["day_ahead -£300, wear -£10", "wear -£10"]
+    assert days["lost"].tolist() == ["£300 in day-ahead, £10 in wear", "£10 in wear"]
     assert days["lowest_system_price_gbp_mwh"].tolist()[0] == -5.0
     assert days["highest_system_price_gbp_mwh"].tolist()[0] == 42.0
     assert math.isnan(days["highest_system_price_gbp_mwh"].tolist()[1])

@@ -92,6 +92,18 @@ def test_intervals_cover_the_truth_of_an_autocorrelated_series_and_single_days_d
     assert covered[1.0] <= 84
 
 
+def test_seven_days_would_cover_far_less_than_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bess_pipeline.risk.bootstrap.LEAST_BLOCKS", 0)
+    covered = {7: 0, 60: 0}
+    for seed in range(200):
+        for days in covered:
+            daily = np.random.default_rng(seed).normal(size=days)
+            found = interval(mean, daily, mean_block_days=5.0, replicates=200, seed=1)
+            covered[days] += found.low <= 0.0 <= found.high
+    assert covered[7] < 155, "of 200: why there is no such interval"
+    assert covered[60] > 170
+
+
 def test_a_difference_of_series_is_resampled_on_the_same_days() -> None:
     one = autoregressive(3, 0.5, 300) * 1000.0
     found = interval(lambda s: mean(s[:, 1] - s[:, 0]), [one, one + 2.0], mean_block_days=7.0, **DRAWS)
@@ -111,6 +123,15 @@ def test_a_measure_that_hardly_exists_has_no_interval() -> None:
     assert math.isfinite(found.value)
     assert math.isnan(found.low)
     assert math.isnan(found.high)
+
+
+def test_a_series_of_few_blocks_has_its_value_and_no_interval() -> None:
+    daily = autoregressive(2, 0.0, 50)
+    enough, few = (interval(mean, daily[:days], mean_block_days=5.0, **DRAWS) for days in (50, 49))
+    assert enough.low < enough.value < enough.high
+    assert few.value == pytest.approx(daily[:49].mean())
+    assert math.isnan(few.low)
+    assert math.isnan(few.high)
 
 
 def test_missing_days_and_impossible_arguments_are_refused() -> None:

@@ -22,9 +22,24 @@ def test_every_limit_has_a_status_and_a_breach_has_its_number() -> None:
         "min_response_share": "not measured",
     }
     assert found["var_gbp"].excess == 250.0
-    assert found["var_gbp"].sentence == "var gbp is 1,250 GBP, above its limit of 1,000 by 250"
-    assert found["open_day_ahead_mwh"].sentence == "open day ahead mwh is 20 MWh, limit 20"
-    assert found["min_response_share"].sentence == "min response share: not measured"
+    assert found["var_gbp"].sentence == "VaR is 1,250 GBP, above its limit of 1,000 by 250"
+    assert found["open_day_ahead_mwh"].sentence == "open day-ahead position is 20 MWh, limit 20"
+    assert found["min_response_share"].sentence == "share of response: not measured"
+
+
+@pytest.mark.parametrize(
+    ("source", "var_gbp", "known", "words"),
+    [
+        ("ex_ante", 900.0, "ex_ante", "VaR (ex ante) is 900 GBP, limit 1,000"),
+        ("historical", 1001.0, "historical", "VaR (historical) is 1,001 GBP, above its limit of 1,000 by 1"),
+        ("historical", math.nan, "not_measured", "VaR: not measured"),
+        (None, math.nan, "not_measured", "VaR: not measured"),
+    ],
+)
+def test_where_risk_is_from_is_said(source: str | None, var_gbp: float, known: str, words: str) -> None:
+    found = check_limits(LIMITS, source, var_gbp=var_gbp, open_day_ahead_mwh=1.0)
+    assert (found[0].source, found[0].sentence) == (known, words)
+    assert [one.source for one in found[2:]] == [None] * 3, "they are of the day itself"
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,13 @@ def test_weighted_cvar_is_the_optimum_of_its_linear_programme(confidence: float)
         assert found.weights.sum() == pytest.approx(1.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.975, 0.99])
+def test_days_in_the_tail_are_those_with_a_weight(confidence: float) -> None:
+    for days in (1, 7, 19, 20, 21, 40, 41, 100, 101, 250, 365):
+        weights = measures.tail(np.arange(days, dtype=float), confidence).weights
+        assert measures.days_in_tail(days, confidence) == (weights > 1e-9).sum()
+
+
 def test_ties_at_var_share_their_part_by_probability() -> None:
     found = measures.tail([-10.0, -10.0, 5.0, 5.0], 0.75, [0.1, 0.3, 0.3, 0.3])
     assert found.weights == pytest.approx([0.25, 0.75, 0.0, 0.0])

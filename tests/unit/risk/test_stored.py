@@ -16,6 +16,7 @@ from bess_pipeline.lake import Lake
 from bess_pipeline.risk.day_parts import read_parts
 from bess_pipeline.risk.history import read_history
 from bess_pipeline.risk.stored import AS_OF_TABLES, Measured, StoredRisk
+from bess_pipeline.risk.stored_warnings import limit_warnings
 from bess_pipeline.settings import Settings
 
 FIRST, LAST = date(2026, 3, 27), date(2026, 3, 31)  # the night of 29 March has 23 hours
@@ -155,6 +156,28 @@ def test_positions_and_limits_of_each_day(stored: Stored) -> None:
     assert (breached["status"], breached["allowed"]) == ("breached", 0.5)
     assert breached["excess"] == pytest.approx(dispatch["imbalance_mwh"].abs().sum() - 0.5)
     assert rows.loc[("var_gbp", "co_optimised", day), "status"] == "no limit"
+
+
+def test_a_breach_of_a_replay_that_nobody_trades_is_no_warning() -> None:
+    row = {"efa_date": FIRST, "limit_name": "min_response_share", "source": None, "unit": "", "status": "breached"}
+    row |= {"measured": 0.1, "allowed": 0.2, "excess": 0.1, "words": ""}
+    names = ("rule_based", "day_ahead_perfect_foresight", "perfect_foresight_48h")
+    found = limit_warnings(pd.DataFrame([row | {"strategy": name} for name in names]))
+    words = f"share of response was below its least of 0.2 on 1 of 1 day, at worst 0.1 on {FIRST}"
+    assert found == [("limit_breached", "rule_based", words)]
+
+
+def test_a_broken_limit_is_a_warning_with_its_days(stored: Stored) -> None:
+    _, lake, measured = stored
+    words = of(lake, "risk/warning", "co_optimised").set_index("kind").loc["limit_breached", "words"]
+    imbalance = lake.read("trading/market_dispatch", FIRST, LAST).groupby("efa_date")["imbalance_mwh"]
+    moved = imbalance.apply(lambda half_hours: half_hours.abs().sum())
+    assert (moved > 0.5).all()
+    assert words == (
+        f"imbalance was above its limit of 0.5 MWh on 5 of 5 days, at worst {moved.max():,.4g} MWh on "
+        f"{moved.idxmax()}; the last was {LAST}"
+    )
+    assert f"co_optimised: {words}" in measured.warnings
 
 
 def test_shocks_of_the_last_and_the_worst_days(stored: Stored) -> None:

@@ -169,7 +169,37 @@ def test_limits_are_set_against_ex_ante_risk_and_positions() -> None:
     assert found["imbalance_mwh"] == ("breached", 2.5)
     assert found["min_response_share"][0] == "not measured"
     words = rows.set_index("limit_name")["words"]
-    assert words["imbalance_mwh"] == "imbalance mwh is 7.5 MWh, above its limit of 5 by 2.5"
+    assert words["imbalance_mwh"] == "imbalance is 7.5 MWh, above its limit of 5 by 2.5"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "held", "source", "status"),
+    [
+        (0.95, ("ex_ante", "historical"), "ex_ante", "within"),
+        (0.975, ("ex_ante", "historical"), "historical", "breached"),  # ex-ante rows stand at another confidence
+        (0.95, ("historical",), "historical", "breached"),
+        (0.95, (), "not_measured", "not measured"),
+    ],
+)
+def test_a_limit_says_which_risk_it_was_set_against(
+    confidence: float, held: tuple[str, ...], source: str, status: str
+) -> None:
+    keys = {"efa_date": FIRST, "strategy": "a", "mean_gbp": 0.0, "realised_gbp": 0.0, "gate": None}
+    risk = {
+        "ex_ante": keys | {"source": "ex_ante", "confidence": 0.95, "var_gbp": 50.0, "cvar_gbp": 60.0},
+        "historical": keys | {"source": "historical", "confidence": confidence, "var_gbp": 300.0, "cvar_gbp": 400.0},
+    }
+    forecasts = pd.DataFrame([risk[name] for name in held], columns=stored_days.FORECAST_COLUMNS)
+    settings = RiskSettings(
+        headline_confidence=confidence, limits=LimitSettings(var_gbp=100.0, cvar_gbp=100.0, imbalance_mwh=5.0)
+    )
+    parts = positions(imbalance_mwh=1.0, open_day_ahead_mwh=0.0, response_share=0.0)
+    history = history_of({"a": pd.Series([1.0], index=[FIRST])})
+    found = stored_days.limit_statuses(history, parts, forecasts, settings).set_index("limit_name")
+    assert set(found.loc[["var_gbp", "cvar_gbp"], "source"]) == {source}
+    assert set(found.loc[["var_gbp", "cvar_gbp"], "status"]) == {status}
+    assert pd.isna(found.loc["imbalance_mwh", "source"])
+    assert source.replace("_", " ") in found.loc["var_gbp", "words"], "the words say it too"
 
 
 def judged_days(count: int, realised: np.ndarray, moved_gbp: float = 0.0) -> tuple[pd.DataFrame, stored_days.Outcomes]:
