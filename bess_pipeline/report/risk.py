@@ -247,8 +247,9 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
             tables=tables,
             figures=figures,
             note="A contribution is positive where the component loses on bad days; a negative one earns then, it "
-            "hedges. Drivers: the plan of the gates; the spread position (contract less intended dispatch); "
-            "re-dispatch within the day; activation by services. Other strategies: risk.latest_attribution.",
+            "hedges. Drivers: the plan, as if all of it had been sold day-ahead; the spread position (what was not, at "
+            "system price less day-ahead price); re-dispatch within the day; activation by services. Other "
+            "strategies: risk.latest_attribution.",
         )
     ]
 

@@ -104,7 +104,9 @@ def test_blocks_and_drivers_of_the_worst_day_are_its_own(stored: Stored) -> None
     prices = lake.read("market/system_price", worst - timedelta(days=1), worst).set_index("start_utc")
     price = prices["system_price_gbp_mwh"].reindex(dispatch["start_utc"]).to_numpy()
     planned = (dispatch["planned_discharge_mw"] - dispatch["planned_charge_mw"]) / 2.0
-    spread = ((planned - dispatch["day_ahead_mwh"]) * price).sum()
+    paid = day.pivot(index="start_utc", columns="stream", values="amount_gbp").loc[dispatch["start_utc"]]
+    day_ahead_price = paid["day_ahead"].to_numpy() / dispatch["day_ahead_mwh"]  # as it was settled
+    spread = ((planned - dispatch["day_ahead_mwh"]) * (price - day_ahead_price)).sum()
     assert part["spread_position"] == pytest.approx(-spread, rel=1e-9)
 
 
