@@ -51,7 +51,15 @@ KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
     "strategy", "forecast", "test", "statistic", "p-value", "exceptions (expected)", "days", "power", "verdict",
 )  # fmt: skip
-STRESS_COLUMNS = ("strategy", "shock", "day", "change of cash, £", "energy that no longer fits, MWh", "margin, MWh")
+STRESS_COLUMNS = (
+    "strategy",
+    "shock",
+    "day",
+    "change of cash, £",
+    "left in store, £",
+    "energy not moved, MWh",
+    "margin, MWh",
+)
 
 
 def warning_items(rows: RiskRows, label: Label) -> list[str]:
@@ -265,6 +273,7 @@ def _stress(rows: RiskRows, label: Label) -> list[Section]:
             str(row["words"]),
             str(row["efa_date"]),
             number(row["pnl_change_gbp"]),
+            number(row["surplus_gbp"]),
             number(row["undelivered_mwh"], 1),
             f"{number(row['margin_before_mwh'], 1)} to {number(row['margin_after_mwh'], 1)}",
         ]
@@ -276,7 +285,8 @@ def _stress(rows: RiskRows, label: Label) -> list[Section]:
             lead="What shocks would do to the dispatch as it stands, on the day of those looked at (the last and the "
             "worst) that they hurt most.",
             tables=[TextTable(STRESS_COLUMNS, table, words=True)],
-            note="Before anybody acts: contracts and dispatch stay. The margin is the least distance of the state of "
+            note="Before anybody acts: contracts and dispatch stay. Energy missing at the end is bought in the "
+            "change of cash, energy left over is not sold in it. The margin is the least distance of the state of "
             "energy to its limits, before and after; below 0 the dispatch could not be carried out. All days: "
             "risk.latest_stress.",
         )

@@ -33,8 +33,11 @@ from bess_pipeline.risk.day_parts import (
 )
 from bess_pipeline.risk.explain import explain
 from bess_pipeline.risk.history import History
+from bess_pipeline.risk.stressed import Position, position
 from bess_pipeline.risk_settings import RiskSettings
+from bess_pipeline.settings import Settings
 from bess_pipeline.trading.stamps import efa_rows
+from bess_pipeline.trading.stored_gate import day_auctions
 
 REVISION = "market/system_price_revision"
 PRICE_COLUMNS = (DAY_AHEAD_COLUMN, SYSTEM_COLUMN)
@@ -84,24 +87,22 @@ def tail_days(history: History, parts: DayParts, lake: Lake, settings: RiskSetti
     return joined.assign(words=[_in_words(row) for row in joined.to_dict("records")])
 
 
-def stresses(
-    history: History, worst: pd.DataFrame, lake: Lake, battery: Battery, settings: RiskSettings
-) -> pd.DataFrame:
+def stresses(history: History, worst: pd.DataFrame, lake: Lake, battery: Battery, settings: Settings) -> pd.DataFrame:
     """`risk/stress` rows: the last counted day and the worst days (`risk/tail_day` rows) of every strategy."""
     wanted: dict[date, set[str]] = {}
     for name in history.strategies:
-        listed = worst.loc[worst["strategy"] == name].nsmallest(settings.worst_days, "place")["efa_date"]
+        listed = worst.loc[worst["strategy"] == name].nsmallest(settings.risk.worst_days, "place")["efa_date"]
         for day in {history.days_of(name)["efa_date"].iloc[-1], *listed}:
             wanted.setdefault(day, set()).add(name)
     opening = history.status.set_index(["strategy", "efa_date"])["opening_energy_mwh"]
     rows = []
     for day, names in sorted(wanted.items()):
-        system = efa_rows(lake, SYSTEM, day, day)
+        system, auctions = efa_rows(lake, SYSTEM, day, day), day_auctions(lake, day)
         for given in read_half_hours(lake, history, day, day):
             at = (given.strategy, day)
             if given.strategy in names and at in opening.index and np.isfinite(opening[at]):
-                position = stress.position(given.dispatch, given.cashflow, system, float(opening[at]))
-                rows += _shocks(given, position, day, battery, settings)
+                held = position(given.dispatch, system, float(opening[at]), auctions, settings.ancillary)
+                rows += _shocks(given, held, day, battery, settings.risk)
     return pd.DataFrame(rows).assign(as_of=history.as_of) if rows else pd.DataFrame()
 
 
@@ -128,16 +129,17 @@ def explains(history: History, lake: Lake, battery: Battery, settings: RiskSetti
 
 
 def _shocks(
-    given: HalfHours, position: stress.Position, day: date, battery: Battery, settings: RiskSettings
+    given: HalfHours, held: Position, day: date, battery: Battery, settings: RiskSettings
 ) -> list[dict[str, object]]:
     cash = given.cashflow[given.cashflow["stream"] != "wear"]["amount_gbp"].sum()
-    results = stress.all_shocks(position, battery, settings.stress)
+    results = stress.all_shocks(held, battery, settings.stress)
     margin = results[0].margin_before_mwh
     usual = replace(
         results[0],
         shock=AS_IT_WAS,
         words="the day as it was",
         pnl_change_gbp=0.0,
+        surplus_gbp=0.0,
         undelivered_mwh=0.0,
         margin_after_mwh=margin,
         start_utc=None,
@@ -150,10 +152,11 @@ def _shocks(
             "words": one.words,
             "cash_gbp": float(cash),
             "pnl_change_gbp": one.pnl_change_gbp,
-            "undelivered_mwh": max(one.undelivered_mwh, 0.0),
+            "undelivered_mwh": one.undelivered_mwh,
             "margin_before_mwh": one.margin_before_mwh,
             "margin_after_mwh": one.margin_after_mwh,
             "start_utc": pd.NaT if one.start_utc is None else one.start_utc,
+            "surplus_gbp": one.surplus_gbp,
         }
         for one in (usual, *results)
     ]
