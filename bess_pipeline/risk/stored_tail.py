@@ -17,6 +17,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from bess_pipeline import gb_time
+from bess_pipeline.ancillary.products import PRODUCT_TABLE
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
@@ -36,6 +38,7 @@ from bess_pipeline.risk.history import History
 from bess_pipeline.risk.stressed import Position, position
 from bess_pipeline.risk_settings import RiskSettings
 from bess_pipeline.settings import Settings
+from bess_pipeline.trading.service_settlement import PRODUCTS, clearing_prices
 from bess_pipeline.trading.stamps import efa_rows
 from bess_pipeline.trading.stored_gate import day_auctions
 
@@ -113,9 +116,10 @@ def explains(history: History, lake: Lake, battery: Battery, settings: RiskSetti
     if len(days) < 2:
         return pd.DataFrame()
     first_price = _first_prices(lake, days)
+    auctions = day_auctions(lake, days[0], days[-1])
     held: dict[str, dict[date, pd.DataFrame]] = {}
     for given in read_half_hours(lake, history, days[0], days[-1]):
-        volumes = _volumes(given, cost).assign(first_price=np.nan)
+        volumes = _volumes(given, auctions, cost).assign(first_price=np.nan)
         seen = volumes["start_utc"].map(first_price)
         volumes["first_price"] = volumes["first_price"].mask(volumes["stream"] == "imbalance", seen)
         held[given.strategy] = {cast("date", day): rows for day, rows in volumes.groupby("efa_date")}
@@ -162,10 +166,11 @@ def _shocks(
     ]
 
 
-def _volumes(given: HalfHours, wear_gbp_per_mwh: float) -> pd.DataFrame:
-    """Volume and price of every stream and half-hour whose product is its cash.
+def _volumes(given: HalfHours, auctions: pd.DataFrame, wear_gbp_per_mwh: float) -> pd.DataFrame:
+    """Volume and price of every stream, product and half-hour that multiply to its cash.
 
-    Energy has its volume and its price, wear its throughput; other amounts are volumes at a price of 1.
+    Energy has its volume and its price, services their MW h and clearing prices (`product`), wear its throughput; other
+    amounts, and what services are paid for energy, are volumes at a price of 1.
     """
     rows = given.dispatch
     intraday = rows["intraday_mwh"] if "intraday_mwh" in rows else pd.Series(0.0, index=rows.index)
@@ -180,12 +185,36 @@ def _volumes(given: HalfHours, wear_gbp_per_mwh: float) -> pd.DataFrame:
         frame = rows[["efa_date", "start_utc"]].assign(stream=stream, volume=volume, price=price)
         frames.append(frame[np.isfinite(frame["price"].astype("float64"))])
     cash = given.cashflow[~given.cashflow["stream"].isin(priced)]
+    services = _service_volumes(rows, auctions)
     amounts = cash[["efa_date", "start_utc", "stream"]].assign(volume=cash["amount_gbp"], price=1.0)
+    if len(services):
+        amounts = _without(amounts, services)
     if wear_gbp_per_mwh > 0.0:
         worn = amounts["stream"] == "wear"
         amounts.loc[worn, "volume"] /= -wear_gbp_per_mwh
         amounts.loc[worn, "price"] = -wear_gbp_per_mwh
-    return pd.concat([*(frame for frame in frames if len(frame)), amounts], ignore_index=True)
+    held = [frame for frame in (*frames, amounts, services) if len(frame)]
+    return pd.concat(held, ignore_index=True).fillna({"product": ""})
+
+
+def _service_volumes(dispatch: pd.DataFrame, auctions: pd.DataFrame) -> pd.DataFrame:
+    """MW h and clearing price of each product that is held on some day, also where it is not held; none without."""
+    codes = tuple(code for code in PRODUCTS if (dispatch.get(f"{code.lower()}_mw", pd.Series(0.0)) > 0.0).any())
+    prices = clearing_prices(auctions, pd.DatetimeIndex(dispatch["start_utc"]), codes)
+    frames = []
+    for code, price in zip(codes, prices, strict=True):
+        mw_h = dispatch[f"{code.lower()}_mw"] * gb_time.HALF_HOUR_H
+        frame = dispatch[["efa_date", "start_utc"]].assign(volume=mw_h, price=price, product=code)
+        frames.append(frame.assign(stream=PRODUCT_TABLE[code].kind)[np.isfinite(price)])
+    return _joined(frames)
+
+
+def _without(amounts: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
+    """Amounts less what capacity was paid: the energy of reserve, and nothing of response."""
+    keys = ["stream", "start_utc"]
+    paid = (services["volume"] * services["price"]).groupby([services[key] for key in keys]).sum()
+    at = pd.MultiIndex.from_frame(amounts[keys])
+    return amounts.assign(volume=amounts["volume"] - paid.reindex(at, fill_value=0.0).to_numpy())
 
 
 def _first_prices(lake: Lake, days: list[date]) -> pd.Series:
