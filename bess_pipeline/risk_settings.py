@@ -33,10 +33,12 @@ class StressSettings(Section):
     spike_gbp_mwh: float = Field(4000.0, description="system price of the spike; 4,037.80 was paid on 9 September 2021")
     spike_half_hours: int = Field(4, ge=1, le=50, description="half-hours the spike lasts, where it hurts most")
     spike_short_mw: float = Field(2.5, ge=0, description="how short the battery is in them, beyond what it was")
-    response_price_lost: float = Field(0.8, ge=0, le=1, description="share of the response prices that is gone")
+    response_price_lost: float = Field(
+        0.8, ge=0, le=1, description="fall of response and reserve prices, share of their size"
+    )
     outage_hours: float = Field(4.0, gt=0, description="how long the battery is out, when it hurts most")
     efficiency_lost: float = Field(0.05, ge=0, lt=1, description="share of each way's efficiency that is gone")
-    activation_factor: float = Field(2.0, ge=1, description="response energy delivered, times what it was")
+    activation_factor: float = Field(2.0, ge=1, description="response energy asked for, times what it was")
 
 
 class RiskSettings(Section):

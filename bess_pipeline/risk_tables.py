@@ -294,10 +294,13 @@ class Stress(Table):
     words: str = pa.Field(description="the shock in words")
     cash_gbp: float = cash_field("cash of the day as it was, GBP")
     pnl_change_gbp: float = cash_field("what the shock does to it, GBP")
-    undelivered_mwh: float = amount_field("energy of the dispatch that no longer fits, MWh", lowest=0.0)
+    undelivered_mwh: float = amount_field("energy of the dispatch that is not moved, MWh", lowest=0.0)
     margin_before_mwh: float = amount_field("least distance of the state of energy to its limits as it was, MWh")
     margin_after_mwh: float = amount_field("the same with the shock; below 0 the dispatch cannot be carried out, MWh")
     start_utc: pandas_engine.DateTime = utc_field("where the shock was put; null everywhere, UTC", nullable=True)
+    surplus_gbp: float = amount_field(
+        "what more stored energy at the end would fetch, not in the change, GBP", lowest=0.0
+    )
 
     class Config(Table.Config):
         unique: ClassVar = ["as_of", "strategy", "efa_date", "shock"]

@@ -306,7 +306,8 @@ class Settings(BaseSettings):
 
     def risk_fingerprint(self) -> str:
         """Twelve hex digits of what changes a measure of risk beyond the days it is taken of."""
-        return self._digest({name: getattr(self, name).model_dump(mode="json") for name in ("risk", "battery")})
+        sections = ("risk", "battery", "ancillary")
+        return self._digest({name: getattr(self, name).model_dump(mode="json") for name in sections})
 
     def _digest(self, parts: dict[str, Any]) -> str:
         parts["data"] = self.data.model_dump(mode="json", exclude={"first_date"})

@@ -37,6 +37,7 @@ def risk_lake(root: Path, days: Sequence[date], strategies: Iterable[str] = tupl
     lake = Lake(root / "lake", root / "quarantine")
     draw = np.random.default_rng(seed)
     write_prices(lake, days, draw)
+    write_auctions(lake, days)
     for day in days:
         write_day(lake, day, strategies, draw)
     return lake
@@ -56,6 +57,25 @@ def write_prices(lake: Lake, days: Sequence[date], draw: np.random.Generator) ->
         first["published_utc"] = pd.to_datetime(first["published_utc"], utc=True)
         first["system_price_gbp_mwh"] -= 1.0  # every price was revised upwards by £1
         lake.write("market/system_price_revision", day, first)
+
+
+def clearing_prices(day: date) -> dict[str, float]:
+    """What a day's services cleared at, GBP/MW/h: other prices each day."""
+    return {"DCL": 4.0 + 0.5 * (day.day % 4), "DML": 3.0 - 0.25 * (day.day % 3)}
+
+
+def write_auctions(lake: Lake, days: Sequence[date]) -> None:
+    """Clearing prices as `_cash` has them; the first block of a day begins on the date before."""
+    rows = [
+        (product, *gb_time.efa_block_bounds_utc(day, block), day, block, price, 500.0)
+        for day in days
+        for block in range(1, 7)
+        for product, price in clearing_prices(day).items()
+    ]
+    names = ["product", "delivery_start_utc", "delivery_end_utc", "efa_date", "efa_block"]
+    frame = pd.DataFrame(rows, columns=[*names, "clearing_price_gbp_mw_h", "cleared_volume_mw"])
+    for day, part in frame.groupby(frame["delivery_start_utc"].dt.tz_convert(gb_time.LONDON).dt.date):
+        lake.write("market/auction_clearing", day, part)
 
 
 def write_day(lake: Lake, day: date, strategies: Iterable[str], draw: np.random.Generator) -> None:
@@ -136,7 +156,8 @@ def _cash(rows: pd.DataFrame, day_ahead: np.ndarray, system: np.ndarray, market:
     amounts = {"day_ahead": rows["day_ahead_mwh"] * day_ahead, "imbalance": rows["imbalance_mwh"] * system}
     if market:
         amounts["intraday"] = rows["intraday_mwh"] * rows["intraday_price_gbp_mwh"].fillna(0.0)
-        amounts["response"] = (rows["dcl_mw"] * 4.0 + rows["dml_mw"] * 3.0) * 0.5
+        cleared = clearing_prices(rows["efa_date"].iloc[0])
+        amounts["response"] = (rows["dcl_mw"] * cleared["DCL"] + rows["dml_mw"] * cleared["DML"]) * 0.5
     keys = rows[["efa_date", "strategy", "start_utc"]]
     amounts["wear"] = -WEAR * throughput
     return pd.concat([keys.assign(stream=name, amount_gbp=amount) for name, amount in amounts.items()])

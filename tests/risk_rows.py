@@ -258,9 +258,9 @@ def _days(daily: pd.DataFrame, as_of: date) -> dict[str, pd.DataFrame]:
     earlier = as_of - timedelta(days=3)
     stress = pd.DataFrame(
         [
-            (as_of, name, as_of, "as_it_was", "the day as it was", 2000.0, 0.0, 0.0, 3.0, 3.0, pd.NaT),
-            (as_of, name, as_of, "asset_outage", "out of service for 4 h", 2000.0, -6500.0, 55.0, 3.0, -12.0, pd.NaT),
-            (as_of, name, earlier, "asset_outage", "out of service for 4 h", 900.0, -800.0, 9.0, 3.0, 1.0, pd.NaT),
+            (as_of, name, as_of, "as_it_was", "the day as it was", 2000.0, 0.0, 0.0, 3.0, 3.0, pd.NaT, 0.0),
+            (as_of, name, as_of, "asset_outage", "out for 4 h", 2000.0, -6500.0, 55.0, 3.0, -12.0, pd.NaT, 410.0),
+            (as_of, name, earlier, "asset_outage", "out for 4 h", 900.0, -800.0, 9.0, 3.0, 1.0, pd.NaT, 0.0),
         ],
         columns=list(schemas.columns("risk/stress")),
     )  # fmt: skip

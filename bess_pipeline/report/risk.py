@@ -59,7 +59,15 @@ KINDS = ("stream", "block", "driver")
 BACKTEST_COLUMNS = (
     "strategy", "forecast", "test", "statistic", "p-value", "exceptions (expected)", "days", "power", "verdict",
 )  # fmt: skip
-STRESS_COLUMNS = ("strategy", "shock", "day", "change of cash, £", "energy that no longer fits, MWh", "margin, MWh")
+STRESS_COLUMNS = (
+    "strategy",
+    "shock",
+    "day",
+    "change of cash, £",
+    "left in store, £",
+    "energy not moved, MWh",
+    "margin, MWh",
+)
 
 
 def warning_items(rows: RiskRows, label: Label) -> list[str]:
@@ -292,8 +300,9 @@ def _attribution(rows: RiskRows, label: Label, confidence: float, figures: Seque
             tables=tables,
             figures=figures,
             note="A contribution is positive where the component loses on bad days; a negative one earns then, it "
-            "hedges. Drivers: the plan of the gates; the spread position (contract less intended dispatch); "
-            "re-dispatch within the day; activation by services. Other strategies: risk.latest_attribution.",
+            "hedges. Drivers: the plan, as if all of it had been sold day-ahead; the spread position (what was not, at "
+            "system price less day-ahead price); re-dispatch within the day; activation by services. Other "
+            "strategies: risk.latest_attribution.",
         )
     ]
 
@@ -319,6 +328,7 @@ def _stress(rows: RiskRows, label: Label) -> list[Section]:
             str(row["words"]),
             str(row["efa_date"]),
             number(row["pnl_change_gbp"]),
+            number(row["surplus_gbp"]),
             number(row["undelivered_mwh"], 1),
             f"{number(row['margin_before_mwh'], 1)} to {number(row['margin_after_mwh'], 1)}",
         ]
@@ -330,7 +340,8 @@ def _stress(rows: RiskRows, label: Label) -> list[Section]:
             lead="What shocks would do to the dispatch as it stands, on the day of those looked at (the last and the "
             "worst) that they hurt most.",
             tables=[TextTable(STRESS_COLUMNS, table, words=True)],
-            note="Before anybody acts: contracts and dispatch stay. The margin is the least distance of the state of "
+            note="Before anybody acts: contracts and dispatch stay. Energy missing at the end is bought in the "
+            "change of cash, energy left over is not sold in it. The margin is the least distance of the state of "
             "energy to its limits, before and after; below 0 the dispatch could not be carried out. All days: "
             "risk.latest_stress.",
         )

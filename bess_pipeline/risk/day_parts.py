@@ -133,9 +133,10 @@ def _drivers(given: HalfHours, battery: Battery) -> tuple[pd.DataFrame, list[str
         return nothing, why
     cash = given.cashflow[given.cashflow["efa_date"].isin(rows["efa_date"].unique())]
     volume = drivers.market_volumes(rows)
-    price, wear = given.system_price_gbp_mwh[planned.to_numpy()], battery.degradation_cost_gbp_per_mwh
+    day_ahead, system = (one[planned.to_numpy()] for one in (given.day_ahead_price_gbp_mwh, given.system_price_gbp_mwh))
+    wear = battery.degradation_cost_gbp_per_mwh
     try:
-        found = drivers.driver_cash(volume, cash, rows["start_utc"], price, wear)
+        found = drivers.driver_cash(volume, cash, rows["start_utc"], day_ahead, system, wear)
     except ValueError as error:
         return nothing, [*why, str(error)]
     found = found.assign(component=found["driver"])

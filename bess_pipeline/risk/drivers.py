@@ -4,13 +4,18 @@ What belongs here: cutting the cash of `trading/cashflow` at the points where de
 itself (`trading/settlement.py`) and how drivers share the risk (`attribution.py`).
 
 With, per half-hour and in MWh exported, the day-ahead contract a, all contracts c, the planned dispatch p, the baseline
-b that was dispatched, the metered m and the response energy v that ABSVD takes out of imbalance, and the system price
-S, the imbalance m - c - v telescopes into three volumes (domain reference 6), and every GBP has one driver:
+b that was dispatched, the metered m and the response energy v that ABSVD takes out of imbalance, the day-ahead price D
+and the system price S, the imbalance m - c - v telescopes into three volumes (domain reference 6), and every GBP has
+one driver:
 
-* plan: contracts and capacity decided at the gates (day-ahead, response, reserve), fees, and wear of the plan;
-* spread_position: (p - a) S, what the plan meant to leave to the system price: contract minus intended dispatch;
+* plan: p D, the intended dispatch as if all of it had been sold day-ahead; response, reserve, fees; wear of the plan;
+* spread_position: (p - a)(S - D), what it earned to leave a part of the plan to the system price instead: day-ahead
+  cash is a D, so the two together are day-ahead cash and (p - a) S;
 * re_dispatch: intraday cash, (b - p - (c - a)) S, and wear of b less that of the plan: decided within the day;
 * activation: (m - b - v) S, penalties, and wear of the response energy: what the system and physics did.
+
+Intraday trade has both of its legs in re_dispatch. In a half-hour that lacks one of the two prices the two legs of the
+spread position cannot be held against each other: plan keeps the day-ahead cash, and spread_position is (p - a) S.
 
 Strategies of all markets also have capacity market income (plan) and acceptances in the balancing mechanism
 (activation: the system called them). Accepted energy is metered and outside imbalance, so it is part of v, and b is
@@ -121,6 +126,7 @@ def driver_cash(
     volume: Volumes,
     cashflow: pd.DataFrame,
     start_utc: pd.Series,
+    day_ahead_price_gbp_mwh: FloatArray,
     system_price_gbp_mwh: FloatArray,
     wear_gbp_per_mwh: float,
 ) -> pd.DataFrame:
@@ -130,6 +136,7 @@ def driver_cash(
     ----------
     volume : of the half-hours `start_utc`.
     cashflow : `trading/cashflow` rows of one strategy and those half-hours.
+    day_ahead_price_gbp_mwh : (periods,), that of the settled day-ahead cash; NaN where there is none.
     system_price_gbp_mwh : (periods,); NaN where there is none yet, and then no imbalance was paid.
     wear_gbp_per_mwh : cost of wear per MWh charged and per MWh discharged, as it was settled.
 
@@ -152,6 +159,9 @@ def driver_cash(
         amount[driver] += stream.get(name, nothing)
     for driver, mwh in _imbalance_by_driver(volume).items():
         amount[driver] += mwh * price
+    unsold = _unsold_gbp(volume, day_ahead_price_gbp_mwh, system_price_gbp_mwh)
+    amount["plan"] += unsold
+    amount["spread_position"] -= unsold
     for driver, wear in _wear_by_driver(volume, stream.get("wear", nothing), wear_gbp_per_mwh).items():
         amount[driver] += wear
     unexplained = np.abs(sum(amount.values()) - sum(stream.values(), nothing))
@@ -173,6 +183,12 @@ def _imbalance_by_driver(volume: Volumes) -> dict[str, FloatArray]:
         "re_dispatch": volume.baseline - volume.planned - intraday,
         "activation": volume.metered - volume.baseline - volume.absvd,
     }
+
+
+def _unsold_gbp(volume: Volumes, day_ahead_price_gbp_mwh: FloatArray, system_price_gbp_mwh: FloatArray) -> FloatArray:
+    """Day-ahead value of what was planned and not contracted, GBP; 0 where one of the two prices is missing."""
+    both = np.isfinite(day_ahead_price_gbp_mwh) & np.isfinite(system_price_gbp_mwh)
+    return (volume.planned - volume.day_ahead) * np.where(both, day_ahead_price_gbp_mwh, 0.0)
 
 
 def _wear_by_driver(volume: Volumes, wear_gbp: FloatArray, wear_gbp_per_mwh: float) -> dict[str, FloatArray]:

@@ -4,8 +4,9 @@ What belongs here: the split of a change of sum(volume x price). What does not: 
 strategies (`waterfall.py`).
 
 Half-hours of two days are matched by London clock time (the second of the hour that comes twice is a slot of its own),
-so that an evening peak meets an evening peak on 23- and 25-hour days too. Per stream and slot, with volumes q and
-prices p of the day before (0) and of the day (1), and r the price its P&L was first reported with:
+so that an evening peak meets an evening peak on 23- and 25-hour days too. A stream that sells several things has a row
+for each: a clearing price that falls moves the price effect of its product alone. Per stream, product and slot, with
+volumes q and prices p of the day before (0) and of the day (1), and r the price its P&L was first reported with:
 
     revision = q0 (p0 - r0),   price = (q0 + q1)/2 (p1 - p0),   volume = (p0 + p1)/2 (q1 - q0)
 
@@ -20,7 +21,7 @@ import pandas as pd
 
 from bess_pipeline import gb_time
 
-SLOT = ["stream", "slot"]
+SLOT = ["stream", "product", "slot"]
 EFFECTS = ("price", "volume", "revision")
 
 
@@ -32,7 +33,7 @@ def explain(before: pd.DataFrame, day: pd.DataFrame) -> pd.DataFrame:
     before, day : rows of one day each: stream, start_utc, volume, price, and in `before` first_price, the price its P&L
         was first reported with (NaN or no column: the same). volume x price is the row's P&L in GBP; the units are the
         stream's own (MWh and GBP/MWh, MW h and GBP/MW/h; an amount without a price is a volume at price 1). One row
-        per stream and half-hour.
+        per stream, product (no column: the stream sells one thing) and half-hour.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def explain(before: pd.DataFrame, day: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        A stream with two rows in a half-hour, or a volume or price that is not finite.
+        A product of a stream with two rows in a half-hour, or a volume or price that is not finite.
     """
     first, second = _slots(before, "first_price"), _slots(day, None)
     both = first.add_suffix("_0").join(second.add_suffix("_1"), how="outer")
@@ -73,7 +74,8 @@ def _slots(rows: pd.DataFrame, first_price: str | None) -> pd.DataFrame:
     columns = ["volume", "price"]
     if not np.isfinite(rows[columns].to_numpy(dtype="float64")).all():
         raise ValueError("a volume or price to explain is missing: leave out what was not settled, it is no zero")
-    frame = rows.assign(slot=slot_of(rows["start_utc"]).to_numpy())
+    product = rows["product"].to_numpy() if "product" in rows else ""
+    frame = rows.assign(product=product, slot=slot_of(rows["start_utc"]).to_numpy())
     if frame.duplicated(SLOT).any():
         raise ValueError("a stream has two rows in one half-hour, or the rows are of more than one day")
     if first_price is not None:

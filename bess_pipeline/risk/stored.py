@@ -128,7 +128,7 @@ class StoredRisk:
             WATERFALL: waterfalls,
             ATTRIBUTION: stored_tail.attribution(history, parts, settings),
             TAIL_DAY: worst,
-            STRESS: stored_tail.stresses(history, worst, self.lake, self.battery, settings),
+            STRESS: stored_tail.stresses(history, worst, self.lake, self.battery, self.settings),
             EXPLAIN: stored_tail.explains(history, self.lake, self.battery, settings),
             VAR_BACKTEST: stored_days.var_backtests(forecasts, known | judged, history.as_of, settings, seed),
             WARNING: warning_rows(history.as_of, warned),

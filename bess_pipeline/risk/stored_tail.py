@@ -17,6 +17,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from bess_pipeline import gb_time
+from bess_pipeline.ancillary.products import PRODUCT_TABLE
 from bess_pipeline.battery.parameters import Battery
 from bess_pipeline.errors import BessError
 from bess_pipeline.lake import Lake
@@ -33,8 +35,12 @@ from bess_pipeline.risk.day_parts import (
 )
 from bess_pipeline.risk.explain import explain
 from bess_pipeline.risk.history import History
+from bess_pipeline.risk.stressed import Position, position
 from bess_pipeline.risk_settings import RiskSettings
+from bess_pipeline.settings import Settings
+from bess_pipeline.trading.service_settlement import PRODUCTS, clearing_prices
 from bess_pipeline.trading.stamps import efa_rows
+from bess_pipeline.trading.stored_gate import day_auctions
 
 REVISION = "market/system_price_revision"
 PRICE_COLUMNS = (DAY_AHEAD_COLUMN, SYSTEM_COLUMN)
@@ -84,24 +90,22 @@ def tail_days(history: History, parts: DayParts, lake: Lake, settings: RiskSetti
     return joined.assign(words=[_in_words(row) for row in joined.to_dict("records")])
 
 
-def stresses(
-    history: History, worst: pd.DataFrame, lake: Lake, battery: Battery, settings: RiskSettings
-) -> pd.DataFrame:
+def stresses(history: History, worst: pd.DataFrame, lake: Lake, battery: Battery, settings: Settings) -> pd.DataFrame:
     """`risk/stress` rows: the last counted day and the worst days (`risk/tail_day` rows) of every strategy."""
     wanted: dict[date, set[str]] = {}
     for name in history.strategies:
-        listed = worst.loc[worst["strategy"] == name].nsmallest(settings.worst_days, "place")["efa_date"]
+        listed = worst.loc[worst["strategy"] == name].nsmallest(settings.risk.worst_days, "place")["efa_date"]
         for day in {history.days_of(name)["efa_date"].iloc[-1], *listed}:
             wanted.setdefault(day, set()).add(name)
     opening = history.status.set_index(["strategy", "efa_date"])["opening_energy_mwh"]
     rows = []
     for day, names in sorted(wanted.items()):
-        system = efa_rows(lake, SYSTEM, day, day)
+        system, auctions = efa_rows(lake, SYSTEM, day, day), day_auctions(lake, day)
         for given in read_half_hours(lake, history, day, day):
             at = (given.strategy, day)
             if given.strategy in names and at in opening.index and np.isfinite(opening[at]):
-                position = stress.position(given.dispatch, given.cashflow, system, float(opening[at]))
-                rows += _shocks(given, position, day, battery, settings)
+                held = position(given.dispatch, system, float(opening[at]), auctions, settings.ancillary)
+                rows += _shocks(given, held, day, battery, settings.risk)
     return pd.DataFrame(rows).assign(as_of=history.as_of) if rows else pd.DataFrame()
 
 
@@ -112,9 +116,10 @@ def explains(history: History, lake: Lake, battery: Battery, settings: RiskSetti
     if len(days) < 2:
         return pd.DataFrame()
     first_price = _first_prices(lake, days)
+    auctions = day_auctions(lake, days[0], days[-1])
     held: dict[str, dict[date, pd.DataFrame]] = {}
     for given in read_half_hours(lake, history, days[0], days[-1]):
-        volumes = _volumes(given, cost).assign(first_price=np.nan)
+        volumes = _volumes(given, auctions, cost).assign(first_price=np.nan)
         seen = volumes["start_utc"].map(first_price)
         volumes["first_price"] = volumes["first_price"].mask(volumes["stream"] == "imbalance", seen)
         held[given.strategy] = {cast("date", day): rows for day, rows in volumes.groupby("efa_date")}
@@ -128,16 +133,17 @@ def explains(history: History, lake: Lake, battery: Battery, settings: RiskSetti
 
 
 def _shocks(
-    given: HalfHours, position: stress.Position, day: date, battery: Battery, settings: RiskSettings
+    given: HalfHours, held: Position, day: date, battery: Battery, settings: RiskSettings
 ) -> list[dict[str, object]]:
     cash = given.cashflow[given.cashflow["stream"] != "wear"]["amount_gbp"].sum()
-    results = stress.all_shocks(position, battery, settings.stress)
+    results = stress.all_shocks(held, battery, settings.stress)
     margin = results[0].margin_before_mwh
     usual = replace(
         results[0],
         shock=AS_IT_WAS,
         words="the day as it was",
         pnl_change_gbp=0.0,
+        surplus_gbp=0.0,
         undelivered_mwh=0.0,
         margin_after_mwh=margin,
         start_utc=None,
@@ -150,19 +156,21 @@ def _shocks(
             "words": one.words,
             "cash_gbp": float(cash),
             "pnl_change_gbp": one.pnl_change_gbp,
-            "undelivered_mwh": max(one.undelivered_mwh, 0.0),
+            "undelivered_mwh": one.undelivered_mwh,
             "margin_before_mwh": one.margin_before_mwh,
             "margin_after_mwh": one.margin_after_mwh,
             "start_utc": pd.NaT if one.start_utc is None else one.start_utc,
+            "surplus_gbp": one.surplus_gbp,
         }
         for one in (usual, *results)
     ]
 
 
-def _volumes(given: HalfHours, wear_gbp_per_mwh: float) -> pd.DataFrame:
-    """Volume and price of every stream and half-hour whose product is its cash.
+def _volumes(given: HalfHours, auctions: pd.DataFrame, wear_gbp_per_mwh: float) -> pd.DataFrame:
+    """Volume and price of every stream, product and half-hour that multiply to its cash.
 
-    Energy has its volume and its price, wear its throughput; other amounts are volumes at a price of 1.
+    Energy has its volume and its price, services their MW h and clearing prices (`product`), wear its throughput; other
+    amounts, and what services are paid for energy, are volumes at a price of 1.
     """
     rows = given.dispatch
     intraday = rows["intraday_mwh"] if "intraday_mwh" in rows else pd.Series(0.0, index=rows.index)
@@ -177,12 +185,36 @@ def _volumes(given: HalfHours, wear_gbp_per_mwh: float) -> pd.DataFrame:
         frame = rows[["efa_date", "start_utc"]].assign(stream=stream, volume=volume, price=price)
         frames.append(frame[np.isfinite(frame["price"].astype("float64"))])
     cash = given.cashflow[~given.cashflow["stream"].isin(priced)]
+    services = _service_volumes(rows, auctions)
     amounts = cash[["efa_date", "start_utc", "stream"]].assign(volume=cash["amount_gbp"], price=1.0)
+    if len(services):
+        amounts = _without(amounts, services)
     if wear_gbp_per_mwh > 0.0:
         worn = amounts["stream"] == "wear"
         amounts.loc[worn, "volume"] /= -wear_gbp_per_mwh
         amounts.loc[worn, "price"] = -wear_gbp_per_mwh
-    return pd.concat([*(frame for frame in frames if len(frame)), amounts], ignore_index=True)
+    held = [frame for frame in (*frames, amounts, services) if len(frame)]
+    return pd.concat(held, ignore_index=True).fillna({"product": ""})
+
+
+def _service_volumes(dispatch: pd.DataFrame, auctions: pd.DataFrame) -> pd.DataFrame:
+    """MW h and clearing price of each product that is held on some day, also where it is not held; none without."""
+    codes = tuple(code for code in PRODUCTS if (dispatch.get(f"{code.lower()}_mw", pd.Series(0.0)) > 0.0).any())
+    prices = clearing_prices(auctions, pd.DatetimeIndex(dispatch["start_utc"]), codes)
+    frames = []
+    for code, price in zip(codes, prices, strict=True):
+        mw_h = dispatch[f"{code.lower()}_mw"] * gb_time.HALF_HOUR_H
+        frame = dispatch[["efa_date", "start_utc"]].assign(volume=mw_h, price=price, product=code)
+        frames.append(frame.assign(stream=PRODUCT_TABLE[code].kind)[np.isfinite(price)])
+    return _joined(frames)
+
+
+def _without(amounts: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
+    """Amounts less what capacity was paid: the energy of reserve, and nothing of response."""
+    keys = ["stream", "start_utc"]
+    paid = (services["volume"] * services["price"]).groupby([services[key] for key in keys]).sum()
+    at = pd.MultiIndex.from_frame(amounts[keys])
+    return amounts.assign(volume=amounts["volume"] - paid.reindex(at, fill_value=0.0).to_numpy())
 
 
 def _first_prices(lake: Lake, days: list[date]) -> pd.Series:

@@ -49,26 +49,51 @@ class ServiceCash:
     unpriced: npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class PricedContracts:
+    """MW of services on half-hours that begin an EFA block and follow each other, and what they cleared at.
+
+    mw, price_gbp_mw_h (products, half-hours) in the order of `PRODUCTS`, prices NaN where nothing is held or none was
+    published; unpriced (half-hours,): where an accepted MW has no price.
+    """
+
+    horizon: Horizon
+    mw: FloatArray
+    price_gbp_mw_h: FloatArray
+    unpriced: npt.NDArray[np.bool_]
+
+
 def service_cash(dispatch: pd.DataFrame, auctions: pd.DataFrame, settings: AncillarySettings) -> ServiceCash:
     """Cash of `trading/market_dispatch` rows of one trading day, in the order of time.
 
     `auctions` are `market/auction_clearing` rows that may cover more than the day. Raises BessError where reserve
     energy has no product or no utilisation price.
     """
+    return cash_of_contracts(dispatch, priced_contracts(dispatch, auctions), settings)
+
+
+def priced_contracts(dispatch: pd.DataFrame, auctions: pd.DataFrame) -> PricedContracts:
+    """What `service_cash` pays for, of the same rows."""
     starts = pd.DatetimeIndex(dispatch["start_utc"])
     mw = np.stack([dispatch[f"{code.lower()}_mw"].to_numpy(dtype="float64") for code in PRODUCTS])
     held = np.flatnonzero((mw > 0).any(axis=1))
     price = np.full(mw.shape, np.nan)
     price[held] = clearing_prices(auctions, starts, tuple(PRODUCTS[k] for k in held))
-    unpriced = (mw > 0) & ~np.isfinite(price)
+    unpriced = ((mw > 0) & ~np.isfinite(price)).any(axis=0)
+    return PricedContracts(horizon_of(starts), mw, price, np.asarray(unpriced))
+
+
+def cash_of_contracts(dispatch: pd.DataFrame, contracts: PricedContracts, settings: AncillarySettings) -> ServiceCash:
+    """`service_cash` of contracts whose prices are known, or are others; of the rows, only what was delivered."""
+    mw, price = contracts.mw, contracts.price_gbp_mw_h
     price = np.where(np.isfinite(price), price, 0.0)
     paid = half_hour_payments_gbp(mw, price)
     is_response = np.array([one.kind == "response" for one in table_of(PRODUCTS)])
     return ServiceCash(
         response=paid[is_response].sum(axis=0) + 0.0,
         reserve=paid[~is_response].sum(axis=0) + reserve_energy_gbp(dispatch, mw, settings),
-        penalty=-_lost_gbp(dispatch, horizon_of(starts), mw, price, paid, settings) + 0.0,
-        unpriced=np.asarray(unpriced.any(axis=0)),
+        penalty=-_lost_gbp(dispatch, contracts.horizon, mw, price, paid, settings) + 0.0,
+        unpriced=contracts.unpriced,
     )
 
 

@@ -9,5 +9,6 @@ CREATE TABLE risk.stress (
     undelivered_mwh   DOUBLE NOT NULL,
     margin_before_mwh DOUBLE NOT NULL,
     margin_after_mwh  DOUBLE NOT NULL,
-    start_utc         TIMESTAMP WITH TIME ZONE
+    start_utc         TIMESTAMP WITH TIME ZONE,
+    surplus_gbp       DOUBLE NOT NULL
 );

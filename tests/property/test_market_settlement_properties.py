@@ -126,8 +126,14 @@ def test_every_amount_is_that_of_the_rules(
 def test_drivers_and_the_two_parts_of_imbalance_add_up(day: date, seed: int, absvd_applies: bool) -> None:
     rows, market = random_day(day, seed, absvd_applies=absvd_applies)
     cashflow = settle_market_day(rows, market, BATTERY, settings(costs=COSTS)).cashflow
-    price = values_at(market.system_price, "system_price_gbp_mwh", rows["start_utc"])
-    drivers = driver_cash(market_volumes(rows), cashflow, rows["start_utc"], price, 5.0)
+    prices = (
+        values_at(table, column, rows["start_utc"])
+        for table, column in (
+            (market.day_ahead_price, "day_ahead_price_gbp_mwh"),
+            (market.system_price, "system_price_gbp_mwh"),
+        )
+    )
+    drivers = driver_cash(market_volumes(rows), cashflow, rows["start_utc"], *prices, 5.0)
     by_half_hour = drivers.groupby("start_utc")["amount_gbp"].sum()
     np.testing.assert_allclose(by_half_hour, cashflow.groupby("start_utc")["amount_gbp"].sum(), atol=1e-9)
 

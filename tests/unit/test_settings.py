@@ -74,6 +74,7 @@ def test_settings_of_risk_change_measures_of_risk_and_nothing_else() -> None:
     usual, other = load_settings(), load_settings(risk={"limits": {"var_gbp": 1.0}})
     assert usual.risk_fingerprint() != other.risk_fingerprint()
     assert usual.risk_fingerprint() != load_settings(seed=1).risk_fingerprint()
+    assert usual.risk_fingerprint() != load_settings(ancillary={"availability_factor": 0.9}).risk_fingerprint()
     for name in ("fingerprint", "forecast_fingerprint", "co_optimisation_fingerprint", "market_dispatch_fingerprint"):
         assert getattr(usual, name)() == getattr(other, name)(), name
 

@@ -304,7 +304,7 @@ def test_limits_back_tests_stress_and_tail_days_say_what_their_rows_say(stored: 
     assert [row[2] for row in rows] == ["kupiec", "christoffersen independence", "acerbi szekely z2"]
     assert backtest.items == [f"{DAYS - LATE} days of 250"]
     stress = sections["Stress"].tables[0].rows
-    assert [row[2:5] for row in stress] == [[str(LAST), "-6,500", "55.0"]]
+    assert [row[2:6] for row in stress] == [[str(LAST), "-6,500", "410", "55.0"]]
     assert len(sections["The worst days"].tables[0].rows) == 3
     day_on_day = sections["Day on day, co-optimised, mean and CVaR"]
     assert day_on_day.tables[0].rows[-1] == ["sum", "90", "-10", "5", "85"]

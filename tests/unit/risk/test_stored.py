@@ -13,6 +13,7 @@ from risk_lake import risk_lake, set_status
 from bess_pipeline import gb_time
 from bess_pipeline.errors import UserInputError
 from bess_pipeline.lake import Lake
+from bess_pipeline.risk import stored_tail
 from bess_pipeline.risk.day_parts import read_parts
 from bess_pipeline.risk.history import read_history
 from bess_pipeline.risk.stored import AS_OF_TABLES, Measured, StoredRisk
@@ -105,7 +106,9 @@ def test_blocks_and_drivers_of_the_worst_day_are_its_own(stored: Stored) -> None
     prices = lake.read("market/system_price", worst - timedelta(days=1), worst).set_index("start_utc")
     price = prices["system_price_gbp_mwh"].reindex(dispatch["start_utc"]).to_numpy()
     planned = (dispatch["planned_discharge_mw"] - dispatch["planned_charge_mw"]) / 2.0
-    spread = ((planned - dispatch["day_ahead_mwh"]) * price).sum()
+    paid = day.pivot(index="start_utc", columns="stream", values="amount_gbp").loc[dispatch["start_utc"]]
+    day_ahead_price = paid["day_ahead"].to_numpy() / dispatch["day_ahead_mwh"]  # as it was settled
+    spread = ((planned - dispatch["day_ahead_mwh"]) * (price - day_ahead_price)).sum()
     assert part["spread_position"] == pytest.approx(-spread, rel=1e-9)
 
 
@@ -140,6 +143,37 @@ def test_a_change_from_day_to_day_is_explained_to_the_penny(stored: Stored, stra
         assert part["change_gbp"].sum() == pytest.approx(pnl[day] - (pnl[before] - long_mwh[before]), abs=1e-6)
         effects = part[["price_gbp", "volume_gbp", "revision_gbp"]].sum(axis=1)
         assert effects.to_numpy() == pytest.approx(part["change_gbp"].to_numpy(), abs=1e-9)
+
+
+def test_a_clearing_price_that_moves_is_a_price_effect(tmp_path: Path) -> None:
+    """From 30 to 31 March DCL goes from £5.00 to £5.50 and DML from £3.00 to £2.75; twice the 10 MW of DCL are held.
+
+    Two whole days of 24 hours: price 15 MW x 0.50 - 5 MW x 0.25, volume 10 MW at £5.25 in the mean.
+    """
+    days = [LAST - timedelta(days=1), LAST]
+    lake = risk_lake(tmp_path, days, ("co_optimised",))
+    dispatch, paid = (lake.read(table, LAST, LAST) for table in ("trading/market_dispatch", "trading/cashflow"))
+    response, penalty = paid["stream"] == "response", -7.0
+    paid.loc[response, "amount_gbp"] = (20.0 * 5.5 + 5.0 * 2.75) * 0.5
+    lost = paid[response].assign(stream="penalty", amount_gbp=penalty)
+    reserve = paid[response].assign(stream="reserve", amount_gbp=10.0 * 2.0 * 0.5 + 30.0)  # capacity, and energy
+    lake.write("trading/market_dispatch", LAST, dispatch.assign(dcl_mw=20.0, pqr_mw=10.0))
+    lake.write("trading/cashflow", LAST, pd.concat([paid, lost, reserve]))
+    auctions = lake.read("market/auction_clearing", LAST - timedelta(days=1), LAST)
+    for day, part in auctions[auctions["product"] == "DML"].groupby(auctions["delivery_start_utc"].dt.date):
+        held = lake.read("market/auction_clearing", day, day)  # type: ignore[arg-type]
+        cleared = part.assign(product="PQR", clearing_price_gbp_mw_h=2.0)
+        lake.write("market/auction_clearing", day, pd.concat([held, cleared]))  # type: ignore[arg-type]
+
+    history = read_history(lake, LAST)
+    found = stored_tail.explains(history, lake, StoredRisk(SETTINGS, lake).battery, SETTINGS.risk)
+    effects = found.set_index("stream")[["price_gbp", "volume_gbp"]]
+    assert effects.loc["response"].tolist() == pytest.approx([24 * (15.0 * 0.5 - 5.0 * 0.25), 24 * 10.0 * 5.25])
+    assert effects.loc["penalty"].tolist() == pytest.approx([0.0, 48 * penalty])
+    assert effects.loc["reserve"].tolist() == pytest.approx([0.0, 48 * (10.0 + 30.0)])
+    own = cash(lake, "co_optimised").groupby("efa_date")["amount_gbp"].sum()
+    revised = lake.read("trading/market_dispatch", days[0], days[0])["imbalance_mwh"].sum()
+    assert found["change_gbp"].sum() == pytest.approx(own[LAST] - own[days[0]] + revised, abs=1e-6)
 
 
 def test_positions_and_limits_of_each_day(stored: Stored) -> None:

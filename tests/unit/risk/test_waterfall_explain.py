@@ -107,6 +107,29 @@ def test_days_of_unequal_length_are_explained_to_the_penny(day: date) -> None:
     assert one(found, "wear")["price_gbp"] == 0.0
 
 
+def test_products_of_a_stream_have_prices_of_their_own() -> None:
+    """5 MW h of each product a half-hour: DCL falls from 4 to 1, DRH from -2 to -6, and 10 MW h of it are held then."""
+    first, second = date(2026, 6, 1), date(2026, 6, 2)
+    before = [("DCL", 5.0, 4.0), ("DRH", 5.0, -2.0)]
+    now = [("DCL", 5.0, 1.0), ("DRH", 10.0, -6.0)]
+    frames = [
+        pd.concat([rows(day, "response", mw_h, price).assign(product=code) for code, mw_h, price in held])
+        for day, held in ((first, before), (second, now))
+    ]
+    found = explain(*frames)
+    assert len(found) == 1
+    assert one(found, "response") == pytest.approx(
+        {
+            "price_gbp": 48 * (5.0 * -3.0 + 7.5 * -4.0),
+            "volume_gbp": 48 * (-4.0 * 5.0),
+            "revision_gbp": 0.0,
+            "change_gbp": 48 * (5.0 - 60.0 - (20.0 - 10.0)),
+        }
+    )
+    with pytest.raises(ValueError, match="two rows"):
+        explain(frames[0].drop(columns="product"), frames[1])
+
+
 def test_the_hour_that_comes_twice_has_slots_of_its_own() -> None:
     slots = slot_of(pd.Series(gb_time.efa_half_hours(date(2026, 10, 25))))
     assert slots.is_unique
