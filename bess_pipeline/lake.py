@@ -255,10 +255,19 @@ def _read_partition(file: Path, schema: pyarrow.Schema) -> pyarrow.Table:
         rows = pyarrow.parquet.ParquetFile(file).read().replace_schema_metadata(None)
     except pyarrow.ArrowInvalid:
         rows = None
+    rows = None if rows is None else _with_later_columns(rows, schema)
     if rows is None or not rows.schema.equals(schema):
         problem = "is no Parquet file" if rows is None else "was written with other columns than this version has"
         raise BessError(f"{file} {problem}: materialise that day again")
     return rows
+
+
+def _with_later_columns(rows: pyarrow.Table, schema: pyarrow.Schema) -> pyarrow.Table:
+    """Rows of an earlier version with the columns that a table has had since, as far as they may be null."""
+    later = [field for field in schema if field.name not in rows.column_names and field.nullable]
+    for field in later:
+        rows = rows.append_column(field, pyarrow.nulls(rows.num_rows, field.type))
+    return rows.select(schema.names) if later and set(schema.names) == set(rows.column_names) else rows
 
 
 def _update_with_rows(digest: hashlib._Hash, rows: pyarrow.Table) -> None:

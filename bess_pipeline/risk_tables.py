@@ -173,7 +173,7 @@ class Waterfall(Table):
     to_basis: str = _basis()
     change_gbp: float = _number("level after the step less the level before it, GBP; null for the start")
     level_gbp: float = cash_field("P&L of the replay with what its change of stored energy is worth, GBP")
-    stored_gbp: float = cash_field("what of the level is the change of stored energy, GBP")
+    stored_gbp: float = _number("what of the level is the change of stored energy, GBP")
     first_date: pandas_engine.Date = date_field("first of the days that all these replays have")
     days: int = _days("how many such days there are")
     imbalance_cap_mw: float = _cap()
@@ -299,7 +299,7 @@ class Stress(Table):
     margin_after_mwh: float = amount_field("the same with the shock; below 0 the dispatch cannot be carried out, MWh")
     start_utc: pandas_engine.DateTime = utc_field("where the shock was put; null everywhere, UTC", nullable=True)
     surplus_gbp: float = amount_field(
-        "what more stored energy at the end would fetch, not in the change, GBP", lowest=0.0
+        "what more stored energy at the end would fetch, not in the change, GBP", lowest=0.0, nullable=True
     )
 
     class Config(Table.Config):

@@ -154,14 +154,22 @@ def _create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: str, files: list[Path]) -> None:
-    """Fills a table by column name from its partitions, in day order."""
-    if files:
-        columns = ", ".join(f'"{name}"' for name in schemas.columns(table))
-        connection.execute(
-            f"INSERT INTO {_quoted(table)} BY NAME "
-            f"SELECT {columns} FROM read_parquet($files, union_by_name = true, hive_partitioning = false)",
-            {"files": [_literal_path(file) for file in files]},
+    """Fills a table by column name from its partitions, in day order; columns that an earlier version of this program
+    did not write yet are null. BessError where they may not be."""
+    if not files:
+        return
+    source = "read_parquet($files, union_by_name = true, hive_partitioning = false)"
+    given = {"files": [_literal_path(file) for file in files]}
+    written = {name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}", given).fetchall()}
+    known = schemas.columns(table)
+    missing = [name for name, column in known.items() if name not in written and not column.nullable]
+    if missing:
+        raise BessError(
+            f"{table} was written by a version without {', '.join(missing)}: materialise its days again, or remove "
+            f"{files[0].parent}"
         )
+    columns = ", ".join(f'"{name}"' for name in known if name in written)
+    connection.execute(f"INSERT INTO {_quoted(table)} BY NAME SELECT {columns} FROM {source}", given)
 
 
 def _load_without_next_day(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

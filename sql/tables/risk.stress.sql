@@ -10,5 +10,5 @@ CREATE TABLE risk.stress (
     margin_before_mwh DOUBLE NOT NULL,
     margin_after_mwh  DOUBLE NOT NULL,
     start_utc         TIMESTAMP WITH TIME ZONE,
-    surplus_gbp       DOUBLE NOT NULL
+    surplus_gbp       DOUBLE
 );

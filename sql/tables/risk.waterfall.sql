@@ -9,7 +9,7 @@ CREATE TABLE risk.waterfall (
     to_basis         VARCHAR NOT NULL,
     change_gbp       DOUBLE,
     level_gbp        DOUBLE NOT NULL,
-    stored_gbp       DOUBLE NOT NULL,
+    stored_gbp       DOUBLE,
     first_date       DATE NOT NULL,
     days             BIGINT NOT NULL,
     imbalance_cap_mw DOUBLE

@@ -282,3 +282,20 @@ def test_only_known_tables_and_calendar_days(lake: Lake) -> None:
         lake.write("market/../../etc", DAY, pd.DataFrame())
     with pytest.raises(TypeError, match="calendar day"):
         lake.has(TABLE, datetime(2024, 1, 2))  # noqa: DTZ001
+
+
+LADDER = "risk/ladder"
+
+
+def test_a_partition_of_an_earlier_version_lacks_what_may_be_null(lake: Lake) -> None:
+    """Columns that a table has had since are null; one that may not be is refused."""
+    day, columns = date(2026, 4, 11), schemas.columns(LADDER)
+    lake.write(LADDER, day, schemas.empty_frame(LADDER))
+    now = parquet.read_table(lake.path(LADDER, day))
+    assert columns["worth"].nullable
+    assert not columns["strategy"].nullable
+    parquet.write_table(now.drop_columns(["worth", "traded_cap_mw"]), lake.path(LADDER, day))
+    assert list(lake.read_all(LADDER).columns) == list(columns)
+    parquet.write_table(now.drop_columns(["strategy"]), lake.path(LADDER, day))
+    with pytest.raises(BessError, match="other columns"):
+        lake.read_all(LADDER)

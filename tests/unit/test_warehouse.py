@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as parquet
 import pytest
 from filelock import FileLock
 from storage_frames import auction_clearing, daily_pnl, day_ahead_price, source_status, system_price
@@ -22,6 +23,7 @@ from bess_pipeline.workspace import Workspace
 
 SPRING, AUTUMN = date(2024, 3, 31), date(2024, 10, 27)
 RESERVE = ("pqr", "nqr", "pbr", "nbr", "psr", "nsr")
+DAILY = "risk/daily_pnl"
 AUCTION = list(schemas.columns("market/auction_clearing"))
 
 
@@ -118,6 +120,24 @@ def test_an_unused_workspace_gives_empty_tables_and_views(place: Workspace) -> N
     assert warehouse.query(database, "SELECT origin FROM meta.publication")["origin"].isna().all()
     for script in warehouse.sql_files("queries"):
         assert warehouse.query(database, script.read_text(encoding="utf-8")).empty, script.name
+
+
+def test_partitions_of_an_earlier_version_are_published_with_null_where_that_may_be(place: Workspace) -> None:
+    fill(place)
+    table, day = "market/system_price", SPRING
+    for one in place.lake.days(table):
+        file = place.lake.path(table, one)
+        parquet.write_table(parquet.read_table(file).drop_columns(["price_derivation_code"]), file)
+    warehouse.publish(place)
+    found = warehouse.query(place.database, "SELECT price_derivation_code, settlement_period FROM market.system_price")
+    assert len(found) == place.lake.count(table)
+    assert found["price_derivation_code"].isna().all()
+    for one in place.lake.days(DAILY):
+        file = place.lake.path(DAILY, one)
+        parquet.write_table(parquet.read_table(file).drop_columns(["stream"]), file)
+    with pytest.raises(BessError, match="risk/daily_pnl was written by a version without stream: materialise its days"):
+        warehouse.publish(place)
+    assert place.lake.has(table, day)
 
 
 # --- sql/ -----------------------------------------------------------------------------------------
