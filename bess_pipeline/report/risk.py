@@ -14,6 +14,7 @@ import pandas as pd
 from bess_pipeline.figures.style import in_words
 from bess_pipeline.figures.tail_contribution import TITLES
 from bess_pipeline.report.captured import NO_WATERFALL, Label
+from bess_pipeline.report.expected_risk import expected_risk
 from bess_pipeline.report.risk_rows import AFTER_WEAR, RiskRows
 from bess_pipeline.report.sections import (
     ReportFigure,
@@ -82,6 +83,7 @@ def risk_sections(
     """All sections of risk that have rows. confidence: the headline, of limits, tail days, attribution, back-tests."""
     return [
         *_measures(rows, label),
+        *expected_risk(rows.forecast_pnl, label),
         *_limits(rows, label),
         *_backtests(rows, label, confidence),
         *_tail_days(rows, label, confidence),

@@ -23,6 +23,7 @@ from bess_pipeline.risk_tables import (
     CAPTURE,
     DRAWDOWN,
     EXPLAIN,
+    FORECAST_PNL,
     LADDER,
     LIMIT_STATUS,
     MEASURE,
@@ -42,7 +43,7 @@ LEADING = (waterfall.RISK_AVERSE, waterfall.RISK_NEUTRAL, ENERGY_ONLY, "day_ahea
 
 @dataclass(frozen=True)
 class RiskRows:
-    """Frames named after their tables; all but limit_status are of one `as_of` day, None where there is none."""
+    """Frames named after their tables; all but the last two are of one `as_of` day, None where there is none."""
 
     as_of: date | None
     measure: pd.DataFrame
@@ -57,6 +58,7 @@ class RiskRows:
     explain: pd.DataFrame
     warning: pd.DataFrame
     limit_status: pd.DataFrame
+    forecast_pnl: pd.DataFrame
 
     @property
     def caps_mw(self) -> list[float]:
@@ -91,8 +93,11 @@ def risk_rows(workspace: Workspace, window: Window) -> RiskRows:
         name: _as_of(workspace, table, as_of) if as_of is not None and table in stored else schemas.empty_frame(table)
         for name, table in statements.items()
     }
-    limits = rows_of(workspace, "risk.limit_status", window) if LIMIT_STATUS in stored else None
-    return RiskRows(as_of=as_of, limit_status=schemas.empty_frame(LIMIT_STATUS) if limits is None else limits, **frames)
+    limits, forecasts = (
+        rows_of(workspace, _name(table), window) if table in stored else schemas.empty_frame(table)
+        for table in (LIMIT_STATUS, FORECAST_PNL)
+    )
+    return RiskRows(as_of=as_of, limit_status=limits, forecast_pnl=forecasts, **frames)
 
 
 def first_common_day(workspace: Workspace, rows: RiskRows) -> date | None:
