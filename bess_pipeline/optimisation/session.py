@@ -117,6 +117,10 @@ class ArraySession:
         """Change the bounds of every row."""
         self._solver.changeRowsBounds(lower.size, np.arange(lower.size, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
 
+    def set_gap(self, relative: float) -> None:
+        """End problems with binaries at this relative gap from now on, instead of `MIP_RELATIVE_GAP`."""
+        self._solver.setOptionValue("mip_rel_gap", relative)
+
     def start_from(self, column: FloatArray) -> None:
         """Offer the solver a feasible point (of all columns, binaries included)."""
         point = highspy.HighsSolution()

@@ -29,7 +29,8 @@ from bess_pipeline.optimisation.stochastic.structure import CHARGE, DISCHARGE, s
 
 OVERLAP_MWH = 1e-6
 NETTING_LOSS = 1e-6  # of a scenario's cost, relative: what undoing overlaps may cost, no more than the gap of a plan
-MOST_ROUNDS = 50
+FEW_ROUNDS = 8  # then what overlaps moves from period to period at the same cost: all periods are decided at once
+ROUGH_GAP = 0.01  # of that problem, of the scenario's cost: closing it takes minutes where energy has to be burnt
 SCENARIO_LIMIT_S = 20.0  # of all rounds of a scenario; then it keeps its exchange with the grid, whatever that costs
 
 
@@ -151,8 +152,8 @@ def _scenario(
     A vertex of the linear problem comes first: it rarely overlaps where an inner point does a little everywhere.
     """
     session, binaries = ArraySession(_scenario_arrays(programme, risk, solution, n), SCENARIO_LIMIT_S), 0
-    started = perf_counter()
-    for _ in range(MOST_ROUNDS):
+    started, open_periods = perf_counter(), np.arange(programme.problem.periods)
+    for k in range(FEW_ROUNDS + 1):
         left_s = SCENARIO_LIMIT_S - (perf_counter() - started)
         answer = session.solve(left_s) if left_s > 0 else None
         if answer is None or answer.column is None:
@@ -161,6 +162,10 @@ def _scenario(
         period = overlaps(programme, recourse[None])[:, 1]
         if not period.size:
             return recourse, binaries
+        if k == FEW_ROUNDS - 1:
+            period = open_periods
+            session.set_gap(ROUGH_GAP)
+        open_periods = np.setdiff1d(open_periods, period)
         _decide(session, programme, 0, period)
         binaries += period.size
     return None, binaries

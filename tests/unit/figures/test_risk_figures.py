@@ -145,7 +145,7 @@ def test_ladder_shows_value_interval_and_capture() -> None:
     assert axes.get_xlabel().endswith("95% intervals of a stationary block bootstrap")
     short = ladder(wide(20), BOUNDS, 50.0, RiskSettings(bootstrap_replicates=100), 1)
     (axes,) = ladder_figure(short, wide(20).index, 0.95, 2.5, PROVENANCE).axes
-    assert axes.get_xlabel() == "£k/MW/year, too few days for intervals"
+    assert axes.get_xlabel() == "P&L with the change of stored energy, £k/MW/year; too few days for intervals"
     assert not [line for line in axes.get_lines() if line.get_linewidth() == 5.0]
 
 

@@ -14,7 +14,7 @@ from bess_pipeline.optimisation.stochastic import decompose as decompose_module
 from bess_pipeline.optimisation.stochastic import exclusive as exclusive_module
 from bess_pipeline.optimisation.stochastic.certificate import cost_bound
 from bess_pipeline.optimisation.stochastic.decompose import decompose, solve_interior
-from bess_pipeline.optimisation.stochastic.exclusive import netted, overlaps
+from bess_pipeline.optimisation.stochastic.exclusive import exclude_at_plan, netted, overlaps
 from bess_pipeline.optimisation.stochastic.multicut import solve_multicut
 from bess_pipeline.optimisation.stochastic.numbers import IMBALANCE
 from bess_pipeline.optimisation.stochastic.problem import PlanRows, StochasticProblem
@@ -205,6 +205,24 @@ def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatc
     assert kept.bound_gbp == pytest.approx(decided.bound_gbp, rel=1e-9)
     assert kept.objective_gbp < decided.objective_gbp
     assert kept.gap > 1e-6
+
+
+def test_overlaps_that_move_on_are_decided_in_all_periods_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a few rounds; the answer is within the rough gap of the one that is decided period by period."""
+    prices = coupled(3).day_ahead_price_gbp_mwh - 150.0
+    problem, risk = with_response(3, day_ahead_price_gbp_mwh=prices, system_price_gbp_mwh=prices), RiskAversion(0.3)
+    linear = optimise_plan(problem, risk, method="decomposition", exclusive=False)
+    programme = compile_programme(problem)
+    assert overlaps(programme, netted(programme, linear)).size
+    monkeypatch.setattr(exclusive_module, "SCENARIO_LIMIT_S", 600.0)
+    decided = exclude_at_plan(programme, risk, linear)
+    monkeypatch.setattr(exclusive_module, "FEW_ROUNDS", 1)
+    rough = exclude_at_plan(programme, risk, linear)
+    assert rough.binaries == 3 * problem.periods > decided.binaries
+    assert not overlaps(programme, rough.recourse).size
+    assert_feasible(programme, rough)
+    most = exclusive_module.ROUGH_GAP * float(np.abs((programme.cost * rough.recourse).sum(axis=1)).max())
+    assert decided.objective_gbp - 3 * most <= rough.objective_gbp <= decided.objective_gbp + 1e-3
 
 
 def test_further_rules_of_the_plan_are_kept_by_every_method() -> None:
