@@ -40,10 +40,11 @@ FORMATS = click.Choice(["table", "json", "csv"])
 def bess(context: click.Context, workspace: Path | None, verbose: bool) -> None:
     """A risk-aware digital twin of a battery trading in Great Britain.
 
-    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, forecasts them,
-    replays a rule-based strategy, one that looks 48 h ahead on forecast prices, and the perfect-foresight bound on
-    day-ahead energy, and reports cash and wear by stream. Plans day-ahead energy and response together from scenarios
-    under CVaR, with orders, reasons and a frontier; dispatch and settlement of these plans are not part of it yet.
+    Today: ingests day-ahead, system, market-index, response and reserve prices with their revisions, forecasts them as
+    distributions and joint scenarios, and plans day-ahead energy and response together under CVaR, with orders,
+    reasons and a frontier. Strategies from a rule to 48 h foresight are dispatched half-hour by half-hour from what
+    was known, settled by stream, and held against certified bounds; risk, capture and attribution are in a report.
+    Sending orders or dispatch signals to an exchange, an auction platform or an asset is not part of it.
     """
     configure_logging("INFO" if verbose else "WARNING")
     context.obj = workspace

@@ -50,7 +50,7 @@ def test_help_lists_every_command_and_what_it_does_today() -> None:
     for command in COMMANDS:
         assert re.search(rf"^  {command}  +\w", text, re.MULTILINE), command
     assert "--workspace" in text
-    assert re.search(r"Today: .+ not part of it yet", " ".join(text.split()))
+    assert re.search(r"Today: .+ settled by stream.+ not part of it", " ".join(text.split()))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
