@@ -100,5 +100,5 @@ def _for_dialog(path: Path) -> bytes:
     with Image.open(path) as picture:
         picture.thumbnail((_DIALOG_PIXELS, _DIALOG_PIXELS))
         smaller = BytesIO()
-        picture.save(smaller, format="PNG", optimize=True)
+        picture.save(smaller, format="PNG")
     return smaller.getvalue()

@@ -96,6 +96,8 @@ def available(outages: pd.DataFrame, starts: pd.DatetimeIndex, gate_utc: datetim
 
 def known_vintage(outages: pd.DataFrame, gate_utc: datetime | None = None) -> str:
     """Which outages a result stands on: twelve hex digits; empty for none, as where there is no calendar."""
+    if outages.empty:
+        return ""
     known = outages if gate_utc is None else outages[outages["known_utc"] <= gb_time.require_utc(gate_utc)]
     return hashlib.sha256(known.to_csv(index=False).encode()).hexdigest()[:12] if len(known) else ""
 

@@ -18,6 +18,7 @@ from bess_pipeline.forecasting.streams import Clock
 from bess_pipeline.scenarios.paths import ScenarioSet, period_hours
 
 _HALF_HOURS_PER_HOUR = 2
+_US_PER_HOUR = 3_600_000_000
 
 
 def horizon_half_hours(efa_date: date, look_ahead_hours: int) -> pd.DatetimeIndex:
@@ -30,9 +31,10 @@ def period_of_half_hour(clock: Clock, starts: pd.DatetimeIndex, half_hours: pd.D
     """Which of the periods that begin at `starts` (rising) each half-hour lies in; -1 = none of them."""
     if not len(starts):
         return np.full(len(half_hours), -1, dtype=np.int64)
-    ends = starts + pd.to_timedelta(period_hours(clock, starts), unit="h")
-    place = np.asarray(starts.searchsorted(half_hours, side="right"), dtype=np.int64) - 1
-    within = (place >= 0) & np.asarray(half_hours < ends[np.maximum(place, 0)])
+    begins, instants = (np.asarray(one.as_unit("us").asi8) for one in (starts, half_hours))
+    ends = begins + np.rint(period_hours(clock, starts) * _US_PER_HOUR).astype(np.int64)
+    place = np.searchsorted(begins, instants, side="right") - 1
+    within = (place >= 0) & (instants < ends[np.maximum(place, 0)])
     return np.asarray(np.where(within, place, -1), dtype=np.int64)
 
 

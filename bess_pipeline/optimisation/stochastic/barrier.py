@@ -167,5 +167,5 @@ def _longest(value: FloatArray, change: FloatArray, where: FloatArray | None = N
         ratio = change / value
     if where is not None:
         ratio = np.where(where, ratio, 0.0)
-    steepest = float(np.nanmin(ratio, initial=0.0))
+    steepest = float(np.fmin.reduce(ratio, axis=None, initial=0.0))  # 0/0, which moves nothing, is passed over
     return 1.0 if steepest >= -1.0 else -1.0 / steepest

@@ -191,11 +191,13 @@ class Elimination:
         self._add_pairs(plan, across, own)
         z, total = np.zeros((spans + size, count)), np.zeros((spans + size, spans + size))
         shared = np.zeros((spans, spans + size, count))
+        links = self._links(place, periods)
         for t in range(periods):
             k = width[t]
             if t > 0:
                 z[:k] *= self._carry[t - 1]
-            self._add_links(z, t, place)
+            for row, value in links[t]:
+                z[row] += value[t]
             scaled = z[:k] / self._pivot[t]
             total[spans:k, spans:k] += z[spans:k] @ scaled[spans:k].T
             for j in range(spans):
@@ -205,20 +207,17 @@ class Elimination:
         own -= shared[:, :spans].transpose(2, 0, 1)
         self._finish(plan, across, own)
 
-    def _column(self, j: Column, t: int) -> int:
-        """Column of the plan, or behind all of them the spanning row, that a local column means; -1 = none."""
-        if j >= self._names:
-            return self._weights.plan.shape[0] + j - self._names
-        return int(self._structure.plan_column[j, t])
-
-    def _add_links(self, z: FloatArray, t: int, place: IntArray) -> None:
-        for links, ahead in ((self._now, 0), (self._next, 1)):
-            if t + ahead >= self._shape[0]:
-                continue
-            for j, value in links.items():
-                column = self._column(j, t + ahead)
-                if column >= 0:
-                    z[place[column]] += value[t]
+    def _links(self, place: IntArray, periods: int) -> list[list[tuple[int, FloatArray]]]:
+        """What the state of each period shares with the rows of z: columns of its own period, then of the next."""
+        links: list[list[tuple[int, FloatArray]]] = [[] for _ in range(periods)]
+        column, size = self._structure.plan_column, self._weights.plan.shape[0]
+        for shares, ahead in ((self._now, 0), (self._next, 1)):
+            for j, value in shares.items():
+                own = column[j] if j < self._names else np.full(periods, size + j - self._names)
+                for t, one in enumerate(own[ahead:].tolist()):
+                    if one >= 0:
+                        links[t].append((int(place[one]), value))
+        return links
 
     def _add_pairs(self, plan: FloatArray, across: FloatArray, own: FloatArray) -> None:
         column, names = self._structure.plan_column, self._names
