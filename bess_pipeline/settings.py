@@ -128,7 +128,7 @@ class TradingSettings(_Section):
     chain_starts: tuple[date, ...] = Field((), description="trading days that start from initial_soc")
     chain_months: bool = Field(False, description="so does the first trading day of each calendar month")
     workers: int = Field(
-        1, ge=1, le=64, description="processes for chains of trading days that do not depend on others"
+        1, ge=1, le=64, description="processes for chains of trading days, or the plans of strategies within one chain"
     )
     rule_hours: int = Field(2, ge=1, le=8, description="hours a day that the rule-based strategy charges")
     availability_file: Path | None = Field(None, description="CSV of outages; see trading/availability.py")

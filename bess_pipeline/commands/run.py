@@ -6,6 +6,7 @@ options and exit statuses (`cli.py`), runs themselves (`orchestration/launch.py`
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,7 @@ def run_demo(settings: Settings, workspace: Path | None, *, force: bool, say: Sa
             "forecast": settings.forecast.model_copy(update=DEMO_FORECAST),
             "scenarios": settings.scenarios.model_copy(update=DEMO_SCENARIOS),
             "co_optimisation": settings.co_optimisation.model_copy(update=DEMO_CO_OPTIMISATION),
+            "trading": settings.trading.model_copy(update={"workers": min(2, os.cpu_count() or 1)}),
         }
     )
     started = perf_counter()

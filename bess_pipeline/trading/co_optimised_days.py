@@ -30,7 +30,7 @@ from bess_pipeline.forecast_tables import PATHS
 from bess_pipeline.lake import Lake
 from bess_pipeline.settings import Settings
 from bess_pipeline.trading import timeline
-from bess_pipeline.trading.chain_workers import work_through
+from bess_pipeline.trading.chain_workers import at_once, work_through
 from bess_pipeline.trading.chains import chains, is_chain_start
 from bess_pipeline.trading.co_optimised_names import PLANNED, PLANNED_GATES, gates_of
 from bess_pipeline.trading.condition import Condition
@@ -54,12 +54,22 @@ ONE_DAY = timedelta(days=1)
 MADE_TABLES = (ORDERS, EXPLANATION, PLAN_VALUE, PLAN_OUTCOME, INFORMATION_VALUE, CO_OPTIMISED_PLAN)
 
 
+_Decided = tuple[GatePlan, dict[str, str]]  # of one strategy at one gate: its plan, and its part of the stamp
+_DecideAll = Callable[[Sequence[tuple[date, str, timeline.Gate, GatePlan | None]]], list[_Decided]]
+
+
 @dataclass
 class _Day:
     """What is written of one day: rows by table and the stamp."""
 
     stamp: dict[str, str]
     rows: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {table: [] for table in MADE_TABLES})
+
+    def add(self, found: GatePlan, stamp: Mapping[str, str]) -> None:
+        """Take in a gate's plan."""
+        for table, rows in found.rows.items():
+            self.rows[table].append(rows)
+        self.stamp |= stamp
 
 
 class CoOptimisedDays:
@@ -80,6 +90,7 @@ class CoOptimisedDays:
         self.states = GateStates(settings, lake, now, chain_starts, self.condition)
         self._declared = chain_starts
         self._planner = GatePlanner(settings, self.gates)
+        self._decide_all: _DecideAll = lambda tasks: [self._decide(*task) for task in tasks]
 
     def unfinished(self, days: Iterable[date]) -> list[date]:
         """The days with a gate to decide (anew) under these settings, or with orders to clear.
@@ -103,15 +114,16 @@ class CoOptimisedDays:
     def plan(self, days: Sequence[date], *, again: bool = False) -> list[PlanStatus]:
         """Decide the gates of `days` that do not stand yet, of all with `again`, and clear their orders.
 
-        A day before them is dispatched where one of them opens with what it did.
+        A day before them is dispatched where one of them opens with what it did. Chains are planned beside one another
+        where there are several workers; in a single chain the strategies of a gate are.
         """
         settings, declared = self.settings, tuple(self._declared())
-        work_through(
-            chains(days, settings.trading),
-            settings.trading.workers,
-            self._working_on(days, again),
-            partial(_in_a_worker, settings, self.lake, self.now(), declared, days, again),
-        )
+        apart, workers = chains(days, settings.trading), settings.trading.workers
+        given = settings, self.lake, self.now(), declared, days
+        beside = workers if len(apart) == 1 else 1
+        with at_once(beside, self._decide, partial(_deciding_in_a_worker, *given), "a strategy's plan") as decide_all:
+            self._decide_all = decide_all
+            work_through(apart, workers, self._working_on(days, again), partial(_planning_in_a_worker, *given, again))
         return [plan_status(self.lake, day, strategy, gate) for day in sorted(days) for strategy, gate in PLANNED_GATES]
 
     def status(self, day: date, strategy: str, gate: timeline.Gate) -> PlanStatus:
@@ -133,13 +145,15 @@ class CoOptimisedDays:
         anew = {strategy: again or not self._whole(day) for strategy in PLANNED}
         sold: dict[str, GatePlan] = {}
         for gate in timeline.GATES:
-            for strategy in (one for one in PLANNED if gate in gates_of(one)):
-                anew[strategy] = anew[strategy] or not self._stands(before.stamp, day, strategy, gate)
-                if anew[strategy]:
-                    found = self._decide(day, strategy, gate, sold.get(strategy), made)
-                else:
-                    found = _kept(before, strategy, gate, made)
-                sold.setdefault(strategy, found)
+            asked = [one for one in PLANNED if gate in gates_of(one)]
+            for one in asked:
+                anew[one] = anew[one] or not self._stands(before.stamp, day, one, gate)
+            tasks = [(day, one, gate, sold.get(one)) for one in reversed(asked) if anew[one]]  # the longest first
+            decided = {task[1]: done for task, done in zip(tasks, self._decide_all(tasks), strict=True)}
+            for one in asked:
+                found, stamp = decided.get(one) or _kept(before, one, gate)
+                sold.setdefault(one, found if found.closing_mwh is not None else GatePlan({}))
+                made.add(found, stamp)
             if gate != timeline.GATES[-1] and any(anew.values()):
                 self._write(day, made)
         self._write(day, made)
@@ -149,14 +163,15 @@ class CoOptimisedDays:
         rows = {table: [self.lake.read(table, day, day)] for table in MADE_TABLES}
         return _Day(self.lake.stamp(CO_OPTIMISED_PLAN, day), rows)
 
-    def _decide(self, day: date, strategy: str, gate: timeline.Gate, sold: GatePlan | None, made: _Day) -> GatePlan:
-        """A gate's plan, its rows and its stamp; without a plan the reason.
+    def _decide(self, day: date, strategy: str, gate: timeline.Gate, sold: GatePlan | None) -> _Decided:
+        """A gate's plan and its part of the stamp; without a plan the reason.
 
-        The stamp says in `closing.` and the strategy how the day ends where its newest plan is carried out.
+        The stamp says in `closing.` and the strategy how the day ends where its newest plan is carried out. sold: the
+        plan of the day-ahead gate, which is the first.
         """
         key, opening = f"{strategy}.{gate}", self.states.opening(day, strategy, gate)
-        reason, found, closing = opening.reason, GatePlan({}), made.stamp.get(f"closing.{strategy}", repr(None))
-        held_mwh = ""
+        reason, found, held_mwh = opening.reason, GatePlan({}), ""
+        closing = {f"closing.{strategy}": repr(None)} if sold is None else {}
         if opening.energy_mwh is not None:
             battery, energy = self.condition.start(opening.wear, opening.energy_mwh)
             held_mwh = repr(battery.energy_mwh)
@@ -165,23 +180,19 @@ class CoOptimisedDays:
             except BessError as error:
                 reason = str(error)
             if found.closing_mwh is not None:
-                closing = repr(found.closing_mwh)
+                closing = {f"closing.{strategy}": repr(found.closing_mwh)}
             elif sold is None or sold.closing_mwh is None:
-                closing = repr(closing_energy_mwh(idle_day(day, strategy, energy, battery)))
-        for table, rows in found.rows.items():
-            made.rows[table].append(rows)
-        made.stamp |= {
+                closing = {f"closing.{strategy}": repr(closing_energy_mwh(idle_day(day, strategy, energy, battery)))}
+        return found, closing | {
             f"reason.{key}": reason,
             f"notes.{key}": "\n".join([*found.notes, *([opening.note] if opening.note else [])]),
             f"closing.{key}": "" if found.closing_mwh is None else repr(found.closing_mwh),
-            f"closing.{strategy}": closing,
             f"opening.{key}": repr(opening.energy_mwh),
             f"capacity.{key}": held_mwh,
             f"state.{key}": opening.stands_on,
             f"closed.{key}": self._closed(day, gate),
             f"inputs.{key}": self._inputs(day, gate),
         }
-        return found
 
     def _write(self, day: date, made: _Day) -> None:
         day_ahead, auctions = self.gates.results(day)
@@ -248,20 +259,20 @@ def _accepted(orders: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
 
 
-def _kept(before: _Day, strategy: str, gate: timeline.Gate, made: _Day) -> GatePlan:
+def _kept(before: _Day, strategy: str, gate: timeline.Gate) -> _Decided:
     """What is stored of a gate that stands."""
     key = f"{strategy}.{gate}"
-    made.stamp |= {name: text for name, text in before.stamp.items() if name.endswith(f".{key}")}
+    stamp = {name: text for name, text in before.stamp.items() if name.endswith(f".{key}")}
     closing = before.stamp[f"closing.{key}"]
-    made.stamp[f"closing.{strategy}"] = closing or before.stamp[f"closing.{strategy}"]
-    rows = {}
-    for table, (stored,) in before.rows.items():
-        rows[table] = stored[(stored["strategy"] == strategy) & (stored["gate"] == gate)]
-        made.rows[table].append(rows[table])
-    return GatePlan(rows, float(closing)) if closing else GatePlan({})
+    stamp[f"closing.{strategy}"] = closing or before.stamp[f"closing.{strategy}"]
+    rows = {
+        table: stored[(stored["strategy"] == strategy) & (stored["gate"] == gate)]
+        for table, (stored,) in before.rows.items()
+    }
+    return GatePlan(rows, float(closing) if closing else None), stamp
 
 
-def _in_a_worker(
+def _planning_in_a_worker(
     settings: Settings,
     lake: Lake,
     now: datetime,
@@ -272,6 +283,15 @@ def _in_a_worker(
     """The work of `CoOptimisedDays.plan` on a day, in a process of its own."""
     plans = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
     return plans._working_on(days, again)
+
+
+def _deciding_in_a_worker(
+    settings: Settings, lake: Lake, now: datetime, declared: Sequence[date], days: Sequence[date]
+) -> Callable[..., _Decided]:
+    """The decision of one strategy at one gate of one of `days`, in a process of its own."""
+    plans = CoOptimisedDays(settings, lake, lambda: now, lambda: declared)
+    plans.states.read_together(sorted(days))
+    return plans._decide
 
 
 def _joined(table: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
