@@ -219,6 +219,24 @@ def test_a_forced_run_makes_the_same_bytes(desk: PlanDesk) -> None:
     assert desk.contents() == before
 
 
+@pytest.mark.slow
+def test_strategies_that_processes_decide_beside_one_another_make_the_same_bytes(
+    planned: PlanDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = planned.copy(tmp_path, trading={"workers": 2})
+    before = desk.contents()
+    monkeypatch.setattr(GatePlanner, "plan", not_here)
+    for table in MADE_TABLES:
+        desk.lake.path(table, NEXT).unlink()
+    assert {one.status for one in desk.plan(DAY, NEXT)} == {"complete"}
+    desk.plan(DAY, again=True)
+    assert desk.contents() == before
+
+
+def not_here(*_: object) -> GatePlan:
+    raise AssertionError("another process decides")
+
+
 def test_an_open_gate_is_decided_again_once_it_has_closed(desk: PlanDesk) -> None:
     write_scenarios(desk.lake, LAST)
     without_day(desk.lake, PRICES, LAST)
