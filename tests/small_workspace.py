@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from bess_command import Done, done
 
+from bess_pipeline.orchestration.launch import Launcher
+
 FIRST, LAST = date(2026, 3, 27), date(2026, 3, 31)
 CLOCK_CHANGE = date(2026, 3, 29)
 NEXT_DAY = date(2026, 4, 2)
@@ -65,7 +67,9 @@ def build(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         use_settings(monkeypatch)
-        backfill(workspace)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(Launcher, "publish", lambda *_: True)  # the refresh publishes all
+            backfill(workspace)
         refreshed = done("--workspace", workspace, "refresh")
     assert "settled 0 days, planned 2026-04-01, 2026-04-02" in refreshed.err
     return workspace

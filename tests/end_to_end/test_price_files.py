@@ -109,7 +109,7 @@ def test_the_day_ahead_price_from_a_file_beside_a_market(monkeypatch: pytest.Mon
     times = pd.date_range(start, end, freq="15min", inclusive="left")
     quarters = pd.DataFrame({"start_utc": times.strftime("%Y-%m-%dT%H:%M:%SZ"), "price_gbp_mwh": range(len(times))})
     quarters.to_csv("day_ahead.csv", index=False)
-    small_workspace.use_settings(monkeypatch)
+    small_workspace.use_settings(monkeypatch, BESS_CO_OPTIMISATION__ENABLED="false")
     done("--workspace", "mixed", "backfill", "--from", first, "--to", last)
     rows = query(Path("mixed/bess.duckdb"), "SELECT * FROM market.price_panel ORDER BY start_utc")
     own = rows[(rows["start_utc"] >= start) & (rows["start_utc"] < end) & rows["day_ahead_price_gbp_mwh"].notna()]

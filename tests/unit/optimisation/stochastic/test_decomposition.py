@@ -190,8 +190,8 @@ def test_without_imbalance_overlaps_are_undone_at_the_exchange_that_is_contracte
 
 def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where burning energy pays, directions have to be decided; without time for it the answer says what it lacks."""
-    prices = coupled(6).day_ahead_price_gbp_mwh - 150.0
-    problem, risk = with_response(6, day_ahead_price_gbp_mwh=prices, system_price_gbp_mwh=prices), RiskAversion(0.3)
+    prices = coupled(2).day_ahead_price_gbp_mwh - 150.0
+    problem, risk = with_response(2, day_ahead_price_gbp_mwh=prices, system_price_gbp_mwh=prices), RiskAversion(0.3)
     linear = optimise_plan(problem, risk, method="decomposition", exclusive=False)
     programme = compile_programme(problem)
     assert overlaps(programme, netted(programme, linear)).size
