@@ -47,7 +47,7 @@ from bess_pipeline.verdict import NotComplete, forecast_words, not_complete, pla
 from bess_pipeline.warehouse import publish
 
 DEMO_WORKSPACE = Path("data/demo")
-# Forecasts and scenarios of the demo are made of fewer days and with less of everything, so that it ends within two
+# Forecasts and scenarios of the demo are made of fewer days and with less of everything, so that it ends within three
 # minutes; it says so.
 DEMO_FORECAST: dict[str, Any] = {
     "models": ("similar_day", "last_7_days", "last_28_days", "ridge", "combination"),

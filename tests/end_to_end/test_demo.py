@@ -40,6 +40,7 @@ from bess_pipeline.trading.replay import Replay
 from bess_pipeline.warehouse import query, table_hashes
 from bess_pipeline.workspace import Workspace
 
+pytestmark = pytest.mark.slow  # the whole graph runs in less over the small workspace (orchestration/test_runs.py)
 BESS = Path(sys.executable).with_name("bess")
 DAYS = gb_time.days_between(DEMO_FIRST_DAY, DEMO_LAST_DAY)
 SHORT_DAY = date(2026, 3, 29)
@@ -370,7 +371,6 @@ def count(process: subprocess.Popen[str]) -> int:
     return int(process.stdout.readline())
 
 
-@pytest.mark.slow
 def test_an_analysts_session_and_the_pipeline_do_not_meet(small_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second process keeps the database open while a day is added: it keeps its snapshot and stops nobody."""
     with held_open(small_copy / "bess.duckdb") as analyst:
@@ -383,7 +383,6 @@ def test_an_analysts_session_and_the_pipeline_do_not_meet(small_copy: Path, monk
         assert count(analyst) == small_workspace.DAYS + 1
 
 
-@pytest.mark.slow
 def test_forced_it_computes_everything_again_to_equal_tables(demo: Demo, tmp_path: Path) -> None:
     shutil.copytree(demo.folder, tmp_path / "again")
     copy = tmp_path / "again" / "data" / "demo"

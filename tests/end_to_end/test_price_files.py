@@ -15,6 +15,7 @@ from bess_command import done, run_bess
 from bess_pipeline import gb_time
 from bess_pipeline.warehouse import query
 
+pytestmark = pytest.mark.slow
 FIRST, LAST = date(2025, 3, 29), date(2025, 3, 31)  # the clock change of 2025-03-30 lies between
 BACKFILL = ("--workspace", "own", "backfill", "--from", str(FIRST), "--to", str(LAST))
 
@@ -48,7 +49,6 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BESS_SOURCES__DAY_AHEAD_FILE", "day_ahead.csv")
 
 
-@pytest.mark.slow
 def test_a_workspace_from_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     write_csv("day_ahead.csv", timedelta(hours=1), day_ahead, last=LAST - timedelta(days=1))
     write_csv("system.csv", timedelta(minutes=30), system)

@@ -95,7 +95,7 @@ def test_it_is_near_what_the_day_ends_with(chained: MarketDesk) -> None:
         assert found[strategy, gate] == pytest.approx(close, abs=10.0)
 
 
-@pytest.mark.parametrize("dispatched_between", [True, False])
+@pytest.mark.parametrize("dispatched_between", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_days_in_one_go_are_planned_as_one_after_the_other(
     chained: MarketDesk, tmp_path: Path, dispatched_between: bool
 ) -> None:

@@ -188,6 +188,7 @@ def test_without_imbalance_overlaps_are_undone_at_the_exchange_that_is_contracte
     assert_feasible(programme, replace(clean, recourse=undone))
 
 
+@pytest.mark.slow
 def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where burning energy pays, directions have to be decided; without time for it the answer says what it lacks."""
     prices = coupled(2).day_ahead_price_gbp_mwh - 150.0
@@ -207,6 +208,7 @@ def test_a_scenario_whose_directions_take_too_long_keeps_its_exchange(monkeypatc
     assert kept.gap > 1e-6
 
 
+@pytest.mark.slow
 def test_overlaps_that_move_on_are_decided_in_all_periods_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a few rounds; the answer is within the rough gap of the one that is decided period by period."""
     prices = coupled(3).day_ahead_price_gbp_mwh - 150.0
