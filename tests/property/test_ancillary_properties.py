@@ -207,4 +207,8 @@ def test_rounded_energy_is_in_tenths_and_feasible_for_the_physics_or_refused(
     assert at_start_mwh(opening, path)[0] == opening
     step_mwh = 0.1 * (1 if hourly else 0.5) / battery.discharge_efficiency
     planned = energy_path_mwh(battery, opening, np.maximum(-net, 0), np.maximum(net, 0), flows)
-    assert np.abs(path - planned)[1 if hourly else 0 :: 2 if hourly else 1].max() <= 2 * step_mwh
+    # what the steps below full power leave undone adds up while the plan is at full power
+    short_mw = battery.power_mw - np.floor(10 * battery.power_mw + 1e-6) / 10
+    undone_mwh = np.cumsum(np.abs(net) > battery.power_mw - 0.1) * short_mw * 0.5 / battery.discharge_efficiency
+    ends = slice(1 if hourly else 0, None, 2 if hourly else 1)
+    assert (np.abs(path - planned) <= 2 * step_mwh + undone_mwh)[ends].all()
