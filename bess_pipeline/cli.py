@@ -198,8 +198,8 @@ def plan(workspace: Path | None, day: datetime | None, strategy: str | None, gat
 
     co_optimised and co_optimised_cvar plan day-ahead energy and services together, at two gates (09:50 and 14:00 London
     on the day before); day_ahead_imbalance plans energy with the same scenarios at the first of them. rule_based and
-    day_ahead_rolling plan day-ahead energy alone; with them it is said which forecast they used. json and csv give one
-    record per half-hour.
+    day_ahead_rolling plan day-ahead energy alone; of day_ahead_rolling it is said which forecast it used. json and csv
+    give one record per half-hour.
     """
     from bess_pipeline.commands.plans import stored_plan
 

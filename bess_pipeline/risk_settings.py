@@ -44,8 +44,10 @@ class StressSettings(Section):
 class RiskSettings(Section):
     """How risk is measured (docs/risk.md)."""
 
-    confidences: tuple[float, ...] = Field((0.95, 0.975, 0.99), min_length=1, description="of VaR and CVaR")
-    headline_confidence: float = Field(0.95, gt=0, lt=1, description="of limits, attribution and back-tests")
+    confidences: tuple[float, ...] = Field(
+        (0.95, 0.975, 0.99), min_length=1, description="of VaR, CVaR, attribution and back-tests"
+    )
+    headline_confidence: float = Field(0.95, gt=0, lt=1, description="of limits, worst days and the report")
     windows_days: tuple[int, ...] = Field(
         (30, 90, 365), description="trailing windows measured beside the whole history"
     )

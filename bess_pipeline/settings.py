@@ -123,7 +123,7 @@ class ClockSettings(_Section):
 class TradingSettings(_Section):
     history_days: int = Field(28, ge=7, le=400, description="days of past prices that the rule-based strategy averages")
     foresight_margin_days: int = Field(
-        7, ge=1, le=31, description="days of known prices beyond the run that the foresight bound may see"
+        7, ge=1, le=31, description="days of known prices beyond the run that day_ahead_perfect_foresight may see"
     )
     chain_starts: tuple[date, ...] = Field((), description="trading days that start from initial_soc")
     chain_months: bool = Field(False, description="so does the first trading day of each calendar month")
@@ -135,15 +135,18 @@ class TradingSettings(_Section):
 
 
 class RollingSettings(_Section):
-    """How the strategy `day_ahead_rolling` looks ahead."""
+    """How plans look ahead; similar days and forecast are of the strategy `day_ahead_rolling` alone."""
 
-    look_ahead_hours: int = Field(48, ge=24, le=168, description="hours of forecast prices that a plan looks at")
+    look_ahead_hours: int = Field(
+        48, ge=24, le=168, description="hours that plans and the dispatch of all markets look ahead"
+    )
     similar_days: int = Field(20, ge=1, le=60, description="last days of the same type whose prices are averaged")
     forecast: Literal["similar_day", "chosen"] = Field(
         "similar_day", description="prices that are planned with: the baseline, or forecast.price_forecast of its gate"
     )
     terminal_value_gbp_mwh: Literal["auto"] | float = Field(
-        "auto", description="worth of a MWh stored at the end; auto = the mean of recent prices, less losses and wear"
+        "auto",
+        description="worth of a MWh stored at the end; auto = the mean of recent or expected prices, less losses, wear",
     )
 
 
@@ -293,7 +296,7 @@ class Settings(BaseSettings):
         return _digest_of_section(self.costs)
 
     def balancing_mechanism_fingerprint(self) -> str:
-        """Digest of what changes a dispatch and no plan; empty while no acceptances are replayed."""
+        """Digest of what changes a dispatch, and a plan by the state it opens with; empty without acceptances."""
         return _digest_of_section(self.balancing_mechanism) if self.balancing_mechanism.enabled else ""
 
     def market_dispatch_fingerprint(self) -> str:

@@ -56,7 +56,7 @@ def trading_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinit
             "foresight",
             {"python", "pyomo", "highs"},
             "Upper bound: the schedule a perfect forecast of day-ahead prices would give, one problem over the run's "
-            "days and the known days after them. The only trading asset that may see later prices.",
+            "days and the known days after them.",
         ),
         _dispatch_asset(partitions),
         _cashflow_asset(partitions),
